@@ -1,0 +1,98 @@
+"""``/os-aggregates``: groups of hosts, some of them zones."""
+
+from __future__ import annotations
+
+from nova_mini import exception, policy
+from nova_mini.api import validation
+from nova_mini.api.openstack import common, wsgi
+from nova_mini.api.openstack.compute.schemas import aggregates as schema
+from nova_mini.objects.aggregate import AVAILABILITY_ZONE, Aggregate, AggregateList
+from nova_mini.policies import aggregates as aggregates_policy
+
+
+class AggregatesController(wsgi.Controller):
+    @validation.query_schema(schema.query, "2.1", "2.74")
+    @validation.query_schema(schema.query_v275, "2.75")
+    def index(self, req):
+        policy.authorize(req.context, aggregates_policy.INDEX)
+        return {"aggregates": [_view(req, each) for each in AggregateList.get_all(req.context)]}
+
+    @validation.query_schema(schema.query, "2.1", "2.74")
+    @validation.query_schema(schema.query_v275, "2.75")
+    def show(self, req, id):
+        policy.authorize(req.context, aggregates_policy.SHOW)
+        return {"aggregate": _view(req, _get(req, id))}
+
+    @validation.schema(schema.create)
+    def create(self, req, body):
+        policy.authorize(req.context, aggregates_policy.CREATE)
+        asked = body["aggregate"]
+        zone = asked.get("availability_zone")
+        aggregate = Aggregate(
+            req.context, name=asked["name"], metadata={AVAILABILITY_ZONE: zone} if zone else {}
+        )
+        aggregate.create()
+        view = _view(req, aggregate)
+        del view["hosts"], view["metadata"]  # as documented: of the answer to this one alone
+        return {"aggregate": view}
+
+    @validation.schema(schema.update)
+    def update(self, req, id, body):
+        policy.authorize(req.context, aggregates_policy.UPDATE)
+        asked = body["aggregate"]
+        aggregate = _get(req, id)
+        zone = {AVAILABILITY_ZONE: asked[AVAILABILITY_ZONE]} if AVAILABILITY_ZONE in asked else {}
+        aggregate.change(asked.get("name"), zone)
+        return {"aggregate": _view(req, aggregate)}
+
+    def delete(self, req, id):
+        policy.authorize(req.context, aggregates_policy.DELETE)
+        _get(req, id).destroy()
+
+    @wsgi.action("add_host")
+    @validation.schema(schema.add_host)
+    def _add_host(self, req, id, body):
+        policy.authorize(req.context, aggregates_policy.ADD_HOST)
+        aggregate = _get(req, id)
+        aggregate.add_host(body["add_host"]["host"])
+        return {"aggregate": _view(req, aggregate)}
+
+    @wsgi.action("remove_host")
+    @validation.schema(schema.remove_host)
+    def _remove_host(self, req, id, body):
+        policy.authorize(req.context, aggregates_policy.REMOVE_HOST)
+        aggregate = _get(req, id)
+        aggregate.remove_host(body["remove_host"]["host"])
+        return {"aggregate": _view(req, aggregate)}
+
+    @wsgi.action("set_metadata")
+    @validation.schema(schema.set_metadata)
+    def _set_metadata(self, req, id, body):
+        policy.authorize(req.context, aggregates_policy.SET_METADATA)
+        aggregate = _get(req, id)
+        aggregate.change(None, body["set_metadata"]["metadata"])
+        return {"aggregate": _view(req, aggregate)}
+
+
+def _get(req, aggregate_id: str) -> Aggregate:
+    number = common.to_id(aggregate_id)
+    if number is None:
+        raise exception.AggregateNotFound(aggregate_id=aggregate_id[:64])
+    return Aggregate.get_by_id(req.context, number)
+
+
+def _view(req, aggregate: Aggregate) -> dict:
+    view = {
+        "id": aggregate.id,
+        "name": aggregate.name,
+        "availability_zone": aggregate.availability_zone,
+        "hosts": aggregate.hosts,
+        "metadata": aggregate.metadata,
+        "created_at": common.strtime(aggregate.created_at),
+        "updated_at": common.strtime(aggregate.updated_at),
+        "deleted": False,
+        "deleted_at": None,
+    }
+    if req.api_version >= (2, 41):
+        view["uuid"] = aggregate.uuid
+    return view

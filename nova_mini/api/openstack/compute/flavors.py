@@ -1,0 +1,123 @@
+"""``/flavors``"""
+
+from __future__ import annotations
+
+from oslo_utils import strutils, uuidutils
+
+from nova_mini import exception, policy
+from nova_mini.api import validation
+from nova_mini.api.openstack import common, wsgi
+from nova_mini.api.openstack.compute.schemas import flavors as schema
+from nova_mini.api.openstack.compute.views.flavors import ViewBuilder
+from nova_mini.objects.flavor import Flavor, FlavorList
+from nova_mini.policies import flavor_extra_specs as extra_specs_policy
+from nova_mini.policies import flavors as flavor_policy
+
+
+class FlavorsController(wsgi.Controller):
+    @validation.query_schema(schema.index, "2.1", "2.74")
+    @validation.query_schema(schema.index_v275, "2.75")
+    def index(self, req):
+        flavors = _page(req)
+        view = ViewBuilder(req)
+        return _collection(req, flavors, [view.basic(flavor) for flavor in flavors], "")
+
+    @validation.query_schema(schema.index, "2.1", "2.74")
+    @validation.query_schema(schema.index_v275, "2.75")
+    def detail(self, req):
+        flavors = _page(req)
+        view = _detail_view(req)
+        return _collection(req, flavors, [view.detail(flavor) for flavor in flavors], "/detail")
+
+    @validation.query_schema(schema.show, "2.1", "2.74")
+    @validation.query_schema(schema.show_v275, "2.75")
+    def show(self, req, id):
+        flavor = Flavor.get_by_flavor_id(req.context, id)
+        return {"flavor": _detail_view(req).detail(flavor)}
+
+    @validation.schema(schema.create, "2.1", "2.54")
+    @validation.schema(schema.create_v255, "2.55")
+    def create(self, req, body):
+        policy.authorize(req.context, flavor_policy.CREATE)
+        asked = body["flavor"]
+        flavor_id = asked.get("id")
+        flavor = Flavor(
+            req.context,
+            flavorid=uuidutils.generate_uuid() if flavor_id in (None, "auto") else str(flavor_id),
+            name=asked["name"].strip(),
+            memory_mb=int(asked["ram"]),
+            vcpus=int(asked["vcpus"]),
+            root_gb=int(asked["disk"]),
+            ephemeral_gb=int(asked.get("OS-FLV-EXT-DATA:ephemeral", 0)),
+            swap=int(asked.get("swap", 0)),
+            rxtx_factor=_rxtx_factor(asked.get("rxtx_factor", 1.0)),
+            is_public=common.is_true(asked.get("os-flavor-access:is_public", True)),
+            disabled=False,
+            description=asked.get("description"),
+            extra_specs={},
+        )
+        flavor.create()
+        return {"flavor": _detail_view(req).detail(flavor)}
+
+    @wsgi.api_version("2.55")
+    @validation.schema(schema.update_v255)
+    def update(self, req, id, body):
+        policy.authorize(req.context, flavor_policy.UPDATE)
+        flavor = Flavor.get_by_flavor_id(req.context, id)
+        flavor.description = body["flavor"]["description"]
+        flavor.save()
+        return {"flavor": _detail_view(req).detail(flavor)}
+
+    @wsgi.response(202)
+    def delete(self, req, id):
+        policy.authorize(req.context, flavor_policy.DELETE)
+        Flavor.get_by_flavor_id(req.context, id).destroy()
+
+
+def _page(req) -> FlavorList:
+    limit, marker = common.get_limit_and_marker(req)
+    sees_all = req.context.is_admin
+    return FlavorList.get_all(
+        req.context,
+        is_public=_is_public(req.query.get("is_public")) if sees_all else True,
+        disabled=None if sees_all else False,
+        min_memory_mb=int(req.query.get("minRam", 0)),
+        min_root_gb=int(req.query.get("minDisk", 0)),
+        sort_key=req.query.get("sort_key", "flavorid"),
+        descending=req.query.get("sort_dir") == "desc",
+        limit=limit,
+        marker=marker,
+    )
+
+
+def _is_public(text: str | None) -> bool | None:
+    """Public ones when nothing is said; ``none`` means all."""
+    if text is None:
+        return True
+    if text.lower() == "none":
+        return None
+    try:
+        return strutils.bool_from_string(text, strict=True)
+    except ValueError as exc:
+        raise exception.InvalidInput(reason="is_public must be true, false or none") from exc
+
+
+def _collection(req, flavors: FlavorList, views: list[dict], path: str) -> dict:
+    answer = {"flavors": views}
+    limit, _marker = common.get_limit_and_marker(req)
+    if views and len(views) == limit:
+        answer["flavors_links"] = common.Links(req, "flavors").next(flavors[-1].flavorid, path)
+    return answer
+
+
+def _detail_view(req) -> ViewBuilder:
+    return ViewBuilder(
+        req, policy.authorize(req.context, extra_specs_policy.INDEX, fatal=False)
+    )
+
+
+def _rxtx_factor(value: float | str) -> float:
+    factor = float(value)
+    if factor <= 0:
+        raise exception.InvalidInput(reason="rxtx_factor must be greater than 0")
+    return factor

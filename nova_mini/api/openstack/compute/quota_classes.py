@@ -1,0 +1,35 @@
+"""``/os-quota-class-sets``: the class ``default`` is for projects that have no quotas set."""
+
+from __future__ import annotations
+
+from nova_mini import exception, policy, quota
+from nova_mini.api import validation
+from nova_mini.api.openstack import wsgi
+from nova_mini.api.openstack.compute.schemas import quota_sets as schema
+from nova_mini.api.openstack.compute.views import quota_sets as view
+from nova_mini.objects.quotas import Quotas
+from nova_mini.policies import quota_class_sets as class_policy
+
+
+class QuotaClassSetsController(wsgi.Controller):
+    def show(self, req, id):
+        policy.authorize(req.context, class_policy.SHOW, {"quota_class": id})
+        limits = quota.get_class_limits(req.context, _name(id))
+        return {"quota_class_set": {"id": id, **view.shown_of_class(req, limits)}}
+
+    @validation.schema(schema.update_class, "2.1", "2.49")
+    @validation.schema(schema.update_class_v250, "2.50", "2.56")
+    @validation.schema(schema.update_class_v257, "2.57")
+    def update(self, req, id, body):
+        policy.authorize(req.context, class_policy.UPDATE, {"quota_class": id})
+        asked = body["quota_class_set"]
+        limits = {name: int(asked[name]) for name in quota.RESOURCES if name in asked}
+        Quotas.set_class_limits(req.context, _name(id), limits)
+        now = quota.get_class_limits(req.context, id)
+        return {"quota_class_set": view.shown_of_class(req, now)}
+
+
+def _name(quota_class: str) -> str:
+    if len(quota_class) > 64:
+        raise exception.InvalidInput(reason="a quota class's name has at most 64 characters")
+    return quota_class

@@ -1,0 +1,22 @@
+"""Bodies of extra specs: names and short values."""
+
+from __future__ import annotations
+
+from nova_mini.api.validation import parameter_types as types
+
+_KEY = r"^[a-zA-Z0-9-_:. ]{1,255}\Z"
+_specs = {
+    "type": "object",
+    "patternProperties": {_KEY: {"type": ["string", "number"], "maxLength": 255}},
+    "additionalProperties": False,
+}
+
+create = {
+    "type": "object",
+    "properties": {"extra_specs": _specs},
+    "required": ["extra_specs"],
+    "additionalProperties": False,
+}
+update = {**_specs, "minProperties": 1, "maxProperties": 1}
+index = types.query_params({})
+index_v275 = types.query_params({}, strict=True)

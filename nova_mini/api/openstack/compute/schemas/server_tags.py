@@ -1,0 +1,15 @@
+"""Bodies of a server's tags."""
+
+from __future__ import annotations
+
+from nova_mini.api.openstack.compute.schemas.servers import tag, tags
+
+update_all = {
+    "type": "object",
+    "properties": {"tags": tags},
+    "required": ["tags"],
+    "additionalProperties": False,
+}
+#: An empty body, and a tag in the path.
+update = {"type": ["object", "null"], "maxProperties": 0}
+one = tag

@@ -1,0 +1,55 @@
+"""``status`` of a server: what its vm_state and task_state are called towards its user."""
+
+from __future__ import annotations
+
+from nova_mini.compute import task_states as task
+from nova_mini.compute import vm_states as vm
+
+_REBUILD = dict.fromkeys(
+    (task.REBUILDING, task.REBUILD_BLOCK_DEVICE_MAPPING, task.REBUILD_SPAWNING), "REBUILD"
+)
+_REBOOT = {
+    task.REBOOTING: "REBOOT",
+    task.REBOOT_PENDING: "REBOOT",
+    task.REBOOT_STARTED: "REBOOT",
+    task.REBOOTING_HARD: "HARD_REBOOT",
+    task.REBOOT_PENDING_HARD: "HARD_REBOOT",
+    task.REBOOT_STARTED_HARD: "HARD_REBOOT",
+}
+
+# vm_state -> (status, {task_state that makes it another: status})
+_STATUSES: dict[str, tuple[str, dict[str, str]]] = {
+    vm.ACTIVE: ("ACTIVE", {**_REBOOT, **_REBUILD, task.UPDATING_PASSWORD: "PASSWORD"}),
+    vm.BUILDING: ("BUILD", {}),
+    vm.STOPPED: ("SHUTOFF", _REBUILD),
+    vm.PAUSED: ("PAUSED", {}),
+    vm.SUSPENDED: ("SUSPENDED", {}),
+    vm.RESCUED: ("RESCUE", {}),
+    vm.RESIZED: ("VERIFY_RESIZE", {}),
+    vm.ERROR: ("ERROR", _REBUILD),
+    vm.DELETED: ("DELETED", {}),
+    vm.SOFT_DELETED: ("SOFT_DELETED", {}),
+    vm.SHELVED: ("SHELVED", {}),
+    vm.SHELVED_OFFLOADED: ("SHELVED_OFFLOADED", {}),
+}
+
+
+def status_of(vm_state: str, task_state: str | None) -> str:
+    status, by_task = _STATUSES[vm_state]
+    return by_task.get(task_state, status)
+
+
+def states_of(status: str) -> list[tuple[str, list[str] | None]]:
+    """(vm_state, task_states or None for any) of the servers that are meant by ``?status=``.
+
+    Empty when there is no such status. As documented, a plain status such as ACTIVE also finds
+    servers that are being rebooted or rebuilt.
+    """
+    wanted = status.upper()
+    found: list[tuple[str, list[str] | None]] = []
+    for vm_state, (name, by_task) in _STATUSES.items():
+        if name == wanted:
+            found.append((vm_state, None))
+        elif wanted in by_task.values():
+            found.append((vm_state, [t for t, name in by_task.items() if name == wanted]))
+    return found

@@ -1,0 +1,20 @@
+"""nova-mini-conductor: the database for the computes, and the tasks over several services."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from nova_mini import db, rpc
+from nova_mini.conductor.service import ConductorService
+from nova_mini.conf import CONF
+from nova_mini.service import Service, prepare, serve
+
+
+def main() -> NoReturn:
+    prepare()
+    db.session.configure(CONF)
+    serve([Service("nova-mini-conductor", rpc.CONDUCTOR_TOPIC, CONF.host, ConductorService)])
+
+
+if __name__ == "__main__":
+    main()

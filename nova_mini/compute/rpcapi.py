@@ -1,0 +1,68 @@
+"""The calling side of the compute services."""
+
+from __future__ import annotations
+
+import oslo_messaging as messaging
+
+from nova_mini import rpc
+from nova_mini.conf import CONF
+from nova_mini.objects.instance_action import InstanceAction
+from nova_mini.trace import traced
+
+
+class ComputeAPI:
+    """Casts are hints that an action waits; calls ask and wait for the answer.
+
+    Everything goes to ``compute.<host>``. A call raises what the manager raised, or
+    MessagingTimeout when the host does not answer.
+    """
+
+    def __init__(self):
+        self._target = messaging.Target(topic=rpc.COMPUTE_TOPIC, version="1.0")
+
+    def _to(self, host: str, **options):
+        return rpc.get_client(self._target).prepare(server=host, **options)
+
+    @traced
+    def send(self, context, action: InstanceAction) -> None:
+        """Tell ``action.host`` that an action on a server waits for it."""
+        rpc.cast_hint(
+            self._to(action.host),
+            context,
+            action.method,
+            instance_uuid=action.instance_uuid,
+            action_id=action.id,
+        )
+
+    @traced
+    def build_and_run_instance(self, context, action: InstanceAction) -> None:
+        """Cast by the conductor when the scheduler has chosen ``action.host``."""
+        self.send(context, action)
+
+    def run_action(self, context, action: InstanceAction):
+        """As :meth:`send`, but wait for what the operation returns (attach_interface)."""
+        return self._to(action.host, timeout=CONF.long_rpc_timeout).call(
+            context, action.method, instance_uuid=action.instance_uuid, action_id=action.id
+        )
+
+    def external_instance_event(self, context, host: str, events: list[dict]) -> None:
+        """``events``: name, server_uuid, status, tag, as Neutron and Cinder sent them."""
+        rpc.cast_hint(self._to(host), context, "external_instance_event", events=events)
+
+    def reserve_block_device_name(self, context, instance, action: InstanceAction, asked: dict):
+        """The BlockDeviceMapping under which the host will attach a volume."""
+        return self._to(action.host).call(
+            context,
+            "reserve_block_device_name",
+            instance=instance,
+            action_id=action.id,
+            asked=asked,
+        )
+
+    def get_console_output(
+        self, context, instance, host: str, tail_length: int | None = None
+    ) -> str:
+        """The last ``tail_length`` lines of the serial console (None: all that is kept)."""
+        return self._to(host).call(
+            context, "get_console_output", instance=instance, tail_length=tail_length
+        )

@@ -1,0 +1,87 @@
+"""Which actions the state of a server allows, as one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nova_mini import exception
+from nova_mini.compute import task_states, vm_states
+
+ANY = None
+IDLE = (None,)
+
+_RUNS = (vm_states.ACTIVE,)
+_HAS_DISK = (vm_states.ACTIVE, vm_states.PAUSED, vm_states.SUSPENDED, vm_states.STOPPED)
+# A hard reboot also ends what hangs: another reboot, or a guest that does not come back.
+_HARD_REBOOT_TASKS = (
+    None,
+    task_states.REBOOTING,
+    task_states.REBOOT_PENDING,
+    task_states.REBOOT_STARTED,
+    task_states.REBOOTING_HARD,
+    task_states.REBOOT_PENDING_HARD,
+    task_states.REBOOT_STARTED_HARD,
+    task_states.RESUMING,
+    task_states.UNPAUSING,
+    task_states.SUSPENDING,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """In which vm_states and task_states (ANY, or some) an action may begin.
+
+    ``launched``: the server must have been active once. ``respects_lock``: a lock forbids it to
+    all but administrators.
+    """
+
+    vm_states: tuple[str, ...] | None
+    task_states: tuple[str | None, ...] | None = IDLE
+    launched: bool = True
+    respects_lock: bool = True
+
+
+ALLOWED = {
+    "delete": Allowed(ANY, ANY, launched=False),
+    "reboot": Allowed(vm_states.ALLOW_SOFT_REBOOT),
+    "hard reboot": Allowed(vm_states.ALLOW_HARD_REBOOT, _HARD_REBOOT_TASKS),
+    "start": Allowed((vm_states.STOPPED,)),
+    "stop": Allowed((vm_states.ACTIVE, vm_states.ERROR)),
+    "pause": Allowed(_RUNS),
+    "unpause": Allowed((vm_states.PAUSED,)),
+    "suspend": Allowed(_RUNS),
+    "resume": Allowed((vm_states.SUSPENDED,)),
+    "rebuild": Allowed((vm_states.ACTIVE, vm_states.STOPPED, vm_states.ERROR)),
+    "createImage": Allowed(_HAS_DISK, respects_lock=False),
+    "attach_interface": Allowed((vm_states.ACTIVE, vm_states.PAUSED, vm_states.STOPPED)),
+    "detach_interface": Allowed((vm_states.ACTIVE, vm_states.PAUSED, vm_states.STOPPED)),
+    "attach_volume": Allowed((vm_states.ACTIVE, vm_states.PAUSED, vm_states.STOPPED)),
+    "detach_volume": Allowed((vm_states.ACTIVE, vm_states.PAUSED, vm_states.STOPPED)),
+    "security groups": Allowed(ANY, ANY),
+    "update metadata": Allowed(_HAS_DISK, ANY),
+    "delete metadata": Allowed(_HAS_DISK, ANY),
+}
+
+
+def check(context, instance, action: str) -> Allowed:
+    """What the table says of ``action``, if the server's state and lock allow it now.
+
+    Called by ``compute.api``, which passes the states on to the database, where they are checked
+    again in the transaction that begins the action. Raises InstanceIsLocked,
+    InstanceInvalidState, InstanceNeverActive.
+    """
+    allowed = ALLOWED[action]
+    if allowed.respects_lock and instance.locked and not context.is_admin:
+        raise exception.InstanceIsLocked(instance_uuid=instance.uuid)
+    for attr in ("vm_state", "task_state"):
+        accepted, found = getattr(allowed, f"{attr}s"), getattr(instance, attr)
+        if accepted is not ANY and found not in accepted:
+            raise exception.InstanceInvalidState(
+                method=action.removeprefix("hard "),
+                instance_uuid=instance.uuid,
+                attr=attr,
+                state=found,
+            )
+    if allowed.launched and instance.launched_at is None:
+        raise exception.InstanceNeverActive(method=action, instance_uuid=instance.uuid)
+    return allowed

@@ -1,0 +1,58 @@
+"""Keep the records of servers true to what the hypervisor says.
+
+A guest may stop by itself, a host may lose power. What an operation is just doing to a server is
+never touched from here: only servers without a task are looked at, and a save is made only while
+they still have none.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from nova_mini import exception
+from nova_mini.compute import power_state, vm_states
+from nova_mini.context import get_admin_context
+from nova_mini.objects.instance import Instance, InstanceList
+
+LOG = logging.getLogger(__name__)
+
+# What a server without a task is, when its domain is like that.
+_VM_STATE_OF = {
+    power_state.RUNNING: vm_states.ACTIVE,
+    power_state.PAUSED: vm_states.PAUSED,
+    power_state.SHUTDOWN: vm_states.STOPPED,
+    power_state.CRASHED: vm_states.STOPPED,
+}
+_FOLLOWING = {vm_states.ACTIVE, vm_states.PAUSED, vm_states.STOPPED}
+
+
+def sync_power_states(driver, host: str) -> None:
+    """All servers of the host: one question to the hypervisor, one to the conductor."""
+    states = driver.get_power_states()
+    for instance in InstanceList.get_by_host(get_admin_context(), host):
+        follow(instance, states.get(instance.uuid, power_state.NOSTATE))
+
+
+def sync_one(driver, uuid: str) -> None:
+    """After a lifecycle event."""
+    try:
+        instance = Instance.get_by_uuid(get_admin_context(), uuid)
+        follow(instance, driver.get_info(instance).state)
+    except exception.InstanceNotFound:
+        LOG.debug("Instance %s is gone", uuid)
+
+
+def follow(instance, found: int) -> None:
+    """Save what was found, if it is news and nobody is at work on the server."""
+    if instance.task_state is not None or instance.vm_state not in _FOLLOWING:
+        return
+    vm_state = _VM_STATE_OF.get(found, instance.vm_state)
+    if (found, vm_state) == (instance.power_state, instance.vm_state):
+        return
+    LOG.info("Instance %s is found %s", instance.uuid, power_state.STATE_MAP[found])
+    instance.power_state = found
+    instance.vm_state = vm_state
+    try:
+        instance.save(expected_task_state=[None])
+    except exception.Conflict as exc:
+        LOG.debug("Instance %s is being worked on: %s", instance.uuid, exc)

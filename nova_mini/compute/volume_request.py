@@ -1,0 +1,101 @@
+"""What a user may do with the volumes of a server that exists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from oslo_utils import uuidutils
+
+from nova_mini import exception, service_auth
+from nova_mini.objects.block_device_mapping import BlockDeviceMapping
+from nova_mini.objects.instance import Instance
+from nova_mini.volume.cinder import check_attach
+
+
+@dataclass(slots=True, kw_only=True)
+class AttachRequest:
+    """``device`` is the name that the user would like; ``supports_multiattach``: the user's API
+    version knows that a volume may have several servers."""
+
+    volume_id: str
+    device: str | None = None
+    tag: str | None = None
+    delete_on_termination: bool = False
+    supports_multiattach: bool = False
+    bdm_uuid: str = field(default_factory=uuidutils.generate_uuid)
+
+    def mapping(self) -> dict:
+        """The fields of its BlockDeviceMapping that are known before the host is asked."""
+        return {
+            "uuid": self.bdm_uuid,
+            "volume_id": self.volume_id,
+            "device_name": self.device,
+            "device_type": "disk",
+            "tag": self.tag,
+            "delete_on_termination": self.delete_on_termination,
+        }
+
+
+def check_volume_service() -> None:
+    """Raises InvalidInput where there is no Cinder."""
+    if not service_auth.is_configured("cinder"):
+        raise exception.InvalidInput(
+            reason="this cloud has no volume service; use local disks instead of volumes"
+        )
+
+
+def check_volume(context, volume_api, instance: Instance, request: AttachRequest) -> None:
+    """Whether the server may have the volume; Cinder has the last word when it is reserved."""
+    check_volume_service()
+    volume = volume_api.get(context, request.volume_id)
+    if volume.multiattach and not request.supports_multiattach:
+        raise exception.MultiattachNotSupported(volume_id=volume.id)
+    check_attach(volume, instance.availability_zone)
+
+
+def reserve(context, volume_api, instance: Instance, bdm: BlockDeviceMapping) -> None:
+    """Nobody else can have the volume from here. Raises InvalidVolume when somebody was faster,
+    and leaves no mapping behind then."""
+    try:
+        attachment = volume_api.attachment_create(context, bdm.volume_id, instance.uuid)
+    except exception.CinderConnectionFailed:
+        raise
+    except exception.NovaException:
+        bdm.destroy()
+        raise
+    bdm.attachment_id = attachment.id
+    try:
+        bdm.save()
+    except exception.BlockDeviceMappingNotFound:  # the server was deleted meanwhile
+        volume_api.attachment_delete(context, attachment.id)
+        raise
+
+
+def is_reserved(context, volume_api, bdm: BlockDeviceMapping) -> bool:
+    """Whether Cinder holds the volume for the server, or is about to; somebody may have taken it
+    away there, and then it need not be asked."""
+    if bdm.attachment_id is None:
+        return True
+    try:
+        volume_api.attachment_get(context, bdm.attachment_id)
+    except exception.VolumeAttachmentNotFound:
+        return False
+    return True
+
+
+def is_refusal(exc: Exception) -> bool:
+    """Whether a host or Cinder said no, rather than nothing at all."""
+    unsure = isinstance(exc, exception.CinderConnectionFailed)
+    return isinstance(exc, exception.NovaException) and not unsure
+
+
+def refuse_volume_backed(instance: Instance, what: str) -> None:
+    """Raises InvalidInput for what this cloud does with disks of the host alone."""
+    if instance.is_volume_backed:
+        raise exception.InvalidInput(reason=f"a server that runs from a volume cannot be {what}")
+
+
+def check_detach(bdm: BlockDeviceMapping) -> None:
+    """Raises Forbidden for the disk that the server runs from."""
+    if bdm.is_root:
+        raise exception.Forbidden("Cannot detach a root device volume")

@@ -1,0 +1,23 @@
+"""What one conductor process does: its endpoints and its rounds."""
+
+from __future__ import annotations
+
+from nova_mini.conductor.manager import ComputeTaskManager, ConductorManager
+from nova_mini.conductor.reconcile import Reconciler
+from nova_mini.conf import CONF
+from nova_mini.service import Manager, Periodic
+
+
+class ConductorService(Manager):
+    def __init__(self, host: str, incarnation: str):
+        self.threads = CONF.conductor.threads
+        tasks = ComputeTaskManager(incarnation)
+        self.endpoints = [ConductorManager(), tasks]
+        self._reconciler = Reconciler(tasks, incarnation)
+
+    def periodic_tasks(self) -> list[Periodic]:
+        return [
+            (CONF.conductor.reconcile_interval, self._reconciler.resume_abandoned_actions),
+            (CONF.conductor.reconcile_interval, self._reconciler.resume_own_actions),
+            (CONF.conductor.sweep_interval, self._reconciler.sweep),
+        ]

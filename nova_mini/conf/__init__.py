@@ -1,0 +1,57 @@
+"""Configuration: one file per option group, registered on oslo.config's global object.
+
+oslo.messaging registers some options on ``cfg.CONF`` alone, so this is the one we use.
+"""
+
+from oslo_config import cfg
+
+from nova_mini.conf import (
+    api,
+    base,
+    cinder,
+    compute,
+    conductor,
+    database,
+    glance,
+    libvirt,
+    libvirt_volume,
+    neutron,
+    quota,
+    rpc,
+    scheduler,
+    service_user,
+)
+from nova_mini.conf._service import service_opts
+
+CONF = cfg.CONF
+
+_MODULES = (
+    base,
+    api,
+    cinder,
+    compute,
+    conductor,
+    database,
+    glance,
+    libvirt,
+    libvirt_volume,
+    neutron,
+    quota,
+    rpc,
+    scheduler,
+    service_user,
+)
+
+for _module in _MODULES:
+    _module.register_opts(CONF)
+
+
+def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
+    """For oslo-config-generator: every option of ours by its group."""
+    found: dict[str, list[cfg.Opt]] = {}
+    for module in _MODULES:
+        for group, options in module.OPTIONS.items():
+            found.setdefault(group, []).extend(options)
+    for group, options in service_opts().items():
+        found[group].extend(options)
+    return list(found.items())

@@ -1,0 +1,25 @@
+"""[cinder]: where the volume service is, who we are there, and how volumes are attached."""
+
+from oslo_config import cfg
+
+from nova_mini.conf._register import register
+
+GROUP = "cinder"
+
+OPTIONS = {
+    GROUP: [
+        cfg.IntOpt("http_retries", default=3, min=0,
+                   help="Times that a request which may be repeated is repeated when the "
+                        "connection fails."),
+        cfg.BoolOpt("cross_az_attach", default=True,
+                    help="Servers may have volumes of another availability zone."),
+        cfg.IntOpt("block_device_allocate_retries", default=300, min=0,
+                   help="How often a new volume is looked at until it can be used."),
+        cfg.FloatOpt("block_device_allocate_retries_interval", default=1.0, min=0.0,
+                     help="Seconds between two such looks."),
+    ],
+}  # fmt: skip
+
+
+def register_opts(conf: cfg.ConfigOpts) -> None:
+    register(conf, OPTIONS)

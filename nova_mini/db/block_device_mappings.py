@@ -1,0 +1,57 @@
+"""The disks of servers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from nova_mini.db import query
+from nova_mini.db.models import block_device_mapping, instance_actions
+from nova_mini.db.session import writer
+
+_BDM = block_device_mapping.c
+
+
+def create(values: Mapping[str, Any]) -> dict:
+    return query.insert(block_device_mapping, values)
+
+
+def create_for_action(values: Mapping[str, Any], action_id: int) -> dict | None:
+    """Only while that action goes on: None when it has been ended. Twice is once."""
+    action = instance_actions.c
+    with writer() as connection:
+        going_on = instance_actions.select().where(
+            action.id == action_id, action.finish_time.is_(None)
+        )
+        if connection.execute(going_on.with_for_update()).first() is None:
+            return None
+        return get_by_uuid(values["uuid"]) or create(values)
+
+
+def create_many(rows: list[Mapping[str, Any]]) -> None:
+    query.insert_many(block_device_mapping, rows)
+
+
+def get_by_instances(instance_uuids: Collection[str]) -> list[Mapping]:
+    return query.many(
+        block_device_mapping, _BDM.instance_uuid.in_(instance_uuids), order_by=[_BDM.id]
+    )
+
+
+def get_by_uuid(uuid: str) -> Mapping | None:
+    return query.one(block_device_mapping, _BDM.uuid == uuid)
+
+
+def get_by_volume(instance_uuid: str, volume_id: str) -> Mapping | None:
+    return query.one(
+        block_device_mapping, _BDM.instance_uuid == instance_uuid, _BDM.volume_id == volume_id
+    )
+
+
+def update(bdm_id: int, values: Mapping[str, Any]) -> int:
+    """How many there were: 0 when it is gone."""
+    return query.update(block_device_mapping, values, _BDM.id == bdm_id)
+
+
+def destroy(bdm_id: int) -> None:
+    query.delete(block_device_mapping, _BDM.id == bdm_id)

@@ -1,0 +1,42 @@
+"""The hypervisors. ``*_used`` and ``running_vms`` belong to ``allocations`` alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from oslo_db import exception as db_exc
+from oslo_utils import uuidutils
+
+from nova_mini.db import query
+from nova_mini.db.models import compute_nodes
+
+_NODE = compute_nodes.c
+
+
+def report(host: str, values: Mapping[str, Any]) -> Mapping:
+    """Write what a host says of itself; the first report makes its row."""
+    if not query.update(compute_nodes, values, _NODE.host == host):
+        try:
+            query.insert(compute_nodes, {"uuid": uuidutils.generate_uuid(), "host": host, **values})
+        except db_exc.DBDuplicateEntry:
+            query.update(compute_nodes, values, _NODE.host == host)
+    return get_by_host(host)
+
+
+def count_build(host: str, failed: bool) -> None:
+    values = {"failed_builds": _NODE.failed_builds + 1 if failed else 0}
+    where = [_NODE.host == host] if failed else [_NODE.host == host, _NODE.failed_builds > 0]
+    query.update(compute_nodes, values, *where)
+
+
+def get_by_host(host: str) -> Mapping | None:
+    return query.one(compute_nodes, _NODE.host == host)
+
+
+def get_all() -> list[Mapping]:
+    return query.many(compute_nodes, order_by=[_NODE.id])
+
+
+def destroy(host: str) -> None:
+    query.delete(compute_nodes, _NODE.host == host)

@@ -1,0 +1,90 @@
+"""What the API shows of hypervisors: pages, sums, and which servers are on them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import sqlalchemy as sa
+
+from nova_mini import exception
+from nova_mini.db import query
+from nova_mini.db.models import compute_nodes, instances, request_specs, services
+from nova_mini.db.session import reader
+
+_NODE = compute_nodes.c
+_SUMMED = ("vcpus", "memory_mb", "local_gb", "vcpus_used", "memory_mb_used", "local_gb_used",
+           "reserved_memory_mb", "reserved_gb", "running_vms", "disk_available_least")  # fmt: skip
+
+
+def get_page(
+    *,
+    name_part: str | None = None,
+    limit: int | None = None,
+    marker: str | int | None = None,
+) -> list[Mapping]:
+    """Compute nodes by id, after ``marker`` (an id or a uuid). Raises MarkerNotFound."""
+    statement = compute_nodes.select().order_by(_NODE.id).limit(limit)
+    if name_part is not None:
+        statement = statement.where(_NODE.hypervisor_hostname.contains(name_part, autoescape=True))
+    if marker is not None:
+        last = get(marker)
+        if last is None:
+            raise exception.MarkerNotFound(marker=marker)
+        statement = statement.where(_NODE.id > last["id"])
+    with reader() as connection:
+        return list(connection.execute(statement).mappings())
+
+
+def get(key: str | int) -> Mapping | None:
+    """By id (int) or uuid (text)."""
+    return query.one(compute_nodes, (_NODE.id if isinstance(key, int) else _NODE.uuid) == key)
+
+
+def get_servers(hosts: Collection[str]) -> dict[str, list[tuple[int, str]]]:
+    """host -> [(id, uuid)] of the living servers on it; one query."""
+    found: dict[str, list[tuple[int, str]]] = {}
+    statement = (
+        sa.select(instances.c.host, instances.c.id, instances.c.uuid)
+        .where(instances.c.host.in_(hosts), instances.c.deleted.is_(False))
+        .order_by(instances.c.id)
+    )
+    with reader() as connection:
+        for host, server_id, uuid in connection.execute(statement):
+            found.setdefault(host, []).append((server_id, uuid))
+    return found
+
+
+def hosts_with_servers(hosts: Collection[str]) -> set[str]:
+    statement = (
+        sa.select(instances.c.host)
+        .where(instances.c.host.in_(hosts), instances.c.deleted.is_(False))
+        .distinct()
+    )
+    with reader() as connection:
+        return set(connection.execute(statement).scalars())
+
+
+def zones_asked_for_on(host: str) -> set[str]:
+    """The zones that the servers on a host were asked to be in."""
+    statement = sa.select(request_specs.c.spec).where(
+        request_specs.c.instance_uuid == instances.c.uuid,
+        instances.c.host == host,
+        instances.c.deleted.is_(False),
+    )
+    with reader() as connection:
+        specs = connection.execute(statement).scalars()
+        return {spec["availability_zone"] for spec in specs if spec.get("availability_zone")}
+
+
+def get_sums(topic: str) -> dict[str, int]:
+    """``count`` and the sums of ``_SUMMED`` over the nodes whose service is enabled."""
+    enabled = sa.exists().where(
+        services.c.host == _NODE.host,
+        services.c.topic == topic,
+        services.c.disabled.is_(False),
+    )
+    sums = [sa.func.coalesce(sa.func.sum(_NODE[name]), 0).label(name) for name in _SUMMED]
+    statement = sa.select(sa.func.count().label("count"), *sums).where(enabled)
+    with reader() as connection:
+        sums = connection.execute(statement).mappings().one()
+    return {name: int(value) for name, value in sums.items()}

@@ -1,0 +1,253 @@
+"""Servers: their row, what stands beside it, and the conditional update that keeps it true."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from oslo_db import exception as db_exc
+
+from nova_mini import exception
+from nova_mini.db import allocations, project_usages, query
+from nova_mini.db.models import (
+    block_device_mapping,
+    instance_actions,
+    instance_faults,
+    instances,
+    request_specs,
+    tags,
+)
+from nova_mini.db.session import reader, writer
+
+
+def create_many(rows: Sequence[Mapping[str, Any]]) -> None:
+    query.insert_many(instances, rows)
+
+
+def get_by_uuid(uuid: str, read_deleted: bool = False) -> Mapping | None:
+    where = [instances.c.uuid == uuid]
+    if not read_deleted:
+        where.append(instances.c.deleted.is_(False))
+    return query.one(instances, *where)
+
+
+def get_by_uuids(uuids: Collection[str]) -> list[Mapping]:
+    return query.many(instances, instances.c.uuid.in_(uuids), instances.c.deleted.is_(False))
+
+
+def get_by_host(host: str) -> list[Mapping]:
+    return query.many(instances, instances.c.host == host, instances.c.deleted.is_(False))
+
+
+def get_hosts(uuids: Collection[str]) -> dict[str, str | None]:
+    statement = sa.select(instances.c.uuid, instances.c.host).where(
+        instances.c.uuid.in_(uuids), instances.c.deleted.is_(False)
+    )
+    with reader() as connection:
+        return {row.uuid: row.host for row in connection.execute(statement)}
+
+
+def update(
+    uuid: str,
+    values: Mapping[str, Any],
+    *,
+    expected_task_state: Collection[str | None] | None = None,
+    expected_vm_state: Collection[str] | None = None,
+    claim: tuple[int, str] | None = None,
+) -> None:
+    """Change a living server's row, if it is still as the caller believes.
+
+    ``claim`` is (action id, owner): the change is made only while that owner holds that action, so
+    that a process that lost its work to another can never write over the other's.
+    Raises InstanceNotFound, UnexpectedTaskStateError, InstanceInvalidState, InstanceOwnershipLost.
+    """
+    where = [instances.c.uuid == uuid, instances.c.deleted.is_(False)]
+    if expected_task_state is not None:
+        # A save that is sent again because its answer was lost finds its own value there.
+        accepted = {*expected_task_state, *([values["task_state"]] if claim else ())}
+        where.append(_one_of(instances.c.task_state, accepted))
+    if expected_vm_state is not None:
+        where.append(instances.c.vm_state.in_(expected_vm_state))
+    if claim is not None:
+        where.append(_is_held(claim))
+    if not query.update(instances, values, *where):
+        _explain_refusal(uuid, expected_task_state, expected_vm_state)
+
+
+def _one_of(column: sa.Column, values: Collection) -> sa.ColumnElement:
+    named = column.in_([value for value in values if value is not None])
+    return sa.or_(named, column.is_(None)) if None in values else named
+
+
+def _is_held(claim: tuple[int, str]) -> sa.ColumnElement:
+    action_id, owner = claim
+    return sa.exists().where(
+        instance_actions.c.id == action_id,
+        instance_actions.c.owner == owner,
+        instance_actions.c.finish_time.is_(None),
+    )
+
+
+def _explain_refusal(uuid, expected_task_state, expected_vm_state) -> None:
+    row = get_by_uuid(uuid)
+    if row is None:
+        raise exception.InstanceNotFound(instance_id=uuid)
+    if expected_task_state is not None and row["task_state"] not in expected_task_state:
+        raise exception.UnexpectedTaskStateError(
+            instance_uuid=uuid, expected=list(expected_task_state), actual=row["task_state"]
+        )
+    if expected_vm_state is not None and row["vm_state"] not in expected_vm_state:
+        raise exception.InstanceInvalidState(
+            method="update", instance_uuid=uuid, attr="vm_state", state=row["vm_state"]
+        )
+    raise exception.InstanceOwnershipLost(instance_uuid=uuid, host=row["host"])
+
+
+def update_network_info(uuid: str, network_info: str) -> None:
+    """Only when it is news: most refreshes find what is known."""
+    query.update(
+        instances,
+        {"network_info": network_info},
+        instances.c.uuid == uuid,
+        instances.c.deleted.is_(False),
+        instances.c.network_info != network_info,
+    )
+
+
+def not_of_host(uuids: Collection[str], host: str) -> list[str]:
+    """Servers that are deleted or on another host, and of which this host has nothing to do."""
+    busy = sa.exists().where(
+        instance_actions.c.instance_uuid == instances.c.uuid,
+        instance_actions.c.host == host,
+        instance_actions.c.finish_time.is_(None),
+    )
+    gone = sa.or_(instances.c.deleted.is_(True), instances.c.host != host)
+    statement = sa.select(instances.c.uuid).where(instances.c.uuid.in_(uuids), gone, ~busy)
+    with reader() as connection:
+        return list(connection.execute(statement).scalars())
+
+
+def deleted_among(uuids: Collection[str]) -> list[str]:
+    """Which of these were servers of ours and are deleted."""
+    statement = sa.select(instances.c.uuid).where(
+        instances.c.uuid.in_(uuids), instances.c.deleted.is_(True)
+    )
+    with reader() as connection:
+        return list(connection.execute(statement).scalars())
+
+
+def change_metadata(
+    uuid: str, added: Mapping[str, str], removed: Collection[str] | None, allowed: int
+) -> dict[str, str]:
+    """See ``Instance.change_metadata``; the row is locked between look and change.
+
+    Raises InstanceNotFound, OverQuota.
+    """
+    with writer() as connection:
+        statement = sa.select(instances.c.metadata).where(
+            instances.c.uuid == uuid, instances.c.deleted.is_(False)
+        )
+        found = connection.execute(statement.with_for_update()).first()
+        if found is None:
+            raise exception.InstanceNotFound(instance_id=uuid)
+        kept = {} if removed is None else {k: v for k, v in found[0].items() if k not in removed}
+        wanted = {**kept, **added}
+        if 0 <= allowed < len(wanted):
+            raise exception.OverQuota(f"Maximum number of metadata items exceeds {allowed}")
+        update(uuid, {"metadata": wanted})
+    return wanted
+
+
+def destroy(uuid: str) -> bool:
+    """Mark the server deleted and give back all that it held, in one transaction.
+
+    Returns whether this call did it: a server is given back once, however often this is called.
+    """
+    stamp = query.now()
+    with writer():
+        row = get_by_uuid(uuid)
+        if row is None:
+            return False
+        gone = query.update(
+            instances,
+            {
+                "deleted": True,
+                "deleted_at": stamp,
+                "terminated_at": row["terminated_at"] or stamp,
+                "vm_state": "deleted",
+                "task_state": None,
+                "key_data": None,
+                "user_data": None,
+            },
+            instances.c.uuid == uuid,
+            instances.c.deleted.is_(False),
+        )
+        if not gone:
+            return False
+        project_usages.release(row["project_id"], 1, row["vcpus"], row["memory_mb"])
+        allocations.release(uuid)
+        query.delete(request_specs, request_specs.c.instance_uuid == uuid)
+        query.delete(block_device_mapping, block_device_mapping.c.instance_uuid == uuid)
+        with writer() as connection:
+            connection.execute(tags.delete().where(tags.c.resource_id == uuid))
+    return True
+
+
+# -- beside the row ------------------------------------------------------------------------------
+
+
+def get_tags(uuids: Collection[str]) -> dict[str, list[str]]:
+    """uuid -> its tags in order, for those that have any; one query."""
+    found: dict[str, list[str]] = {}
+    with reader() as connection:
+        for uuid, tag in connection.execute(
+            tags.select().where(tags.c.resource_id.in_(uuids)).order_by(tags.c.tag)
+        ):
+            found.setdefault(uuid, []).append(tag)
+    return found
+
+
+def set_tags(uuid: str, wanted: Sequence[str]) -> None:
+    with writer() as connection:
+        connection.execute(tags.delete().where(tags.c.resource_id == uuid))
+        if wanted:
+            rows = [{"resource_id": uuid, "tag": tag} for tag in dict.fromkeys(wanted)]
+            connection.execute(tags.insert(), rows)
+
+
+def add_tags(tags_of: Mapping[str, Sequence[str]]) -> None:
+    """``tags_of``: uuid of a server that has none yet -> its tags."""
+    rows = [
+        {"resource_id": uuid, "tag": tag}
+        for uuid, wanted in tags_of.items()
+        for tag in dict.fromkeys(wanted)
+    ]
+    if rows:
+        with writer() as connection:
+            connection.execute(tags.insert(), rows)
+
+
+def add_tag(uuid: str, tag: str) -> None:
+    with contextlib.suppress(db_exc.DBDuplicateEntry), writer() as connection:
+        connection.execute(tags.insert(), {"resource_id": uuid, "tag": tag})
+
+
+def remove_tag(uuid: str, tag: str) -> None:
+    query.delete(tags, tags.c.resource_id == uuid, tags.c.tag == tag)
+
+
+def add_fault(values: Mapping[str, Any]) -> dict:
+    return query.insert(instance_faults, values)
+
+
+def get_latest_faults(uuids: Collection[str]) -> dict[str, Mapping]:
+    """uuid -> its newest fault, for those that have any; one query."""
+    newest = (
+        sa.select(sa.func.max(instance_faults.c.id))
+        .where(instance_faults.c.instance_uuid.in_(uuids))
+        .group_by(instance_faults.c.instance_uuid)
+    )
+    rows = query.many(instance_faults, instance_faults.c.id.in_(newest))
+    return {row["instance_uuid"]: row for row in rows}

@@ -1,0 +1,360 @@
+"""The tables. One row of ``instances`` holds all that a list of servers shows, so that a page of
+servers is one query; what is looked up by itself (tags, faults, devices) has its own table.
+
+Times are UTC with microseconds. Sizes are MiB where the name says ``memory`` or ``ram``, else GiB.
+"""
+
+from __future__ import annotations
+
+import json
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class JsonText(sa.types.TypeDecorator):
+    """A value kept as JSON text. Never changed in place: always assign a new value."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect):
+        if dialect.name in ("mysql", "mariadb"):
+            return dialect.type_descriptor(mysql.MEDIUMTEXT())
+        return dialect.type_descriptor(sa.Text())
+
+    def process_bind_param(self, value, dialect):
+        return None if value is None else json.dumps(value, separators=(",", ":"))
+
+    def process_result_value(self, value, dialect):
+        return None if value is None else json.loads(value)
+
+
+Timestamp = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+LongText = sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
+Uuid = sa.String(36)
+Name = sa.String(255)
+
+
+def _table(name: str, *columns, **options) -> sa.Table:
+    return sa.Table(
+        name,
+        metadata,
+        sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+        sa.Column("created_at", Timestamp, nullable=False),
+        sa.Column("updated_at", Timestamp),
+        *columns,
+        mysql_engine="InnoDB",
+        mysql_charset="utf8mb4",
+        **options,
+    )
+
+
+instances = _table(
+    "instances",
+    sa.Column("uuid", Uuid, nullable=False, unique=True),
+    sa.Column("deleted", sa.Boolean, nullable=False, default=False),
+    sa.Column("deleted_at", Timestamp),
+    sa.Column("project_id", Name, nullable=False),
+    sa.Column("user_id", Name, nullable=False),
+    # what it is
+    sa.Column("display_name", Name),
+    sa.Column("display_description", Name),
+    sa.Column("hostname", Name),
+    sa.Column("reservation_id", Name),
+    sa.Column("launch_index", sa.Integer, nullable=False, default=0),
+    sa.Column("flavor", LongText, nullable=False),
+    sa.Column("instance_type_id", sa.Integer, nullable=False),  # the flavor's, to look for
+    sa.Column("memory_mb", sa.Integer, nullable=False),
+    sa.Column("vcpus", sa.Integer, nullable=False),
+    sa.Column("root_gb", sa.Integer, nullable=False),
+    sa.Column("ephemeral_gb", sa.Integer, nullable=False),
+    sa.Column("image_ref", Name),
+    sa.Column("kernel_id", Name),
+    sa.Column("ramdisk_id", Name),
+    sa.Column("os_type", Name),
+    sa.Column("architecture", Name),
+    sa.Column("key_name", Name),
+    sa.Column("key_data", LongText),
+    sa.Column("user_data", LongText),
+    sa.Column("config_drive", Name),
+    sa.Column("auto_disk_config", sa.Boolean, nullable=False, default=False),
+    sa.Column("access_ip_v4", sa.String(39)),
+    sa.Column("access_ip_v6", sa.String(39)),
+    sa.Column("metadata", JsonText, nullable=False),
+    sa.Column("system_metadata", JsonText, nullable=False),
+    sa.Column("security_groups", JsonText, nullable=False),
+    sa.Column("network_info", LongText, nullable=False),
+    sa.Column("root_device_name", Name),
+    sa.Column("default_ephemeral_device", Name),
+    sa.Column("default_swap_device", Name),
+    # what state it is in
+    sa.Column("vm_state", sa.String(32), nullable=False),
+    sa.Column("task_state", sa.String(64)),
+    sa.Column("power_state", sa.Integer, nullable=False, default=0),
+    sa.Column("progress", sa.Integer, nullable=False, default=0),
+    sa.Column("locked", sa.Boolean, nullable=False, default=False),
+    sa.Column("locked_by", sa.String(16)),  # owner or admin
+    sa.Column("locked_reason", Name),
+    sa.Column("launched_at", Timestamp),
+    sa.Column("terminated_at", Timestamp),
+    # where it is, and where its user wants it
+    sa.Column("availability_zone", Name),
+    sa.Column("pinned_availability_zone", Name),
+    sa.Column("host", Name),
+    sa.Column("node", Name),
+    sa.Column("launched_on", Name),
+    # The two orders in which pages of servers are read: of one project, and of all.
+    sa.Index(None, "project_id", "deleted", "created_at", "id"),
+    sa.Index(None, "deleted", "created_at", "id"),
+    sa.Index(None, "host", "deleted"),
+    sa.Index(None, "reservation_id"),
+    sa.Index(None, "updated_at"),
+)
+
+tags = sa.Table(
+    "tags",
+    metadata,
+    sa.Column("resource_id", Uuid, primary_key=True),
+    sa.Column("tag", sa.String(80), primary_key=True),
+    mysql_engine="InnoDB",
+    mysql_charset="utf8mb4",
+    mysql_collate="utf8mb4_bin",
+)
+
+instance_faults = _table(
+    "instance_faults",
+    sa.Column("instance_uuid", Uuid, nullable=False),
+    sa.Column("code", sa.Integer, nullable=False),
+    sa.Column("message", Name),
+    sa.Column("details", LongText),
+    sa.Column("host", Name),
+    sa.Index(None, "instance_uuid", "created_at"),
+)
+
+# An action is what the user sees in os-instance-actions and, until it is finished, the intent that
+# makes an operation survive every crash: ``method`` and ``args`` say what is to be done, ``host``
+# where (NULL: at any conductor), ``owner`` who is doing it now (NULL: nobody).
+instance_actions = _table(
+    "instance_actions",
+    sa.Column("instance_uuid", Uuid, nullable=False),
+    sa.Column("action", Name, nullable=False),
+    sa.Column("request_id", Name),
+    sa.Column("user_id", Name),
+    sa.Column("project_id", Name),
+    sa.Column("start_time", Timestamp, nullable=False),
+    sa.Column("finish_time", Timestamp),
+    sa.Column("message", Name),
+    sa.Column("method", Name),
+    sa.Column("args", JsonText),
+    sa.Column("host", Name),
+    sa.Column("owner", Uuid),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("sent_at", Timestamp),
+    sa.Index(None, "instance_uuid", "request_id"),
+    sa.Index(None, "finish_time", "host"),
+    sa.Index(None, "updated_at"),
+)
+
+instance_actions_events = _table(
+    "instance_actions_events",
+    sa.Column("action_id", sa.Integer, nullable=False),
+    sa.Column("event", Name, nullable=False),
+    sa.Column("start_time", Timestamp, nullable=False),
+    sa.Column("finish_time", Timestamp),
+    sa.Column("result", Name),
+    sa.Column("traceback", LongText),
+    sa.Column("host", Name),
+    sa.Column("details", LongText),
+    sa.Index(None, "action_id"),
+)
+
+block_device_mapping = _table(
+    "block_device_mapping",
+    sa.Column("uuid", Uuid, nullable=False, unique=True),
+    sa.Column("instance_uuid", Uuid, nullable=False),
+    sa.Column("source_type", sa.String(16), nullable=False),
+    sa.Column("destination_type", sa.String(16), nullable=False),
+    sa.Column("guest_format", sa.String(255)),
+    sa.Column("device_type", sa.String(16)),
+    sa.Column("disk_bus", sa.String(16)),
+    sa.Column("boot_index", sa.Integer),
+    sa.Column("device_name", Name),
+    sa.Column("delete_on_termination", sa.Boolean, nullable=False, default=False),
+    sa.Column("snapshot_id", Uuid),
+    sa.Column("volume_id", Uuid),
+    sa.Column("volume_size", sa.Integer),
+    sa.Column("volume_type", Name),
+    sa.Column("image_id", Uuid),
+    sa.Column("attachment_id", Uuid),
+    sa.Column("connection_info", LongText),
+    sa.Column("tag", Name),
+    sa.Index(None, "instance_uuid"),
+    sa.Index(None, "volume_id"),
+)
+
+request_specs = _table(
+    "request_specs",
+    sa.Column("instance_uuid", Uuid, nullable=False, unique=True),
+    sa.Column("spec", JsonText, nullable=False),
+)
+
+flavors = _table(
+    "flavors",
+    sa.Column("flavorid", Name, nullable=False, unique=True),
+    sa.Column("name", Name, nullable=False, unique=True),
+    sa.Column("memory_mb", sa.Integer, nullable=False),
+    sa.Column("vcpus", sa.Integer, nullable=False),
+    sa.Column("root_gb", sa.Integer, nullable=False),
+    sa.Column("ephemeral_gb", sa.Integer, nullable=False, default=0),
+    sa.Column("swap", sa.Integer, nullable=False, default=0),
+    sa.Column("rxtx_factor", sa.Float, nullable=False, default=1.0),
+    sa.Column("disabled", sa.Boolean, nullable=False, default=False),
+    sa.Column("is_public", sa.Boolean, nullable=False, default=True),
+    sa.Column("description", sa.Text),
+    sa.Column("extra_specs", JsonText, nullable=False),
+    mysql_collate="utf8mb4_bin",
+)
+
+flavor_projects = sa.Table(
+    "flavor_projects",
+    metadata,
+    sa.Column("flavor_id", sa.ForeignKey("flavors.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("project_id", Name, primary_key=True),
+    mysql_engine="InnoDB",
+    mysql_charset="utf8mb4",
+)
+
+key_pairs = _table(
+    "key_pairs",
+    sa.Column("user_id", Name, nullable=False),
+    sa.Column("name", Name, nullable=False),
+    sa.Column("type", sa.String(16), nullable=False),
+    sa.Column("fingerprint", Name, nullable=False),
+    sa.Column("public_key", LongText, nullable=False),
+    sa.UniqueConstraint("user_id", "name"),
+    mysql_collate="utf8mb4_bin",
+)
+
+# A process of ours. ``incarnation`` is made anew at each start: an action owned by another
+# incarnation than a living row's has lost its owner.
+services = _table(
+    "services",
+    sa.Column("uuid", Uuid, nullable=False, unique=True),
+    sa.Column("host", Name, nullable=False),
+    sa.Column("binary", Name, nullable=False),
+    sa.Column("topic", Name, nullable=False),
+    sa.Column("incarnation", Uuid, nullable=False, index=True),
+    sa.Column("report_count", sa.Integer, nullable=False, default=0),
+    sa.Column("last_seen_up", Timestamp),
+    sa.Column("available", sa.Boolean, nullable=False, default=True),
+    sa.Column("disabled", sa.Boolean, nullable=False, default=False),
+    sa.Column("disabled_reason", Name),
+    sa.Column("forced_down", sa.Boolean, nullable=False, default=False),
+    sa.Column("version", sa.Integer, nullable=False, default=0),
+    sa.UniqueConstraint("host", "binary"),
+)
+
+# A hypervisor and its ledger: ``*_used`` is the sum of its allocations and changes only together
+# with them, by conditional updates: two schedulers never promise the same MiB. ``ledger_at``
+# is when it last did; ``updated_at`` is of the host's own reports. Ratios are doubles: a scheduler
+# and the database must come to the same sum.
+compute_nodes = _table(
+    "compute_nodes",
+    sa.Column("uuid", Uuid, nullable=False, unique=True),
+    sa.Column("host", Name, nullable=False, unique=True),
+    sa.Column("hypervisor_hostname", Name, nullable=False),
+    sa.Column("hypervisor_type", Name, nullable=False),
+    sa.Column("hypervisor_version", sa.Integer, nullable=False),
+    sa.Column("host_ip", sa.String(39)),
+    sa.Column("vcpus", sa.Integer, nullable=False),
+    sa.Column("memory_mb", sa.Integer, nullable=False),
+    sa.Column("local_gb", sa.Integer, nullable=False),
+    sa.Column("reserved_vcpus", sa.Integer, nullable=False, default=0),
+    sa.Column("reserved_memory_mb", sa.Integer, nullable=False, default=0),
+    sa.Column("reserved_gb", sa.Integer, nullable=False, default=0),
+    sa.Column("cpu_allocation_ratio", sa.Double, nullable=False),
+    sa.Column("ram_allocation_ratio", sa.Double, nullable=False),
+    sa.Column("disk_allocation_ratio", sa.Double, nullable=False),
+    sa.Column("vcpus_used", sa.Integer, nullable=False, default=0),
+    sa.Column("memory_mb_used", sa.Integer, nullable=False, default=0),
+    sa.Column("local_gb_used", sa.Integer, nullable=False, default=0),
+    sa.Column("running_vms", sa.Integer, nullable=False, default=0),
+    sa.Column("ledger_at", Timestamp),
+    sa.Column("disk_available_least", sa.Integer),
+    sa.Column("failed_builds", sa.Integer, nullable=False, default=0),
+    sa.Column("cpu_info", JsonText),
+    sa.Column("supported_instances", JsonText),
+    sa.Column("uptime", Name),
+    sa.Index(None, "updated_at"),
+    sa.Index(None, "ledger_at"),
+)
+
+allocations = _table(
+    "allocations",
+    sa.Column("consumer_uuid", Uuid, nullable=False, unique=True),
+    sa.Column("host", Name, nullable=False),
+    sa.Column("vcpus", sa.Integer, nullable=False),
+    sa.Column("memory_mb", sa.Integer, nullable=False),
+    sa.Column("local_gb", sa.Integer, nullable=False),
+    sa.Index(None, "host"),
+)
+
+aggregates = _table(
+    "aggregates",
+    sa.Column("uuid", Uuid, nullable=False, unique=True),
+    sa.Column("name", Name, nullable=False, unique=True),
+    sa.Column("metadata", JsonText, nullable=False),
+)
+
+aggregate_hosts = sa.Table(
+    "aggregate_hosts",
+    metadata,
+    sa.Column("aggregate_id", sa.ForeignKey("aggregates.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("host", Name, primary_key=True),
+    mysql_engine="InnoDB",
+    mysql_charset="utf8mb4",
+)
+
+# ``project_id`` and ``user_id``: '' where a limit is not of one project or user; a row with
+# ``quota_class`` is a default.
+quotas = _table(
+    "quotas",
+    sa.Column("project_id", Name, nullable=False, default=""),
+    sa.Column("user_id", sa.String(64), nullable=False, default=""),
+    sa.Column("quota_class", sa.String(64), nullable=False, default=""),
+    sa.Column("resource", sa.String(64), nullable=False),
+    sa.Column("hard_limit", sa.Integer, nullable=False),
+    sa.UniqueConstraint("project_id", "user_id", "quota_class", "resource"),
+)
+
+# What a project uses now: changes only together with its instances.
+project_usages = sa.Table(
+    "project_usages",
+    metadata,
+    sa.Column("project_id", Name, primary_key=True),
+    sa.Column("instances", sa.Integer, nullable=False),
+    sa.Column("cores", sa.Integer, nullable=False),
+    sa.Column("ram", sa.Integer, nullable=False),
+    mysql_engine="InnoDB",
+    mysql_charset="utf8mb4",
+)
+
+# Work of which there must be one doer among many equal processes at a time.
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("owner", Uuid, nullable=False),
+    sa.Column("expires_at", Timestamp, nullable=False),
+    mysql_engine="InnoDB",
+    mysql_charset="utf8mb4",
+)

@@ -1,0 +1,188 @@
+"""Connections and transactions.
+
+``with writer() as conn`` gives a SQLAlchemy connection inside a transaction, ``with reader() as
+conn`` one on which every statement stands by itself. They nest: what is called inside a transaction
+joins it, so several queries become one commit by standing in one ``with writer()``.
+
+A round trip to the database costs more than the statement it carries, so none is made but these: no
+BEGIN and COMMIT around a read, no rollback of what is committed, and a ping only for a connection
+that has long been idle.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import sqlalchemy as sa
+from oslo_config import cfg
+from oslo_db import api as oslo_db_api
+from oslo_db import exception as db_exc
+from oslo_db.sqlalchemy import exc_filters
+
+from nova_mini import exception
+
+T = TypeVar("T")
+
+# Idle for longer than this (seconds), a connection is tried before it is used.
+_PING_AFTER = 0.5
+
+
+class _Engines:
+    """One pool for transactions, one in autocommit for reads; the same one for SQLite."""
+
+    def __init__(self, conf: cfg.ConfigOpts):
+        self.writer = _create(conf, isolation_level="READ COMMITTED")
+        self.reader = self.writer
+        if self.writer.dialect.name != "sqlite":
+            self.reader = _create(conf, isolation_level="AUTOCOMMIT")
+
+    def dispose(self) -> None:
+        self.writer.dispose(close=False)
+        self.reader.dispose(close=False)
+
+
+def _create(conf: cfg.ConfigOpts, isolation_level: str) -> sa.Engine:
+    url = sa.make_url(conf.database.connection)
+    # Keys, user data and passwords are parameters: an error that is logged must not show them.
+    options = {"hide_parameters": True}
+    if url.get_backend_name() != "sqlite":
+        options.update(
+            isolation_level=isolation_level,
+            pool_size=conf.database.max_pool_size,
+            max_overflow=conf.database.max_overflow,
+            pool_recycle=conf.database.connection_recycle_time,
+            pool_reset_on_return=None,
+            skip_autocommit_rollback=True,
+        )
+    if url.get_backend_name() in ("mysql", "mariadb"):
+        options["connect_args"] = {
+            "connect_timeout": 5,
+            "init_command": "SET SESSION sql_mode = 'TRADITIONAL'",
+        }
+    engine = sa.create_engine(url, **options)
+    exc_filters.register_engine(engine)
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _keep_foreign_keys)
+    else:
+        sa.event.listen(engine, "checkout", _ping_if_idle)
+        sa.event.listen(engine, "checkin", _note_time)
+    return engine
+
+
+def _keep_foreign_keys(dbapi_connection, _record) -> None:
+    dbapi_connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _note_time(_dbapi_connection, record) -> None:
+    record.info["used_at"] = time.monotonic()
+
+
+def _ping_if_idle(dbapi_connection, record, _proxy) -> None:
+    """SQLAlchemy replaces the connection, and tries the new one, when this raises."""
+    if time.monotonic() - record.info.get("used_at", time.monotonic()) < _PING_AFTER:
+        return
+    try:
+        dbapi_connection.ping(reconnect=False)
+    except Exception as exc:
+        raise sa.exc.DisconnectionError() from exc
+
+
+class _ThreadState(threading.local):
+    """The connection that this thread's innermost block works on, and whether in a transaction."""
+
+    connection: sa.Connection | None = None
+    in_transaction = False
+
+
+_state = _ThreadState()
+_engines: _Engines | None = None
+_conf: cfg.ConfigOpts | None = None
+_lock = threading.Lock()
+
+
+def configure(conf: cfg.ConfigOpts) -> None:
+    """Say where the database is. Connections are made at the first query of each process."""
+    global _conf
+    _conf = conf
+
+
+def reset() -> None:
+    """Forget the engines: a forked worker or another test makes its own."""
+    global _engines
+    if _engines is not None:
+        _engines.dispose()
+    _engines = None
+
+
+def _get_engines() -> _Engines:
+    global _engines
+    with _lock:
+        if _engines is None:
+            _engines = _Engines(_conf)
+        return _engines
+
+
+def get_engine() -> sa.Engine:
+    return _get_engines().writer
+
+
+@contextlib.contextmanager
+def writer() -> Iterator[sa.Connection]:
+    """One transaction: committed at the end of the outermost block, rolled back by an exception."""
+    if _state.in_transaction:
+        yield _state.connection
+        return
+    with get_engine().begin() as connection, _working_on(connection, in_transaction=True):
+        yield connection
+
+
+@contextlib.contextmanager
+def reader() -> Iterator[sa.Connection]:
+    if _state.connection is not None:
+        yield _state.connection
+        return
+    with _get_engines().reader.connect() as connection, _working_on(connection, False):
+        yield connection
+
+
+@contextlib.contextmanager
+def _working_on(connection: sa.Connection, in_transaction: bool) -> Iterator[None]:
+    outer = (_state.connection, _state.in_transaction)
+    _state.connection, _state.in_transaction = connection, in_transaction
+    try:
+        yield
+    finally:
+        _state.connection, _state.in_transaction = outer
+
+
+def retried(function: Callable[..., T]) -> Callable[..., T]:
+    """Run again after a deadlock, or a connection that broke (for about two seconds).
+
+    Raises DBDeadlock or DBConnectionError then: who has more patience asks again.
+    """
+    return oslo_db_api.wrap_db_retry(
+        max_retries=6,
+        retry_interval=0.05,
+        inc_retry_interval=True,
+        max_retry_interval=1,
+        retry_on_deadlock=True,
+        retry_on_disconnect=True,
+    )(function)
+
+
+def errors_named(function: Callable[..., T]) -> Callable[..., T]:
+    """A database that is away is told to an RPC caller by a name that it knows, to try again."""
+
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        try:
+            return function(*args, **kwargs)
+        except (db_exc.DBConnectionError, db_exc.DBDeadlock) as exc:
+            raise exception.DatabaseUnavailable() from exc
+
+    return wrapper

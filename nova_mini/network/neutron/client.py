@@ -1,0 +1,126 @@
+"""Neutron's REST resources, one request per method (more only for very long lists of ids)."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from keystoneauth1 import exceptions as ks_exc
+from oslo_log import log as logging
+
+from nova_mini import exception, service_auth
+from nova_mini.conf import CONF
+
+if TYPE_CHECKING:
+    from nova_mini.context import RequestContext
+
+LOG = logging.getLogger(__name__)
+
+_MAX_IDS = 100  # in one URL: a server may refuse lines longer than 8 KiB
+
+
+class NeutronClient:
+    """``resource`` is the last part of the URL: ``ports``, ``security-groups``, ...
+
+    Reads, updates and deletes are repeated when the connection fails; ``create`` is not, since
+    the lost answer may have been yes. Raises NeutronConnectionFailed when the outcome is not
+    known, NeutronRequestRefused when Neutron said no.
+    """
+
+    def __init__(self, context: RequestContext, *, as_service: bool = False):
+        self._adapter = service_auth.get_adapter(context, "neutron", as_service=as_service)
+
+    def list(self, resource: str, **filters: Any) -> list[dict[str, Any]]:
+        """Those that match; a filter given as a list matches any of its values (none: nothing)."""
+        if [] in filters.values():
+            return []
+        return [item for part in _parts(filters) for item in self._list(resource, part)]
+
+    def _list(self, resource: str, filters: dict[str, Any]) -> list[dict[str, Any]]:
+        with _translated():
+            answer = self._adapter.get(f"/v2.0/{resource}", params=filters, **_retries())
+        return answer.json()[_key(resource)]
+
+    def get(self, path: str, **filters: Any) -> dict[str, Any]:
+        """The body of a single resource, as it is."""
+        with _translated():
+            return self._adapter.get(f"/v2.0/{path}", params=filters, **_retries()).json()
+
+    def create(self, resource: str, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """All or none of them, in this order."""
+        key = _key(resource)
+        with _translated():
+            return self._adapter.post(f"/v2.0/{resource}", json={key: items}).json()[key]
+
+    def update(
+        self, resource: str, item_id: str, changes: dict[str, Any], revision: int | None = None
+    ) -> dict[str, Any]:
+        """With ``revision`` (the item's ``revision_number``) only if nobody changed it since."""
+        headers = {} if revision is None else {"If-Match": f"revision_number={revision}"}
+        body = {_key(resource)[:-1]: changes}
+        with _translated():
+            answer = self._adapter.put(
+                f"/v2.0/{resource}/{item_id}", json=body, headers=headers, **_retries()
+            )
+        return answer.json()[_key(resource)[:-1]]
+
+    def delete(self, resource: str, item_id: str) -> None:
+        """Gone already is fine."""
+        with contextlib.suppress(ks_exc.NotFound), _translated(passing=ks_exc.NotFound):
+            self._adapter.delete(f"/v2.0/{resource}/{item_id}", **_retries())
+
+
+def _key(resource: str) -> str:
+    return resource.replace("-", "_")
+
+
+def _retries() -> dict[str, Any]:
+    return {
+        "connect_retries": CONF.neutron.http_retries,
+        "status_code_retries": CONF.neutron.http_retries,
+    }
+
+
+def _parts(filters: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The same filters with the one that is too long for a URL cut into pieces."""
+    for name, value in filters.items():
+        if isinstance(value, list) and len(value) > _MAX_IDS:
+            for start in range(0, len(value), _MAX_IDS):
+                yield {**filters, name: value[start : start + _MAX_IDS]}
+            return
+    yield filters
+
+
+@contextlib.contextmanager
+def _translated(passing: type[Exception] | tuple = ()) -> Iterator[None]:
+    try:
+        yield
+    except passing:
+        raise
+    except ks_exc.Unauthorized as exc:
+        raise exception.NeutronConnectionFailed(reason="it refuses the credentials") from exc
+    except ks_exc.HttpServerError as exc:
+        raise exception.NeutronConnectionFailed(reason=f"it answered {exc.http_status}") from exc
+    except ks_exc.HttpError as exc:
+        error_type, reason = _neutron_error(exc)
+        raise exception.NeutronRequestRefused(
+            status=exc.http_status, error_type=error_type, reason=reason
+        ) from exc
+    except ks_exc.ClientException as exc:
+        LOG.warning("Network service: %s", exc)
+        raise exception.NeutronConnectionFailed(reason="it does not answer") from exc
+
+
+def _neutron_error(exc: ks_exc.HttpError) -> tuple[str, str]:
+    """Neutron's own name for the error, and its sentence."""
+    try:
+        error = exc.response.json()["NeutronError"]
+        return error["type"], error["message"]
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return type(exc).__name__, exc.message
+
+
+def distinct(values: Iterable[Any]) -> list[Any]:
+    """Without None and repetitions, in order."""
+    return [value for value in dict.fromkeys(values) if value is not None]

@@ -1,0 +1,109 @@
+"""Notifications about one server."""
+
+from __future__ import annotations
+
+from oslo_utils import strutils
+
+from nova_mini import exception, rpc
+from nova_mini.conf import CONF
+from nova_mini.network.model import VIF, FixedIP, NetworkInfo
+
+
+def notify_about_instance_usage(
+    context,
+    instance,
+    event: str,
+    *,
+    network_info: NetworkInfo | None = None,
+    fault: BaseException | None = None,
+    extra: dict | None = None,
+) -> None:
+    """Tell that ``event`` (``create.start``, ``delete.end``, ``create.error`` …) happened.
+
+    Called by the operations of the computes and the tasks of the conductors. Nothing is made when
+    no driver of ``[oslo_messaging_notifications]`` would send it.
+    """
+    if not rpc.notifications_wanted():
+        return
+    payload = usage_of(instance, instance.network_info if network_info is None else network_info)
+    if fault is not None:
+        payload.update(_fault(fault))
+    payload.update(extra or {})
+    notifier = rpc.get_notifier(f"compute.{instance.host or CONF.host}")
+    send = notifier.error if fault is not None else notifier.info
+    send(context, f"compute.instance.{event}", payload)
+
+
+def _fault(fault: BaseException) -> dict:
+    """An error that came over RPC is named and told of as where it was raised."""
+    told = fault.format_message() if isinstance(fault, exception.NovaException) else str(fault)
+    return {
+        "exception": type(fault).__name__.removesuffix("_Remote"),
+        "message": strutils.mask_password(told),
+        "code": getattr(fault, "code", 500),
+    }
+
+
+def usage_of(instance, network_info: NetworkInfo) -> dict:
+    """The payload: what the server is and where. No secret is in it."""
+    flavor = instance.flavor
+    return {
+        "tenant_id": instance.project_id,
+        "user_id": instance.user_id,
+        "instance_id": instance.uuid,
+        "display_name": instance.display_name,
+        "hostname": instance.hostname,
+        "reservation_id": instance.reservation_id,
+        "instance_type": flavor.name,
+        "instance_type_id": flavor.id,
+        "instance_flavor_id": flavor.flavorid,
+        "architecture": instance.architecture,
+        "os_type": instance.os_type,
+        "kernel_id": instance.kernel_id or "",
+        "ramdisk_id": instance.ramdisk_id or "",
+        "memory_mb": flavor.memory_mb,
+        "vcpus": flavor.vcpus,
+        "root_gb": flavor.root_gb,
+        "ephemeral_gb": flavor.ephemeral_gb,
+        "disk_gb": flavor.root_gb + flavor.ephemeral_gb,
+        "host": instance.host,
+        "node": instance.node,
+        "availability_zone": instance.availability_zone,
+        "created_at": _time(instance.created_at),
+        "launched_at": _time(instance.launched_at),
+        "terminated_at": _time(instance.terminated_at),
+        "deleted_at": _time(instance.deleted_at),
+        "access_ip_v4": instance.access_ip_v4,
+        "access_ip_v6": instance.access_ip_v6,
+        "state": instance.vm_state,
+        "state_description": instance.task_state or "",
+        "progress": instance.progress,
+        "image_ref_url": instance.image_ref,
+        "image_meta": _image_meta(instance.system_metadata),
+        "metadata": instance.metadata,
+        "fixed_ips": [_fixed_ip(vif, ip) for vif in network_info for ip in vif.fixed_ips()],
+    }
+
+
+def _fixed_ip(vif: VIF, ip: FixedIP) -> dict:
+    return {
+        "address": ip.address,
+        "version": ip.version,
+        "type": "fixed",
+        "label": vif.network.label,
+        "vif_mac": vif.address,
+        "floating_ips": ip.floating_ips,
+    }
+
+
+def _time(moment) -> str:
+    return moment.isoformat() if moment else ""
+
+
+def _image_meta(system_metadata: dict) -> dict:
+    prefix = "image_"
+    return {
+        name.removeprefix(prefix): value
+        for name, value in system_metadata.items()
+        if name.startswith(prefix)
+    }

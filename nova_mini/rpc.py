@@ -1,0 +1,110 @@
+"""The message bus: one transport for each process, clients and servers made the same way.
+
+Messages carry versioned objects (by their serializer) and the request context. oslo.messaging
+acknowledges a message before it runs the handler, so a cast may be lost with its consumer: nothing
+of ours relies on a cast alone (see ``objects.instance_action``).
+"""
+
+from __future__ import annotations
+
+import logging
+
+import kombu.exceptions
+import oslo_messaging as messaging
+from oslo_messaging._drivers import impl_rabbit
+
+from nova_mini import context as nova_context
+from nova_mini import exception
+from nova_mini.conf import CONF
+from nova_mini.objects.base import NovaObjectSerializer
+
+LOG = logging.getLogger(__name__)
+
+CONDUCTOR_TOPIC = "conductor"
+SCHEDULER_TOPIC = "scheduler"
+COMPUTE_TOPIC = "compute"
+
+_transport: messaging.Transport | None = None
+_notifier: messaging.Notifier | None = None
+
+
+def set_defaults() -> None:
+    """Call before the command line is parsed. Requests wait in quorum queues, which outlive a
+    broker; a reply that is lost with one is asked for again."""
+    messaging.set_transport_defaults("nova-mini")
+    CONF.register_opts(impl_rabbit.rabbit_opts, group="oslo_messaging_rabbit")
+    CONF.set_default("rabbit_quorum_queue", True, group="oslo_messaging_rabbit")
+    CONF.set_default("kombu_reconnect_delay", 0.2, group="oslo_messaging_rabbit")
+    CONF.set_default("rabbit_interval_max", 2, group="oslo_messaging_rabbit")
+
+
+def init() -> None:
+    """Make the transport from the configuration. Connections are opened when they are needed."""
+    global _transport, _notifier
+    _transport = messaging.get_rpc_transport(CONF, allowed_remote_exmods=[exception.__name__])
+    _notifier = messaging.Notifier(
+        messaging.get_notification_transport(CONF), serializer=RequestContextSerializer()
+    )
+
+
+def cleanup() -> None:
+    global _transport, _notifier
+    if _transport is not None:
+        _transport.cleanup()
+    _transport = _notifier = None
+
+
+class RequestContextSerializer(messaging.Serializer):
+    """Objects by their own serializer; the context as a dict beside them."""
+
+    def __init__(self):
+        self._base = NovaObjectSerializer()
+
+    def serialize_entity(self, context, entity):
+        return self._base.serialize_entity(context, entity)
+
+    def deserialize_entity(self, context, entity):
+        return self._base.deserialize_entity(context, entity)
+
+    def serialize_context(self, context):
+        return context.to_dict()
+
+    def deserialize_context(self, context):
+        return nova_context.RequestContext.from_dict(context)
+
+
+def get_client(target: messaging.Target) -> messaging.RPCClient:
+    return messaging.get_rpc_client(_transport, target, serializer=RequestContextSerializer())
+
+
+def get_server(target: messaging.Target, endpoints: list) -> messaging.RPCServer:
+    """A server whose handlers run in a pool of native threads."""
+    return messaging.get_rpc_server(
+        _transport,
+        target,
+        endpoints,
+        executor="threading",
+        serializer=RequestContextSerializer(),
+        access_policy=messaging.DefaultRPCAccessPolicy,
+    )
+
+
+def get_notifier(publisher_id: str) -> messaging.Notifier:
+    return _notifier.prepare(publisher_id=publisher_id)
+
+
+def notifications_wanted() -> bool:
+    """Whether any configured driver sends notifications: none, and none has to be made."""
+    return any(name not in ("", "noop") for name in CONF.oslo_messaging_notifications.driver)
+
+
+def cast_hint(prepared_client, context, method: str, **kwargs) -> None:
+    """Cast where the message is only a hint: the row that it speaks of is committed already.
+
+    A broker that is away delays the work until the conductors' reconcile comes by; it never fails
+    the request.
+    """
+    try:
+        prepared_client.prepare(retry=1).cast(context, method, **kwargs)
+    except (messaging.MessagingException, kombu.exceptions.OperationalError) as exc:
+        LOG.warning("Could not send %s, it will be sent again later: %s", method, exc)

@@ -1,0 +1,99 @@
+"""Steps: the spans of a request as it walks through the services.
+
+``with step("name")`` or ``@traced`` around a function marks one. A step is a debug log line with
+the request's id, and, inside an operation on a server, an event in the server's action history
+with its times. It is also where the chaos tests strike: see ``_strike``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import functools
+import logging
+import os
+import pathlib
+import signal
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from oslo_context import context as oslo_context
+
+from nova_mini.objects.base import utcnow
+
+LOG = logging.getLogger(__name__)
+F = TypeVar("F", bound=Callable)
+
+Steps = list[list[str]]
+_collected: contextvars.ContextVar[Steps | None] = contextvars.ContextVar("steps", default=None)
+_fault_dir = os.environ.get("NOVA_MINI_FAULT_DIR")
+
+
+@contextlib.contextmanager
+def collecting() -> Iterator[Steps]:
+    """Gather the steps of what runs inside, as [name, start, finish] with ISO times."""
+    steps: Steps = []
+    token = _collected.set(steps)
+    try:
+        yield steps
+    finally:
+        _collected.reset(token)
+
+
+@contextlib.contextmanager
+def step(name: str) -> Iterator[None]:
+    start = utcnow()
+    LOG.debug("step %s begins", name)
+    if _fault_dir:
+        _strike(f"before {name}")
+    try:
+        yield
+    except BaseException as exc:
+        LOG.debug("step %s failed: %s", name, type(exc).__name__)
+        raise
+    finish = utcnow()
+    LOG.debug("step %s took %.1f ms", name, (finish - start).total_seconds() * 1000)
+    steps = _collected.get()
+    if steps is not None:
+        steps.append([name, start.isoformat(), finish.isoformat()])
+    if _fault_dir:
+        _strike(name)
+
+
+def traced(function: F) -> F:
+    """A step named like the function (``Class.method``)."""
+
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        with step(function.__qualname__):
+            return function(*args, **kwargs)
+
+    return wrapper
+
+
+def in_thread(function: Callable, *args, **kwargs) -> Callable:
+    """``function`` bound for another thread, with this thread's steps and request context."""
+    request = oslo_context.get_current()
+
+    def run():
+        if request is not None:
+            request.update_store()  # which log lines take the request's id from
+        return function(*args, **kwargs)
+
+    return functools.partial(contextvars.copy_context().run, run)
+
+
+def _strike(moment: str) -> None:
+    """Obey a test: a file in NOVA_MINI_FAULT_DIR, named like a step (for its end) or "before" and a
+    step, holds the signal that this process sends itself; an empty one is SIGKILL.
+
+    The file is removed first, so the next incarnation lives.
+    """
+    order = pathlib.Path(_fault_dir) / moment
+    try:
+        name = order.read_text() or "SIGKILL"
+        order.unlink()
+    except FileNotFoundError:
+        return
+    LOG.warning("%s at %s, as a test asked", name, moment)
+    os.kill(os.getpid(), signal.Signals[name])

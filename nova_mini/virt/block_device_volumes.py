@@ -1,0 +1,249 @@
+"""Volumes of servers on their way between Cinder and a hypervisor.
+
+Every step asks what is there: an attachment that Cinder has is adopted, a connection that was made
+is used, a volume that was created is found again. So all of it may be done twice.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+
+from nova_mini import exception
+from nova_mini.conf import CONF
+from nova_mini.objects.block_device_mapping import BlockDeviceMapping
+from nova_mini.objects.instance import Instance
+from nova_mini.trace import traced
+
+LOG = logging.getLogger(__name__)
+
+_ATTACHED = "attached"
+
+
+class DriverVolumeBlockDevice:
+    """A volume that is there already; ``bdm`` is its record."""
+
+    def __init__(self, bdm: BlockDeviceMapping):
+        self._bdm = bdm
+
+    @property
+    def connection_info(self) -> dict:
+        """How this host reaches the volume: empty until Cinder said so. It may hold keys."""
+        return json.loads(self._bdm.connection_info) if self._bdm.connection_info else {}
+
+    def get_info(self) -> dict:
+        """An item of ``block_device_info["block_device_mapping"]``."""
+        bdm = self._bdm
+        return {
+            "connection_info": self.connection_info,
+            "mount_device": bdm.device_name,
+            "boot_index": bdm.boot_index,
+            "disk_bus": bdm.disk_bus,
+            "device_type": bdm.device_type,
+            "guest_format": bdm.guest_format,
+            "tag": bdm.tag,
+        }
+
+    # -- attach ----------------------------------------------------------------------------------
+
+    @traced
+    def attach(
+        self, context, instance, volume_api, virt_driver, *, do_driver_attach: bool = False
+    ) -> None:
+        """Up to a volume that is in use at this host; ``do_driver_attach``: in a guest that is
+        there already. Raises what Cinder and the driver raise."""
+        volume = self._get_volume(context, instance, volume_api)
+        if volume.encrypted:
+            raise exception.VolumeEncryptionNotSupported(volume_id=volume.id)
+        self.reserve(context, instance, volume_api)
+        self._do_attach(context, instance, volume, volume_api, virt_driver, do_driver_attach)
+
+    def _get_volume(self, context, instance, volume_api):
+        return volume_api.get(context, self._bdm.volume_id)
+
+    def reserve(self, context, instance, volume_api) -> None:
+        """See that Cinder has exactly one attachment for this server, and that we know it."""
+        if self._bdm.attachment_id:
+            return
+        found = self._find_attachments(context, instance, volume_api)
+        for surplus in found[1:]:
+            volume_api.attachment_delete(context, surplus.id)
+        attachment = (
+            found[0]
+            if found
+            else volume_api.attachment_create(context, self._bdm.volume_id, instance.uuid)
+        )
+        self._bdm.attachment_id = attachment.id
+        self._bdm.save()
+
+    def _find_attachments(self, context, instance, volume_api) -> list:
+        """Those that Cinder has for this server, also when the answer that told of them was lost.
+        Cinder is the one who knows."""
+        every = volume_api.attachments_of(context, instance.uuid)
+        return [each for each in every if each.volume_id == self._bdm.volume_id]
+
+    @traced
+    def _do_attach(
+        self, context, instance, volume, volume_api, virt_driver, do_driver_attach: bool
+    ) -> None:
+        connector = virt_driver.get_volume_connector(instance)
+        attachment = self._volume_attach(context, volume, volume_api, connector)
+        if do_driver_attach:
+            virt_driver.attach_volume(
+                context,
+                self.connection_info,
+                instance,
+                self._bdm.device_name,
+                disk_bus=self._bdm.disk_bus,
+                device_type=self._bdm.device_type,
+            )
+        if attachment.status != _ATTACHED:
+            volume_api.attachment_complete(context, attachment.id)
+
+    @traced
+    def _volume_attach(self, context, volume, volume_api, connector: dict):
+        """Tell Cinder who connects and keep its answer, before anything is connected: whatever
+        happens then, the record says what to take down."""
+        bdm = self._bdm
+        if bdm.connection_info:  # an earlier attempt came this far
+            attachment = volume_api.attachment_get(context, bdm.attachment_id)
+        else:
+            attachment = volume_api.attachment_update(
+                context, bdm.attachment_id, connector, bdm.device_name
+            )
+        more = {"multiattach": True} if volume.multiattach else {}
+        self._keep(attachment.connection_info, **more)
+        bdm.volume_size = volume.size
+        bdm.save()
+        return attachment
+
+    def refresh_connection_info(self, context, volume_api) -> None:
+        """Raises InvalidVolume when Cinder does not know the attachment any more."""
+        bdm = self._bdm
+        try:
+            attachment = volume_api.attachment_get(context, bdm.attachment_id)
+        except exception.VolumeAttachmentNotFound as exc:
+            raise exception.InvalidVolume(
+                reason=f"volume {bdm.volume_id} was taken from the server behind its back; detach "
+                "it from the server, too"
+            ) from exc
+        kept = self.connection_info
+        if attachment.connection_info and attachment.connection_info["data"] != kept["data"]:
+            more = {"multiattach": True} if kept.get("multiattach") else {}
+            self._keep(attachment.connection_info, **more)
+            bdm.save()
+
+    def _keep(self, connection_info: dict, **more) -> None:
+        kept = {**connection_info, "serial": self._bdm.volume_id, **more}
+        self._bdm.connection_info = json.dumps(kept)
+
+    # -- detach ----------------------------------------------------------------------------------
+
+    @traced
+    def detach(self, context, instance, volume_api, virt_driver) -> None:
+        """Out of the guest, off the host, and free in Cinder. Whatever of it is done is fine."""
+        self.driver_detach(context, instance, virt_driver)
+        self.release(context, instance, volume_api)
+
+    @traced
+    def driver_detach(self, context, instance, virt_driver) -> None:
+        if self._bdm.connection_info:
+            virt_driver.detach_volume(
+                context, self.connection_info, instance, self._bdm.device_name
+            )
+
+    @traced
+    def release(self, context, instance, volume_api) -> None:
+        """No attachment of this server is left in Cinder; the record forgets it."""
+        if not self._bdm.volume_id:
+            return
+        if self._bdm.attachment_id:
+            volume_api.attachment_delete(context, self._bdm.attachment_id)
+        else:
+            for each in self._find_attachments(context, instance, volume_api):
+                volume_api.attachment_delete(context, each.id)
+        self._bdm.attachment_id = None
+        self._bdm.connection_info = None
+        self._bdm.save()
+
+
+class _NewVolume(DriverVolumeBlockDevice):
+    """A volume that is made for the server; ``_source`` says from what."""
+
+    def _source(self) -> dict:
+        return {}
+
+    def _get_volume(self, context, instance, volume_api):
+        bdm = self._bdm
+        if bdm.volume_id:
+            volume = volume_api.get(context, bdm.volume_id)
+        else:
+            volume = volume_api.find_made_for(context, bdm.uuid) or self._make(
+                context, instance, volume_api
+            )
+            bdm.volume_id = volume.id
+            bdm.save()
+        return volume if bdm.attachment_id else _await_volume(context, instance, volume_api, volume)
+
+    def _make(self, context, instance, volume_api):
+        if not context.auth_token and CONF.api.auth_strategy != "noauth2":
+            # Only its user can make a volume of a project, and the user's token went with the
+            # process that died.
+            raise exception.BuildAbortException(
+                instance_uuid=instance.uuid,
+                reason="the build was interrupted before its volume was made; create the server "
+                "again",
+            )
+        zone = None if CONF.cinder.cross_az_attach else instance.availability_zone
+        return volume_api.create(
+            context,
+            self._bdm.volume_size,
+            made_for=self._bdm.uuid,
+            volume_type=self._bdm.volume_type,
+            availability_zone=zone,
+            **self._source(),
+        )
+
+
+class DriverVolSnapshotBlockDevice(_NewVolume):
+    def _source(self):
+        return {"snapshot_id": self._bdm.snapshot_id}
+
+
+class DriverVolImageBlockDevice(_NewVolume):
+    def _source(self):
+        return {"image_id": self._bdm.image_id}
+
+
+class DriverVolBlankBlockDevice(_NewVolume):
+    pass
+
+
+_BY_SOURCE = {
+    "volume": DriverVolumeBlockDevice,
+    "snapshot": DriverVolSnapshotBlockDevice,
+    "image": DriverVolImageBlockDevice,
+    "blank": DriverVolBlankBlockDevice,
+}
+
+
+def driver_block_device(bdm: BlockDeviceMapping) -> DriverVolumeBlockDevice:
+    """For a mapping with ``destination_type`` volume."""
+    return _BY_SOURCE[bdm.source_type](bdm)
+
+
+@traced
+def _await_volume(context, instance, volume_api, volume):
+    """Until it can be used. Raises VolumeNotCreated, and InstanceNotFound when the server is
+    being deleted meanwhile: its delete waits for us."""
+    for _ in range(CONF.cinder.block_device_allocate_retries):
+        if volume.status in ("available", "reserved", "in-use") or "error" in volume.status:
+            break
+        time.sleep(CONF.cinder.block_device_allocate_retries_interval)
+        if Instance.get_by_uuid(context, instance.uuid).task_state == "deleting":
+            raise exception.InstanceNotFound(instance_id=instance.uuid)
+        volume = volume_api.get(context, volume.id)
+    if volume.status not in ("available", "reserved", "in-use"):
+        raise exception.VolumeNotCreated(volume_id=volume.id, volume_status=volume.status)
+    return volume

@@ -1,0 +1,3 @@
+from nova_mini.virt.libvirt.driver import LibvirtDriver
+
+__all__ = ["LibvirtDriver"]

@@ -1,0 +1,276 @@
+"""The devices of a domain as objects; see :mod:`.config`."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+
+from lxml import etree
+
+
+def element(tag: str, text: object = None, **attributes: object) -> etree._Element:
+    """An element; attributes that are None are left out."""
+    node = etree.Element(tag)
+    if text is not None:
+        node.text = str(text)
+    for name, value in attributes.items():
+        if value is not None:
+            node.set(name, str(value))
+    return node
+
+
+class LibvirtConfigObject(abc.ABC):
+    @abc.abstractmethod
+    def format_dom(self) -> etree._Element:
+        """The element that libvirt documents for this thing."""
+
+    def to_xml(self) -> str:
+        return etree.tostring(self.format_dom(), encoding="unicode", pretty_print=True)
+
+
+# type of a source -> the attribute that says where it is
+_SOURCE_PATHS = {"file": "file", "block": "dev", "network": "name"}
+
+
+@dataclasses.dataclass
+class LibvirtConfigGuestDisk(LibvirtConfigObject):
+    """A disk or CD-ROM. ``source_path`` is a file, a block device or, of a ``network`` source, the
+    name of the image or LUN there.
+
+    ``source_hosts``: (address, port); ``auth_secret``: (usage type, uuid of libvirt's secret).
+    ``iotune`` holds libvirt's names (``total_bytes_sec``, ``read_iops_sec``, ...) and numbers.
+    """
+
+    source_path: str | None
+    target_dev: str
+    target_bus: str
+    source_device: str = "disk"  # or "cdrom"
+    driver_format: str = "raw"
+    driver_cache: str | None = None
+    driver_discard: str | None = None
+    boot_order: int | None = None
+    serial: str | None = None
+    readonly: bool = False
+    shareable: bool = False
+    source_type: str = "file"  # or "block", "network"
+    source_protocol: str | None = None
+    source_hosts: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+    source_initiator: str | None = None
+    auth_username: str | None = None
+    auth_secret: tuple[str, str] | None = None
+    iotune: dict[str, int] = dataclasses.field(default_factory=dict)
+    alias: str | None = None  # libvirt's, known once the domain runs
+
+    def format_dom(self):
+        disk = element("disk", type=self.source_type, device=self.source_device)
+        disk.append(
+            element(
+                "driver",
+                name="qemu",
+                type=self.driver_format,
+                cache=self.driver_cache,
+                discard=self.driver_discard,
+            )
+        )
+        if self.auth_secret:
+            usage, uuid = self.auth_secret
+            disk.append(element("auth", username=self.auth_username))
+            disk[-1].append(element("secret", type=usage, uuid=uuid))
+        if self.source_path:
+            disk.append(self._source())
+        disk.append(element("target", dev=self.target_dev, bus=self.target_bus))
+        if self.boot_order:
+            disk.append(element("boot", order=self.boot_order))
+        if self.serial:
+            disk.append(element("serial", self.serial))
+        if self.iotune:
+            tune = element("iotune")
+            tune.extend(element(name, value) for name, value in sorted(self.iotune.items()))
+            disk.append(tune)
+        if self.readonly:
+            disk.append(element("readonly"))
+        if self.shareable:
+            disk.append(element("shareable"))
+        return disk
+
+    def _source(self):
+        if self.source_type != "network":
+            return element("source", **{_SOURCE_PATHS[self.source_type]: self.source_path})
+        source = element("source", protocol=self.source_protocol, name=self.source_path)
+        source.extend(element("host", name=name, port=port) for name, port in self.source_hosts)
+        if self.source_initiator:
+            source.append(element("initiator"))
+            source[-1].append(element("iqn", name=self.source_initiator))
+        return source
+
+    @classmethod
+    def parse_dom(cls, node) -> LibvirtConfigGuestDisk:
+        source, target, driver = node.find("source"), node.find("target"), node.find("driver")
+        source_type = node.get("type", "file")
+        path = _SOURCE_PATHS.get(source_type, "file")
+        return cls(
+            source_path=None if source is None else source.get(path),
+            source_type=source_type,
+            source_protocol=None if source is None else source.get("protocol"),
+            source_hosts=[(host.get("name"), host.get("port")) for host in node.iter("host")],
+            target_dev=target.get("dev"),
+            target_bus=target.get("bus"),
+            source_device=node.get("device", "disk"),
+            driver_format="raw" if driver is None else driver.get("type", "raw"),
+            serial=node.findtext("serial"),
+            alias=_alias(node),
+        )
+
+
+@dataclasses.dataclass
+class LibvirtConfigGuestInterface(LibvirtConfigObject):
+    """A NIC on a bridge; ``openvswitch_id`` (the port) when the bridge is Open vSwitch's."""
+
+    mac_addr: str
+    target_dev: str
+    source_bridge: str
+    model: str = "virtio"
+    mtu: int | None = None
+    openvswitch_id: str | None = None
+    host_offload: dict[str, str] = dataclasses.field(default_factory=dict)
+    guest_offload: dict[str, str] = dataclasses.field(default_factory=dict)
+    alias: str | None = None
+
+    def format_dom(self):
+        interface = element("interface", type="bridge")
+        interface.append(element("mac", address=self.mac_addr))
+        interface.append(element("source", bridge=self.source_bridge))
+        if self.openvswitch_id:
+            port = element("virtualport", type="openvswitch")
+            port.append(element("parameters", interfaceid=self.openvswitch_id))
+            interface.append(port)
+        interface.append(element("model", type=self.model))
+        if self.host_offload or self.guest_offload:
+            driver = element("driver")
+            driver.append(element("host", **self.host_offload))
+            driver.append(element("guest", **self.guest_offload))
+            interface.append(driver)
+        interface.append(element("target", dev=self.target_dev))
+        if self.mtu:
+            interface.append(element("mtu", size=self.mtu))
+        return interface
+
+    @classmethod
+    def parse_dom(cls, node) -> LibvirtConfigGuestInterface:
+        source, target, model = node.find("source"), node.find("target"), node.find("model")
+        return cls(
+            mac_addr=node.find("mac").get("address"),
+            target_dev="" if target is None else target.get("dev", ""),
+            source_bridge="" if source is None else source.get("bridge", ""),
+            model="" if model is None else model.get("type", ""),
+            alias=_alias(node),
+        )
+
+
+def _alias(node) -> str | None:
+    alias = node.find("alias")
+    return None if alias is None else alias.get("name")
+
+
+@dataclasses.dataclass
+class LibvirtConfigGuestController(LibvirtConfigObject):
+    type: str
+    model: str
+    index: int = 0
+
+    def format_dom(self):
+        return element("controller", type=self.type, index=self.index, model=self.model)
+
+
+@dataclasses.dataclass
+class LibvirtConfigGuestSerial(LibvirtConfigObject):
+    """A serial port whose output is also kept in ``log_path``, across restarts of the guest."""
+
+    log_path: str
+    port: int = 0
+
+    def format_dom(self):
+        serial = element("serial", type="pty")
+        serial.append(element("log", file=self.log_path, append="on"))
+        serial.append(element("target", port=self.port))
+        return serial
+
+
+@dataclasses.dataclass
+class LibvirtConfigGuestChannel(LibvirtConfigObject):
+    """A socket between host and guest, as QEMU's guest agent wants it."""
+
+    target_name: str = "org.qemu.guest_agent.0"
+
+    def format_dom(self):
+        channel = element("channel", type="unix")
+        channel.append(element("target", type="virtio", name=self.target_name))
+        return channel
+
+
+@dataclasses.dataclass
+class LibvirtConfigGuestInput(LibvirtConfigObject):
+    type: str = "tablet"
+    bus: str = "usb"
+
+    def format_dom(self):
+        return element("input", type=self.type, bus=self.bus)
+
+
+@dataclasses.dataclass
+class LibvirtConfigGuestGraphics(LibvirtConfigObject):
+    listen: str
+    type: str = "vnc"
+
+    def format_dom(self):
+        graphics = element("graphics", type=self.type, port=-1, autoport="yes")
+        graphics.append(element("listen", type="address", address=self.listen))
+        return graphics
+
+
+@dataclasses.dataclass
+class LibvirtConfigGuestVideo(LibvirtConfigObject):
+    type: str
+
+    def format_dom(self):
+        video = element("video")
+        video.append(element("model", type=self.type))
+        return video
+
+
+@dataclasses.dataclass
+class LibvirtConfigMemoryBalloon(LibvirtConfigObject):
+    """``period``: seconds between the guest's memory statistics; 0 for none."""
+
+    period: int = 0
+
+    def format_dom(self):
+        balloon = element("memballoon", model="virtio")
+        if self.period:
+            balloon.append(element("stats", period=self.period))
+        return balloon
+
+
+@dataclasses.dataclass
+class LibvirtConfigGuestRng(LibvirtConfigObject):
+    """``rate_bytes`` of entropy every ``rate_period`` milliseconds at most."""
+
+    backend: str
+    rate_bytes: str | None = None
+    rate_period: str | None = None
+
+    def format_dom(self):
+        rng = element("rng", model="virtio")
+        if self.rate_bytes:
+            rng.append(element("rate", bytes=self.rate_bytes, period=self.rate_period))
+        rng.append(element("backend", self.backend, model="random"))
+        return rng
+
+
+@dataclasses.dataclass
+class LibvirtConfigGuestWatchdog(LibvirtConfigObject):
+    action: str
+    model: str = "i6300esb"
+
+    def format_dom(self):
+        return element("watchdog", model=self.model, action=self.action)

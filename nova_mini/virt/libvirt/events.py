@@ -1,0 +1,123 @@
+"""libvirt's events, taken off its event loop: lifecycle changes and devices that are gone.
+
+libvirt calls back on the thread that runs its event loop, where nothing may block and no other
+libvirt call may be made. Here a callback only puts the event into a queue or wakes a waiter;
+a second thread delivers lifecycle events to the driver.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import libvirt
+from oslo_log import log as logging
+
+from nova_mini.virt.driver import LifecycleEvent, LifecycleTransition
+
+LOG = logging.getLogger(__name__)
+
+LOOP_PAUSE = 1  # seconds
+
+_TRANSITIONS = {
+    libvirt.VIR_DOMAIN_EVENT_STARTED: LifecycleTransition.STARTED,
+    libvirt.VIR_DOMAIN_EVENT_STOPPED: LifecycleTransition.STOPPED,
+    libvirt.VIR_DOMAIN_EVENT_SUSPENDED: LifecycleTransition.PAUSED,
+    libvirt.VIR_DOMAIN_EVENT_RESUMED: LifecycleTransition.RESUMED,
+}
+_loop_started = threading.Lock()
+
+
+def run_event_loop() -> None:
+    """Start libvirt's event loop, once in a process and before the first connection."""
+    if not _loop_started.acquire(blocking=False):
+        return
+    libvirt.virEventRegisterDefaultImpl()
+    threading.Thread(target=_loop, name="libvirt-events", daemon=True).start()
+
+
+def _loop() -> None:
+    while True:
+        try:
+            libvirt.virEventRunDefaultImpl()
+        except libvirt.libvirtError:
+            # Without this thread connections would seem dead: it must outlive any error.
+            LOG.exception("libvirt's event loop stumbled")
+            time.sleep(LOOP_PAUSE)
+
+
+class DeviceWaiter:
+    """What the guest answered when it was asked to let go of a device."""
+
+    def __init__(self):
+        self._answered = threading.Event()
+        self.removed = False
+
+    def answer(self, removed: bool) -> None:
+        self.removed = removed
+        self._answered.set()
+
+    def wait(self, timeout: float) -> bool:
+        """True when the device is gone; False when the guest refused or said nothing in time."""
+        self._answered.wait(timeout)
+        return self.removed
+
+
+class EventHandler:
+    """Registered on every new connection; survives them."""
+
+    def __init__(self, emit: Callable[[LifecycleEvent], None]):
+        self._emit = emit
+        self._queue: queue.SimpleQueue[LifecycleEvent] = queue.SimpleQueue()
+        self._waiters: dict[tuple[str, str], DeviceWaiter] = {}
+        threading.Thread(target=self._deliver, name="libvirt-dispatch", daemon=True).start()
+
+    def register(self, conn: libvirt.virConnect) -> None:
+        for event_id, callback in (
+            (libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, self._on_lifecycle),
+            (libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, self._on_device_removed),
+            (libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_REMOVAL_FAILED, self._on_device_refused),
+        ):
+            conn.domainEventRegisterAny(None, event_id, callback, None)
+
+    @contextlib.contextmanager
+    def device_removal(self, uuid: str, alias: str) -> Iterator[DeviceWaiter]:
+        """Enter before the guest is asked, so that its answer cannot come too early."""
+        waiter = self._waiters[uuid, alias] = DeviceWaiter()
+        try:
+            yield waiter
+        finally:
+            del self._waiters[uuid, alias]
+
+    def _on_lifecycle(self, conn, domain, event, detail, opaque) -> None:
+        transition = _TRANSITIONS.get(event)
+        if (event, detail) == (
+            libvirt.VIR_DOMAIN_EVENT_STOPPED,
+            libvirt.VIR_DOMAIN_EVENT_STOPPED_SAVED,
+        ):
+            transition = LifecycleTransition.SUSPENDED
+        if transition:
+            self._queue.put(LifecycleEvent(domain.UUIDString(), transition))
+
+    def _on_device_removed(self, conn, domain, alias, opaque) -> None:
+        self._answer(domain.UUIDString(), alias, removed=True)
+
+    def _on_device_refused(self, conn, domain, alias, opaque) -> None:
+        self._answer(domain.UUIDString(), alias, removed=False)
+
+    def _answer(self, uuid: str, alias: str, removed: bool) -> None:
+        waiter = self._waiters.get((uuid, alias))
+        if waiter:
+            waiter.answer(removed)
+
+    def _deliver(self) -> None:
+        while True:
+            event = self._queue.get()
+            try:
+                self._emit(event)
+            except Exception:
+                # The periodic comparison of power states finds what was lost here.
+                LOG.exception("%s was not handled", event.transition, instance_uuid=event.uuid)

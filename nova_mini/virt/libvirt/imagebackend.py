@@ -1,0 +1,156 @@
+"""How the disks of instances are kept on this host: overlays of a cached image, or copies of it.
+
+Every disk is made under another name and renamed when it is whole, so a disk that is there is a
+disk that can be used, whatever was killed before.
+"""
+
+from __future__ import annotations
+
+import abc
+import os
+import pathlib
+from collections.abc import Callable
+
+from oslo_concurrency import processutils
+
+from nova_mini import exception
+from nova_mini.conf import CONF
+from nova_mini.trace import traced
+from nova_mini.virt import images
+from nova_mini.virt.libvirt import utils
+from nova_mini.virt.libvirt.blockinfo import DiskDevice
+from nova_mini.virt.libvirt.config_devices import LibvirtConfigGuestDisk
+
+
+class Image(abc.ABC):
+    """One disk of one instance; ``size`` is always in bytes, None or 0 for that of the base."""
+
+    SUPPORTS_CLONE = False  # whether a disk can be made from Glance's copy without fetching it
+    needs_base = False  # whether a finished disk still refers to the file that it was made from
+    driver_format: str
+
+    def __init__(self, instance, disk_name: str):
+        self.disk_name = disk_name
+        self.path = utils.get_instance_path(instance) / disk_name
+
+    def exists(self) -> bool:
+        return self.path.exists()
+
+    def cache(
+        self,
+        fetch_func: Callable[[pathlib.Path], None],
+        filename: str,
+        size: int | None = None,
+    ) -> None:
+        """Make this disk from the cached file ``filename``, which ``fetch_func(path)`` makes first
+        if it is not there. A disk that is there already is kept, and its base is seen to.
+
+        The lock is held until the disk refers to the base or has copied it, so that nobody
+        removes the base in between. Raises FlavorDiskSmallerThanImage.
+        """
+        base = utils.base_dir() / filename
+        base.parent.mkdir(parents=True, exist_ok=True)
+        with utils.cache_lock(filename):
+            if self.exists() and not self.needs_base:
+                return
+            if not base.exists():
+                fetch_func(base)
+            os.utime(base)  # for the image cache: used now
+            if not self.exists():
+                self.create_image(base, size)
+
+    @traced
+    def create_image(self, base: pathlib.Path, size: int | None) -> None:
+        self.verify_base_size(base, size)
+        part = self.path.with_name(self.disk_name + ".part")
+        part.unlink(missing_ok=True)
+        self._create(base, part, size)
+        if CONF.preallocate_images == "space":
+            self._preallocate(part)
+        images.publish(part, self.path)
+
+    @staticmethod
+    def verify_base_size(base: pathlib.Path, size: int | None) -> None:
+        """Raises FlavorDiskSmallerThanImage."""
+        base_size = utils.get_disk_size(base, utils.get_base_format(base))
+        if size and base_size > size:
+            raise exception.FlavorDiskSmallerThanImage(flavor_size=size, image_size=base_size)
+
+    def _preallocate(self, path: pathlib.Path) -> None:
+        size = utils.get_disk_size(path, self.driver_format)
+        processutils.execute("fallocate", "-n", "-l", str(size), str(path))
+
+    @abc.abstractmethod
+    def _create(self, base: pathlib.Path, path: pathlib.Path, size: int | None) -> None:
+        """Make the disk at ``path``."""
+
+    def get_disk_size(self) -> int:
+        return utils.get_disk_size(self.path, self.driver_format)
+
+    def resize_image(self, size: int) -> None:
+        """Grow a disk that no guest uses; a smaller size changes nothing."""
+        if size > self.get_disk_size():
+            images.qemu_img("resize", "-f", self.driver_format, str(self.path), str(size))
+
+    def snapshot_extract(self, target: pathlib.Path, out_format: str) -> None:
+        """Write a flattened copy of a disk that no guest uses."""
+        images.qemu_img(
+            "convert", "-f", self.driver_format, "-O", out_format, str(self.path), str(target)
+        )
+
+    def libvirt_info(
+        self, device: DiskDevice, iotune: dict[str, int] | None = None
+    ) -> LibvirtConfigGuestDisk:
+        return LibvirtConfigGuestDisk(
+            source_path=str(self.path),
+            target_dev=device.dev,
+            target_bus=device.bus,
+            source_device=device.type,
+            driver_format=self.driver_format,
+            driver_cache=_cache_mode(),
+            readonly=device.type == "cdrom",
+            boot_order=device.boot_index,
+            iotune=iotune or {},
+        )
+
+
+def _cache_mode() -> str:
+    """Past the host's page cache where its file system can; flushes of the guest count anyway."""
+    return "none" if utils.supports_direct_io(utils.instances_path()) else "writeback"
+
+
+class Qcow2(Image):
+    """An overlay: instant to make, as large as what its guest has written."""
+
+    driver_format = "qcow2"
+    needs_base = True
+
+    def _create(self, base, path, size):
+        options = ["-f", "qcow2", "-F", utils.get_base_format(base), "-b", str(base)]
+        images.qemu_img("create", "-q", *options, str(path), *([str(size)] if size else []))
+
+
+class Flat(Image):
+    """A raw file of its own: nothing stands between the guest and the host's file system."""
+
+    driver_format = "raw"
+
+    def _create(self, base, path, size):
+        if utils.get_base_format(base) == "raw":
+            processutils.execute("cp", "--sparse=always", "--reflink=auto", str(base), str(path))
+        else:
+            images.qemu_img("convert", "-f", "qcow2", "-O", "raw", str(base), str(path))
+        if size:
+            os.truncate(path, size)
+
+
+class Backend:
+    """Makes :class:`Image` objects of the kind that ``[libvirt] images_type`` names."""
+
+    _BACKENDS = {"default": Qcow2, "qcow2": Qcow2, "raw": Flat, "flat": Flat}
+
+    def __init__(self, images_type: str):
+        self._image_class = self._BACKENDS[images_type]
+
+    def by_name(self, instance, disk_name: str) -> Image:
+        return self._image_class(instance, disk_name)

@@ -1,0 +1,60 @@
+"""Keys that libvirt hands to QEMU, so that they stand in no domain's XML and no command line."""
+
+from __future__ import annotations
+
+import libvirt
+
+from nova_mini.virt.libvirt.config_devices import LibvirtConfigObject, element
+from nova_mini.virt.libvirt.host import Host
+
+
+class LibvirtConfigSecret(LibvirtConfigObject):
+    """``private``: libvirt never tells the value to anybody; ``ephemeral``: it never writes it."""
+
+    def __init__(self, usage_type: str, uuid: str, name: str):
+        self._usage_type = usage_type
+        self._uuid = uuid
+        self._name = name
+
+    def format_dom(self):
+        secret = element("secret", ephemeral="no", private="yes")
+        secret.append(element("uuid", self._uuid))
+        usage = element("usage", type=self._usage_type)
+        usage.append(element("target" if self._usage_type == "iscsi" else "name", self._name))
+        secret.append(usage)
+        return secret
+
+
+class Secrets:
+    """Raises libvirtError, as the driver translates it."""
+
+    def __init__(self, host: Host):
+        self._host = host
+
+    def ensure(self, usage_type: str, uuid: str, name: str, value: bytes | None) -> bool:
+        """See that libvirt has the secret; one that somebody else made under another name is left
+        as it is. ``value`` None: not known here, and False where libvirt does not have it either.
+        """
+        secret = self._find(uuid)
+        if value is None:
+            return secret is not None
+        if secret is None:
+            config = LibvirtConfigSecret(usage_type, uuid, name)
+            secret = self._host.get_connection().secretDefineXML(config.to_xml(), 0)
+        if secret.usageID() == name:  # set again: a process may have died before it was
+            secret.setValue(value, 0)
+        return True
+
+    def remove(self, uuid: str) -> None:
+        """Not there is fine."""
+        secret = self._find(uuid)
+        if secret is not None:
+            secret.undefine()
+
+    def _find(self, uuid: str) -> libvirt.virSecret | None:
+        try:
+            return self._host.get_connection().secretLookupByUUIDString(uuid)
+        except libvirt.libvirtError as exc:
+            if exc.get_error_code() != libvirt.VIR_ERR_NO_SECRET:
+                raise
+            return None

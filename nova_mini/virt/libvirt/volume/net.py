@@ -1,0 +1,119 @@
+"""Volumes that QEMU itself reaches over the network: Ceph, and iSCSI by its own initiator.
+
+Nothing is connected on the host; libvirt keeps the keys as secrets, which are made when they are
+first needed.
+"""
+
+from __future__ import annotations
+
+import base64
+import configparser
+import pathlib
+import uuid
+
+from nova_mini import exception
+from nova_mini.conf import CONF
+from nova_mini.virt.libvirt.config_devices import LibvirtConfigGuestDisk
+from nova_mini.virt.libvirt.secrets import Secrets
+from nova_mini.virt.libvirt.volume.volume import LibvirtBaseVolumeDriver
+
+
+class LibvirtNetVolumeDriver(LibvirtBaseVolumeDriver):
+    source_type = "network"
+
+    def __init__(self, secrets: Secrets):
+        self._secrets = secrets
+
+    def connect_volume(self, connection_info: dict) -> None:
+        data = connection_info["data"]
+        if connection_info["driver_volume_type"] == "iscsi":
+            if data.get("auth_password"):
+                uuid, password = _iscsi_secret(data), data["auth_password"].encode()
+                self._secrets.ensure("iscsi", uuid, uuid, password)
+        elif _uses_cephx(data):
+            self._ensure_ceph_secret(data)
+
+    def _ensure_ceph_secret(self, data: dict) -> None:
+        user = _ceph_user(data)
+        name, path = f"client.{user}", pathlib.Path(CONF.libvirt.rbd_keyring.format(user=user))
+        key = _ceph_key(data, name, path)
+        if not self._secrets.ensure("ceph", _ceph_secret(data), name, key):
+            raise exception.VolumeAttachFailed(
+                volume_id=data.get("volume_id"),
+                reason=f"libvirt has no secret for {name}, and {path} is not there to make it",
+            )
+
+    def disconnect_volume(self, connection_info: dict, force: bool = False) -> None:
+        """The secret of a Ceph user serves all of its volumes and stays."""
+        data = connection_info["data"]
+        if connection_info["driver_volume_type"] == "iscsi" and data.get("auth_password"):
+            self._secrets.remove(_iscsi_secret(data))
+
+    def _set_source(self, config: LibvirtConfigGuestDisk, data: dict) -> None:
+        if "target_iqn" in data:
+            _set_iscsi_source(config, data)
+        else:
+            _set_rbd_source(config, data)
+
+
+def _set_rbd_source(config: LibvirtConfigGuestDisk, data: dict) -> None:
+    config.source_protocol = "rbd"
+    config.source_path = data["name"]
+    config.source_hosts = list(zip(data["hosts"], data["ports"], strict=True))
+    if _uses_cephx(data):
+        config.auth_username = _ceph_user(data)
+        config.auth_secret = ("ceph", _ceph_secret(data))
+
+
+def _set_iscsi_source(config: LibvirtConfigGuestDisk, data: dict) -> None:
+    host, _, port = data["target_portal"].rpartition(":")
+    config.source_protocol = "iscsi"
+    config.source_path = f"{data['target_iqn']}/{data.get('target_lun', 0)}"
+    config.source_hosts = [(host.strip("[]"), port)]
+    config.source_initiator = initiator_name()
+    if data.get("auth_method") == "CHAP":
+        config.auth_username = data["auth_username"]
+        config.auth_secret = ("iscsi", _iscsi_secret(data))
+
+
+def initiator_name() -> str:
+    """By which QEMU's own initiators on this host are known to iSCSI targets."""
+    return f"iqn.2010-10.org.openstack:{CONF.host}"
+
+
+def _uses_cephx(data: dict) -> bool:
+    return bool(data.get("auth_enabled") or CONF.libvirt.rbd_secret_uuid)
+
+
+def _ceph_user(data: dict) -> str:
+    user = data.get("auth_username") or CONF.libvirt.rbd_user
+    if not user:
+        raise exception.VolumeAttachFailed(
+            volume_id=data.get("volume_id"), reason="its cephx user is not known; set rbd_user"
+        )
+    return user
+
+
+def _ceph_secret(data: dict) -> str:
+    secret = data.get("secret_uuid") or CONF.libvirt.rbd_secret_uuid
+    if not secret:
+        raise exception.VolumeAttachFailed(
+            volume_id=data.get("volume_id"),
+            reason="no secret is named for its cephx key; set rbd_secret_uuid in Cinder's backend",
+        )
+    return secret
+
+
+def _ceph_key(data: dict, name: str, path: pathlib.Path) -> bytes | None:
+    """Told by Cinder, or from the user's keyring on this host."""
+    text = data.get("keyring") or (path.read_text() if path.exists() else None)
+    if text is None:
+        return None
+    keyring = configparser.ConfigParser(interpolation=None)
+    keyring.read_string("\n".join(line.strip() for line in text.splitlines()))
+    return base64.b64decode(keyring[name]["key"])
+
+
+def _iscsi_secret(data: dict) -> str:
+    """Always the same for one target and user, so that it is found again."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{data['target_iqn']}#{data['auth_username']}"))

@@ -1,0 +1,6 @@
+"""The metadata service for any WSGI server: ``nova_mini.wsgi.metadata:application``."""
+
+from nova_mini.api import wsgi_app
+from nova_mini.wsgi.application import Application
+
+application = Application(wsgi_app.METADATA)

@@ -1,0 +1,83 @@
+"""The few Compute API calls that the workload is made of."""
+
+import threading
+import time
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchlib.errors import BenchError
+from benchlib.http import Connection
+
+DONE = (200, 201, 202, 204)
+PAGE = 1000
+GONE = "GONE"  # what wait() calls a server that answers 404
+
+
+@dataclass
+class Compute:
+    """One Compute API endpoint and the servers to make there. Any thread may use it."""
+
+    endpoint: str
+    headers: dict[str, str]
+    image: str
+    flavor: str
+    networks: Any = "none"
+    prefix: str = "bench"
+    poll: float = 0.02
+    timeout: float = 600
+    _local: threading.local = field(default_factory=threading.local, repr=False)
+
+    def call(self, method: str, path: str, body: Any = None, ok: Collection[int] = DONE) -> Any:
+        """Send a request on this thread's connection; raise BenchError unless `ok` has the status.
+
+        Returns the parsed body, or None when the answer is an error that `ok` allows.
+        """
+        if not hasattr(self._local, "connection"):
+            self._local.connection = Connection(self.endpoint)
+        answer = self._local.connection.request(method, path, body, self.headers)
+        if answer.status not in ok:
+            raise BenchError(f"{method} {path}: {answer.status} {answer.body[:300].decode()}")
+        return answer.json() if answer.status < 400 else None
+
+    def create(self, name: str) -> str:
+        """Ask for a server called `name` after the prefix; return its id."""
+        server = {
+            "name": f"{self.prefix}-{name}",
+            "imageRef": self.image,
+            "flavorRef": self.flavor,
+            "networks": self.networks,
+        }
+        return self.call("POST", "/servers", {"server": server})["server"]["id"]
+
+    def delete(self, server_id: str) -> None:
+        """Ask for a server's deletion."""
+        self.call("DELETE", f"/servers/{server_id}", ok=(204, 404))
+
+    def wait(self, server_id: str, status: str) -> None:
+        """Poll until a server has `status` and no task; BenchError on ERROR or timeout."""
+        deadline = time.monotonic() + self.timeout
+        while time.monotonic() < deadline:
+            answer = self.call("GET", f"/servers/{server_id}", ok=(200, 404))
+            if answer is None:
+                if status == GONE:
+                    return
+                raise BenchError(f"server {server_id} vanished")
+            server = answer["server"]
+            if server["status"] == status and not server.get("OS-EXT-STS:task_state"):
+                return
+            if server["status"] == "ERROR" and status != GONE:
+                raise BenchError(f"server {server_id} went to ERROR: {server.get('fault')}")
+            time.sleep(self.poll)
+        raise BenchError(f"server {server_id} was not {status} after {self.timeout:.0f} s")
+
+    def ids(self, name: str = "", status: str = "") -> list[str]:
+        """Return the ids of the workload's servers, by part of the name and by status."""
+        query = f"limit={PAGE}&name={self.prefix}{name}" + (f"&status={status}" if status else "")
+        found: list[str] = []
+        while True:
+            marker = f"&marker={found[-1]}" if found else ""
+            page = self.call("GET", f"/servers?{query}{marker}")["servers"]
+            found += [server["id"] for server in page]
+            if len(page) < PAGE:
+                return found

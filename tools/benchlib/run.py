@@ -1,0 +1,61 @@
+"""Run the phases one after the other and count what each costs."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchlib import lifecycle, processes, reads
+from benchlib.compute import Compute
+from benchlib.errors import BenchError
+
+LEAST_CPU = 0.05  # seconds; below this a service took no part
+
+
+class Sizes(NamedTuple):
+    """How big the workload is; the defaults are the ones that figures are compared with."""
+
+    burst: int = 100
+    concurrency: int = 10
+    single: int = 10
+    readers: int = 8
+    duration: float = 8.0  # seconds that a read phase lasts
+    fill: int = 1000
+
+
+def phases(compute: Compute, sizes: Sizes) -> dict[str, Callable[[], dict[str, Any]]]:
+    """Return the phases by name."""
+    return {
+        "single": lambda: lifecycle.single(compute, sizes.single),
+        "actions": lambda: lifecycle.actions(compute),
+        "burst": lambda: lifecycle.burst(compute, sizes.burst, sizes.concurrency),
+        "fill": lambda: lifecycle.fill(compute, sizes.fill, sizes.concurrency),
+        "show": lambda: reads.show(compute, sizes.readers, sizes.duration),
+        "list": lambda: reads.list_servers(compute, sizes.readers, sizes.duration),
+        "delete": lambda: lifecycle.delete(compute, sizes.concurrency),
+    }
+
+
+def run_phase(name: str, phase: Callable[[], dict[str, Any]], rundir: Path | None) -> dict:
+    """Run one phase; return its figures, with `failed` and why when it did."""
+    start, before = time.monotonic(), _cpu(rundir)
+    figures: dict[str, Any] = {}
+    try:
+        figures |= phase()
+        lifecycle.check(figures)
+    except BenchError as error:
+        figures["failed"] = str(error)
+    spent = {service: used - before.get(service, 0) for service, used in _cpu(rundir).items()}
+    named = sum(used for service, used in spent.items() if service != "_machine_busy")
+    spent["_others"] = spent["_machine_busy"] - named
+    figures["cpu_s"] = {s: round(used, 2) for s, used in sorted(spent.items()) if used >= LEAST_CPU}
+    return {"phase": name, "took_s": round(time.monotonic() - start, 1), **figures}
+
+
+def _cpu(rundir: Path | None) -> dict[str, float]:
+    """Return CPU seconds so far: each service, this program, and the whole machine."""
+    seconds = processes.cpu_seconds(processes.find(rundir))
+    seconds["_client"] = sum(os.times()[:4])
+    seconds["_machine_busy"] = processes.machine_busy_seconds()
+    return seconds

@@ -1,0 +1,1 @@
+"""The parts of tools/stack. Standard library only: it runs before anything is installed."""

@@ -1,0 +1,71 @@
+"""Glance: the images, kept as files."""
+
+from stacklib import auth, files, milestones, ports, users, wsgi
+from stacklib.component import Component
+from stacklib.components import mariadb
+from stacklib.components.venv import PINS
+from stacklib.errors import Unhealthy
+from stacklib.stack import Stack
+from stacklib.units import Unit
+
+
+class Glance(Component):
+    """The image service."""
+
+    name = "glance"
+    needs = ("keystone",)
+
+    def configure(self, stack: Stack) -> None:
+        """Write the configuration; migrate the database."""
+        owner = users.ids(wsgi.USER)
+        etc = files.directory(stack.etc / self.name, 0o700, owner)
+        files.directory(stack.data / self.name, 0o700, owner)
+        for name in ("images", "staging", "tasks"):
+            files.directory(stack.data / self.name / name, 0o700, owner)
+        config = etc / "glance-api.conf"
+        files.write(config, files.ini(self._options(stack)), 0o600, owner)
+        shipped = stack.venv("openstack") / "etc" / "glance" / "glance-api-paste.ini"
+        files.write(etc / "glance-api-paste.ini", shipped.read_text(), 0o600, owner)
+        wsgi.configure(stack, self.name, "glance.wsgi.api", ports.GLANCE,
+                       **{"http-chunked-input": "true", "http-auto-chunked": "true"})
+        manage = [str(stack.venv("openstack") / "bin" / "glance-manage"), "--config-file",
+                  str(config), "db_sync"]
+        milestones.once(
+            stack, "glance-database", files.digest([PINS]),
+            lambda: stack.node.logged(manage, stack.log("glance-manage")),
+        )
+
+    def units(self, stack: Stack) -> list[Unit]:
+        """Return the one WSGI server."""
+        etc = stack.etc / self.name
+        watched = (etc / "glance-api.conf", etc / "glance-api-paste.ini")
+        return [wsgi.unit(stack, self.name, watched, {"OS_GLANCE_CONFIG_DIR": str(etc)})]
+
+    def check(self, stack: Stack) -> None:
+        """The version document is served (300: multiple choices)."""
+        status, _ = ports.get(stack.node, ports.GLANCE, "/versions")
+        if status not in (200, 300):
+            raise Unhealthy(f"Glance answers {status}")
+
+    def _options(self, stack: Stack) -> dict[str, dict[str, object]]:
+        data = stack.data / self.name
+        return {
+            "DEFAULT": {
+                "use_stderr": True,
+                "enabled_backends": "files:file",
+                "node_staging_uri": f"file://{data / 'staging'}",
+                "worker_self_reference_url": f"http://{stack.node.address}:{ports.GLANCE}",
+                "show_image_direct_url": False,
+            },
+            "glance_store": {"default_backend": "files"},
+            "files": {"filesystem_store_datadir": data / "images"},
+            "os_glance_staging_store": {"filesystem_store_datadir": data / "staging"},
+            "os_glance_tasks_store": {"filesystem_store_datadir": data / "tasks"},
+            "database": {"connection": mariadb.connection(stack, "glance")},
+            "keystone_authtoken": auth.token_check(stack, "glance"),
+            "paste_deploy": {
+                "flavor": "keystone",
+                "config_file": stack.etc / self.name / "glance-api-paste.ini",
+            },
+            "oslo_concurrency": {"lock_path": data},
+        }

@@ -1,0 +1,38 @@
+"""The guest's images in Glance, as raw and as qcow2."""
+
+from stacklib import files, milestones
+from stacklib.cloud import Cloud
+from stacklib.component import Component
+from stacklib.stack import Stack
+
+IMAGES = {"mini-raw": ("raw", "disk.raw"), "mini-qcow2": ("qcow2", "disk.qcow2")}
+
+
+class Images(Component):
+    """Public images that everyone can boot."""
+
+    name = "images"
+    needs = ("glance", "guest-image")
+
+    def finish(self, stack: Stack) -> None:
+        """Upload both; an image whose upload was cut short is made anew."""
+        directory = stack.directory / "images"
+        inputs = files.digest(directory / file for _, file in IMAGES.values())
+        milestones.once(stack, "images", inputs, lambda: self._upload(stack))
+
+    def _upload(self, stack: Stack) -> None:
+        cloud = Cloud(stack)
+        for name, (disk_format, file) in IMAGES.items():
+            old = cloud.find("image", "/images", "images", name=name)
+            if old:
+                cloud.request("DELETE", "image", f"/images/{old['id']}")
+            body = {
+                "name": name,
+                "disk_format": disk_format,
+                "container_format": "bare",
+                "visibility": "public",
+                "min_ram": 96,
+            }
+            image = cloud.request("POST", "image", "/images", body)
+            content = stack.directory / "images" / file
+            cloud.request("PUT", "image", f"/images/{image['id']}/file", content)

@@ -1,0 +1,111 @@
+"""nova_mini itself: its database, its configuration, its four daemons."""
+
+from pathlib import Path
+
+from stacklib import files, milestones, nova_conf, ports, users
+from stacklib.component import Component
+from stacklib.errors import Unhealthy
+from stacklib.stack import REPOSITORY, Stack
+from stacklib.units import Unit
+
+USER = "nova-mini"
+PASTE = REPOSITORY / "etc" / "nova-mini" / "api-paste.ini"
+MIGRATIONS = REPOSITORY / "nova_mini" / "db" / "migrations"
+# A daemon that is told to stop finishes what it runs: its children get no signal before that.
+NOTIFY = {
+    "Type": "notify",
+    "NotifyAccess": "all",
+    "WatchdogSec": "30",
+    "TimeoutStartSec": "60",
+    "KillMode": "mixed",
+}
+
+
+class NovaMini(Component):
+    """The Compute service."""
+
+    name = "nova-mini"
+    needs = ("rabbitmq", "mariadb", "venv-nova-mini")
+    wants = ("memcached", "keystone", "glance", "neutron", "libvirt")
+
+    def configure(self, stack: Stack) -> None:
+        """Write the configuration; migrate the database. Only three services may read where
+        the database is: a compute has no business there."""
+        etc = files.directory(stack.etc / self.name, 0o755)
+        mode, owner = 0o640, (0, users.ids(USER)[1])
+        files.write(etc / "nova-mini.conf", files.ini(nova_conf.common(stack)), mode, owner)
+        files.write(etc / "nova-mini-db.conf", files.ini(nova_conf.database(stack)), mode, owner)
+        for host in computes(stack):
+            files.directory(nova_conf.compute_state(stack, host), 0o755)
+            text = files.ini(nova_conf.compute(stack, host))
+            files.write(etc / f"nova-mini-compute@{host}.conf", text)
+        state = stack.data / self.name
+        files.directory(state, 0o755)
+        files.directory(state / "control", 0o750, users.ids(USER))
+        stack.node.run(["ln", "-sfn", str(etc), "/etc/nova-mini"])
+        inputs = files.digest(sorted(MIGRATIONS.rglob("*.py")))
+        milestones.once(stack, "nova-mini-database", inputs, lambda: self._migrate(stack))
+
+    def units(self, stack: Stack) -> list[Unit]:
+        """Return the daemons, those that others talk to first."""
+        control = [self._control(stack, name) for name in ("conductor", "scheduler", "api")]
+        return control + [self._compute(stack, host) for host in computes(stack)]
+
+    def start(self, stack: Stack) -> None:
+        """Start the daemons; stop computes that an earlier choice had."""
+        wanted = {unit.name for unit in self.units(stack)}
+        running = stack.units.names("nova-mini-compute@*")
+        stack.units.stop(*(name for name in running if name not in wanted))
+        super().start(stack)
+
+    def check(self, stack: Stack) -> None:
+        """The API says that it is well."""
+        status, _ = ports.get(stack.node, ports.COMPUTE, "/healthcheck")
+        if status != 200:
+            raise Unhealthy(f"the Compute API answers {status}")
+
+    def _migrate(self, stack: Stack) -> None:
+        manage = [self._program(stack, "manage"), *self._config(stack, database=True)]
+        stack.node.logged([*manage, "db", "sync"], stack.log("nova-mini-manage"))
+
+    def _control(self, stack: Stack, service: str) -> Unit:
+        config = self._config(stack, database=True)
+        etc = stack.etc / self.name
+        watched = (etc / "nova-mini.conf", etc / "nova-mini-db.conf", *_code())
+        return Unit(
+            name=f"nova-mini-{service}@{stack.node.name}",
+            argv=(self._program(stack, service), *config),
+            properties={**NOTIFY, "User": USER},
+            environment={"LANG": "C.UTF-8"},
+            watched=watched + ((PASTE,) if service == "api" else ()),
+        )
+
+    def _compute(self, stack: Stack, host: str) -> Unit:
+        etc = stack.etc / self.name
+        own = etc / f"nova-mini-compute@{host}.conf"
+        return Unit(
+            name=f"nova-mini-compute@{host}",
+            argv=(self._program(stack, "compute"), *self._config(stack), f"--config-file={own}"),
+            properties=NOTIFY,
+            environment={"LANG": "C.UTF-8"},
+            watched=(etc / "nova-mini.conf", own, *_code()),
+        )
+
+    def _program(self, stack: Stack, service: str) -> str:
+        return str(stack.venv("nova-mini") / "bin" / f"nova-mini-{service}")
+
+    def _config(self, stack: Stack, database: bool = False) -> list[str]:
+        names = ["nova-mini.conf"] + (["nova-mini-db.conf"] if database else [])
+        return [f"--config-file={Path('/etc/nova-mini') / name}" for name in names]
+
+
+def _code() -> list[Path]:
+    """Return what a daemon runs: after an edit, `up` restarts it."""
+    return sorted((REPOSITORY / "nova_mini").rglob("*.py"))
+
+
+def computes(stack: Stack) -> list[str]:
+    """Return the names of the compute hosts: the node itself, or as many fakes as were asked."""
+    if stack.choices.virt_driver == "fake":
+        return [f"fake{number}" for number in range(1, stack.choices.computes + 1)]
+    return [stack.node.name]

@@ -1,0 +1,24 @@
+"""What a command that runs inside the node finds in its environment."""
+
+from stacklib.components import mariadb, rabbitmq
+from stacklib.node import PATH
+from stacklib.stack import Stack
+
+
+def variables(stack: Stack) -> dict[str, str]:
+    """Return PATH with the clients first, the stack's addresses, and the cloud's credentials."""
+    clients = [stack.venv(name) / "bin" for name in ("openstack", "nova-mini")]
+    found = [str(directory) for directory in clients if directory.is_dir()]
+    result = {
+        "PATH": ":".join([*found, PATH]),
+        "NOVA_MINI_STACK_DIR": str(stack.directory),
+        "NOVA_MINI_NODE": stack.node.name,
+    }
+    if stack.has("rabbitmq"):
+        result["NOVA_MINI_TEST_TRANSPORT_URL"] = rabbitmq.transport_url(stack, "test")
+    if stack.has("mariadb"):
+        result["NOVA_MINI_TEST_DATABASE_URL"] = mariadb.administration(stack)
+    clouds = stack.directory / "clouds.yaml"
+    if clouds.exists():
+        result |= {"OS_CLIENT_CONFIG_FILE": str(clouds), "OS_CLOUD": "demo"}
+    return result

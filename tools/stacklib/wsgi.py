@@ -1,0 +1,48 @@
+"""Run the WSGI application of an OpenStack service under uWSGI."""
+
+import os
+from pathlib import Path
+
+from stacklib import files, users
+from stacklib.stack import Stack
+from stacklib.units import Unit
+
+USER = "openstack"
+WORKERS = max(1, min(4, (os.cpu_count() or 1) // 2))
+
+
+def configure(stack: Stack, name: str, module: str, port: int, **extra: str) -> Path:
+    """Write the ini file that serves `module`:application on the node's `port`."""
+    options = {
+        "http-socket": f"{stack.node.address}:{port}",
+        "module": f"{module}:application",
+        "virtualenv": stack.venv("openstack"),
+        "master": True,
+        "die-on-term": True,
+        "need-app": True,
+        "lazy-apps": True,  # threads that an import starts would not survive a fork
+        "enable-threads": True,
+        "processes": WORKERS,
+        "listen": 128,
+        "buffer-size": 65535,
+        "add-header": "Connection: close",
+        "disable-logging": True,
+        **extra,
+    }
+    path = stack.etc / name / "uwsgi.ini"
+    files.write(path, files.ini({"uwsgi": options}), 0o600, users.ids(USER))
+    return path
+
+
+def unit(
+    stack: Stack, name: str, watched: tuple[Path, ...], environment: dict[str, str]
+) -> Unit:
+    """Return the unit that serves what `configure` wrote, without privileges."""
+    ini = stack.etc / name / "uwsgi.ini"
+    return Unit(
+        name=f"nova-mini-stack-{name}",
+        argv=(str(stack.venv("openstack") / "bin" / "pyuwsgi"), "--ini", str(ini)),
+        properties={"User": USER, "KillSignal": "SIGTERM", "TimeoutStopSec": "15"},
+        environment={"LANG": "C.UTF-8", "PYTHONWARNINGS": "ignore", **environment},
+        watched=(ini, *watched),
+    )

@@ -1,0 +1,1 @@
+"""What tools/test is made of; it stands on tools/stack."""

@@ -1,0 +1,61 @@
+"""A cloud to be broken, mended after each test; what was recovered from is told at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.functional.conftest import make_catalog
+from tests.functional.crash.injection import Report
+from tests.functional.harness import cloud as clouds
+from tests.functional.harness.cloud import Cloud
+from tests.functional.harness.project import Project
+from tests.functional.harness.waiting import until
+
+_report = Report()
+
+
+@pytest.fixture(scope="package")
+def crash_cloud(engines, images, workspace) -> Iterator[Cloud]:
+    with clouds.running(engines, workspace / "crash", images) as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def catalog(crash_cloud, images) -> dict[str, str]:
+    return make_catalog(crash_cloud, images)
+
+
+@pytest.fixture
+def cloud(crash_cloud) -> Iterator[Cloud]:
+    """Alive again at the end, whatever the test did."""
+    yield crash_cloud
+    crash_cloud.mend()
+
+
+@pytest.fixture
+def project(request, cloud, catalog) -> Iterator[Project]:
+    one = Project(cloud, request.node.name, catalog)
+    until("the API is well again after the test before", lambda: _raise_quota(cloud, one), 30)
+    yield one
+    cloud.mend()
+    one.end()
+
+
+def _raise_quota(cloud: Cloud, project: Project) -> bool:
+    wanted = {"quota_set": {"instances": 100, "cores": 100}}
+    return cloud.admin.request("PUT", f"/os-quota-sets/{project.id}", wanted).status_code == 200
+
+
+@pytest.fixture(scope="session")
+def crash_report() -> Report:
+    return _report
+
+
+def pytest_terminal_summary(terminalreporter):
+    if not _report.rows:
+        return
+    terminalreporter.section("recovered from")
+    for operation, fault, seconds in _report.rows:
+        terminalreporter.write_line(f"{operation:10} {fault:75} {seconds:5.1f} s")

@@ -1,0 +1,97 @@
+"""The broker, the database, or everything is killed in the middle of a burst."""
+
+from __future__ import annotations
+
+from concurrent import futures
+
+import pytest
+import requests
+
+from tests.functional.harness import oracle
+from tests.functional.harness.waiting import until
+
+_BURST = 12
+_SECONDS = 60
+
+
+def _ask(project) -> str | None:
+    """The server's id; None when the cloud could not say yes."""
+    try:
+        answer = project.user.request("POST", "/servers", project.server())
+    except requests.RequestException:
+        return None
+    assert answer.status_code in (202, 503), answer.text
+    return answer.json()["server"]["id"] if answer.status_code == 202 else None
+
+
+def _burst(project, strike) -> list[str]:
+    """Ask for servers, and have ``strike()`` happen when the first are on their way."""
+    with futures.ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(_ask, project) for _ in range(_BURST)]
+        next(futures.as_completed(asked))
+        strike()
+        return [each.result() for each in asked if each.result()]
+
+
+def _assert_all_active(cloud, project, accepted: list[str]) -> None:
+    assert accepted
+    until("the API lists", lambda: _lists(project), _SECONDS)
+    for server_id in {*accepted, *project.servers()}:
+        project.user.wait_for(server_id, "ACTIVE", _SECONDS)
+    oracle.assert_clean(cloud)
+
+
+def _lists(project) -> bool:
+    try:
+        return project.user.request("GET", "/servers").status_code == 200
+    except requests.RequestException:
+        return False
+
+
+def test_the_broker_is_killed(cloud, project):
+    broker = cloud.engines.rabbitmq
+
+    def strike() -> None:
+        broker.process.kill()
+        broker.start()
+        broker.wait_ready()
+
+    _assert_all_active(cloud, project, _burst(project, strike))
+
+
+def test_the_database_is_killed(cloud, project):
+    database = cloud.engines.mariadb
+
+    def strike() -> None:
+        database.process.kill()
+        database.start()
+        database.wait_ready()
+
+    _assert_all_active(cloud, project, _burst(project, strike))
+
+
+def test_everything_is_killed_at_once(cloud, project):
+    engines = cloud.engines
+
+    def strike() -> None:
+        for daemon in cloud.daemons:
+            daemon.kill()
+        engines.rabbitmq.process.kill()
+        engines.mariadb.process.kill()
+
+    accepted = _burst(project, strike)
+    engines.mariadb.start()
+    engines.rabbitmq.start()
+    cloud.mend()
+    _assert_all_active(cloud, project, accepted)
+
+
+@pytest.mark.parametrize("name", ["api", "conductor", "scheduler", "c1"])
+def test_an_orderly_restart_loses_nothing(cloud, project, name):
+    daemon = next(each for each in cloud.daemons if each.name == name)
+
+    def strike() -> None:
+        assert daemon.stop() == 0
+        daemon.start()
+
+    _assert_all_active(cloud, project, _burst(project, strike))

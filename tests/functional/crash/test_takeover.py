@@ -1,0 +1,108 @@
+"""A host that is silent, while its work is taken from it, and that then comes back."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.functional.crash.operations import HOST
+from tests.functional.harness import oracle
+from tests.functional.harness.daemon import Daemon
+from tests.functional.harness.waiting import until
+
+_OTHER = "c2"
+_SECONDS = 45
+
+
+@pytest.fixture
+def only(cloud):
+    """``only(host)``: new servers go there, until the end of the test."""
+    services = {
+        service["host"]: service["id"]
+        for service in cloud.admin.get("/os-services?binary=nova-compute")["services"]
+    }
+
+    def choose(host: str | None) -> None:
+        for name, service_id in services.items():
+            wanted = "enabled" if host in (name, None) else "disabled"
+            cloud.admin.put(f"/os-services/{service_id}", {"status": wanted})
+
+    yield choose
+    choose(None)
+
+
+def _down(cloud, host: str) -> bool:
+    found = cloud.admin.get(f"/os-services?binary=nova-compute&host={host}")["services"]
+    return found[0]["state"] == "down"
+
+
+def test_a_build_that_was_not_begun_goes_to_another_host(cloud, project, only):
+    until("the host is up", lambda: not _down(cloud, HOST), _SECONDS)
+    cloud.computes[HOST].pause()
+    only(HOST)
+    server_id = project.create()
+    until("it is given to the silent host", lambda: _given_to(cloud, server_id, HOST), _SECONDS)
+    only(_OTHER)
+    project.user.wait_for(server_id, "ACTIVE", _SECONDS)
+    assert project.host_of(server_id) == _OTHER
+    cloud.computes[HOST].go_on()
+    until("it is up again", lambda: not _down(cloud, HOST), _SECONDS)
+    oracle.assert_clean(cloud)
+    assert project.host_of(server_id) == _OTHER
+
+
+def _given_to(cloud, server_id: str, host: str) -> bool:
+    return bool(
+        cloud.query(
+            "SELECT id FROM instance_actions WHERE instance_uuid = :uuid AND host = :host",
+            uuid=server_id,
+            host=host,
+        )
+    )
+
+
+@pytest.mark.parametrize("moment", ["before FakeDriver.spawn", "FakeDriver.spawn"])
+def test_a_server_is_deleted_while_its_host_is_silent(cloud, project, only, moment):
+    """It hangs in the middle of the build, and goes on with it when the server is gone."""
+    host = cloud.computes[HOST]
+    only(HOST)
+    host.strike_at(moment, "SIGSTOP")
+    server_id = project.create()
+    host.wait_struck(moment)
+    project.user.delete(f"/servers/{server_id}")
+    project.user.wait_gone(server_id, _SECONDS)
+    host.go_on()
+    oracle.assert_clean(cloud, _SECONDS)
+
+
+def test_a_server_is_deleted_while_its_host_is_dead(cloud, project, only):
+    only(HOST)
+    server_id = project.boot()
+    cloud.computes[HOST].kill()
+    project.user.delete(f"/servers/{server_id}")
+    project.user.wait_gone(server_id, _SECONDS)
+    assert server_id in cloud.guests(HOST)
+    cloud.computes[HOST].start()
+    oracle.assert_clean(cloud, _SECONDS)
+    assert server_id not in cloud.guests(HOST)
+
+
+@pytest.mark.parametrize("moment", ["FakeDriver.spawn", "InstanceBuild._finish"])
+def test_a_successor_does_what_a_silent_process_was_doing(cloud, project, only, moment):
+    """Two processes of one host: the older one notices, changes nothing and leaves."""
+    old: Daemon = cloud.computes[HOST]
+    only(HOST)
+    old.strike_at(moment, "SIGSTOP")
+    server_id = project.create()
+    old.wait_struck(moment)
+    successor = cloud.another_compute(HOST)
+    successor.start()
+    try:
+        project.user.wait_for(server_id, "ACTIVE", _SECONDS)
+        project.user.act(server_id, "os-stop")
+        project.user.wait_for(server_id, "SHUTOFF", _SECONDS)
+        old.go_on()
+        old.process.wait_dead(_SECONDS)
+        oracle.assert_clean(cloud)
+        assert project.user.show(server_id)["status"] == "SHUTOFF"
+    finally:
+        successor.kill()

@@ -1,0 +1,104 @@
+"""Glance at its REST boundary: records and data in memory."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import threading
+import uuid
+from collections.abc import Iterator
+
+from tests.unit.rest_server import running as serving
+
+
+class ImageService:
+    """``add`` an image; the cloud's daemons find it at ``url``."""
+
+    def __init__(self):
+        self.url = ""
+        self._lock = threading.Lock()
+        self._records: dict[str, dict] = {}
+        self._data: dict[str, bytes] = {}
+
+    def add(self, **fields) -> str:
+        """An active raw image, with ``fields`` over the usual ones. Returns its id."""
+        data = b"an image"
+        record = {
+            "id": str(uuid.uuid4()),
+            "name": "tiny",
+            "status": "active",
+            "visibility": "public",
+            "owner": "admin",
+            "disk_format": "raw",
+            "container_format": "bare",
+            "min_ram": 0,
+            "min_disk": 0,
+            "protected": False,
+            "tags": [],
+            "size": len(data),
+            "os_hash_algo": "sha512",
+            "os_hash_value": hashlib.sha512(data).hexdigest(),
+            "checksum": hashlib.md5(data, usedforsecurity=False).hexdigest(),
+            "created_at": "2026-01-01T00:00:00Z",
+            "updated_at": "2026-01-01T00:00:00Z",
+            **fields,
+        }
+        with self._lock:
+            self._records[record["id"]] = record
+            self._data[record["id"]] = data
+        return record["id"]
+
+    def get(self, image_id: str) -> dict:
+        with self._lock:
+            return dict(self._records[image_id])
+
+    # -- as the daemons see it ---------------------------------------------------------------
+
+    def respond(self, method, path, query, headers, body):
+        parts = path.strip("/").split("/")[2:]  # what follows /v2/images
+        with self._lock:
+            if not parts:
+                return self._create(json.loads(body)) if method == "POST" else (405, {})
+            record = self._records.get(parts[0])
+            if record is None:
+                return 404, {"message": f"No image with the id {parts[0]}"}
+            if parts[1:] == ["file"]:
+                return self._file(method, record, body)
+            if method == "PATCH":
+                self._patch(record, json.loads(body))
+            elif method == "DELETE":
+                del self._records[record["id"]], self._data[record["id"]]
+                return 204, b""
+            return 200, record
+
+    def _create(self, wanted: dict):
+        if wanted["id"] in self._records:
+            return 409, {"message": "exists"}
+        record = {"status": "queued", "visibility": "private", "size": None, "tags": [], **wanted}
+        self._records[record["id"]] = record
+        self._data[record["id"]] = b""
+        return 201, record
+
+    def _patch(self, record: dict, steps: list[dict]) -> None:
+        for each in steps:
+            name = each["path"].lstrip("/")
+            if each["op"] == "remove":
+                record.pop(name, None)
+            else:
+                record[name] = each["value"]
+
+    def _file(self, method: str, record: dict, body: bytes):
+        if method == "GET":
+            return 200, self._data[record["id"]]
+        self._data[record["id"]] = body
+        record |= {"status": "active", "size": len(body)}
+        return 204, b""
+
+
+@contextlib.contextmanager
+def running() -> Iterator[ImageService]:
+    service = ImageService()
+    with serving(service.respond) as url:
+        service.url = url
+        yield service

@@ -1,0 +1,68 @@
+"""What is done to a server while something dies, and how it must end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import requests
+
+from tests.integration.cloud.harness import node
+from tests.integration.cloud.harness.cloud import Cloud
+from tests.integration.cloud.harness.guest import Guest
+
+SECONDS = 60  # within which everything ends well, by itself
+RUNNING = 1
+
+Boot = Callable[..., Guest]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """``prepare(boot)`` gives the server, if there must be one; ``act(cloud, boot, guest)`` asks,
+    and gives the guest that ``check(cloud, guest)`` waits for."""
+
+    act: Callable[[Cloud, Boot, Guest | None], Guest]
+    check: Callable[[Cloud, Guest], None]
+    prepare: Callable[[Boot], Guest | None]
+
+
+def _create(cloud: Cloud, boot: Boot, _: None) -> Guest:
+    return boot(networks="auto", wait=None)
+
+
+def _boot(boot: Boot) -> Guest:
+    return boot(networks="auto")
+
+
+def _ask(method: str, path: str = "", body: dict | None = None) -> Callable:
+    """A request that is sent again when the API dies over it; then it may have been heard."""
+
+    def act(cloud: Cloud, boot: Boot, guest: Guest) -> Guest:
+        path_of_it = f"/servers/{guest.id}{path}"
+        try:
+            answer = cloud.user.request(method, path_of_it, body)
+        except requests.ConnectionError:
+            answer = cloud.user.request(method, path_of_it, body)
+        assert answer.status_code in (202, 204, 404, 409), answer.text
+        return guest
+
+    return act
+
+
+def _runs(cloud: Cloud, guest: Guest) -> None:
+    guest.wait_for("ACTIVE", SECONDS)
+    assert node.domains()[guest.id] == RUNNING
+
+
+def _gone(cloud: Cloud, guest: Guest) -> None:
+    cloud.admin.wait_gone(guest.id, SECONDS)
+
+
+BUILD = Operation(_create, _runs, prepare=lambda boot: None)
+DELETE = Operation(_ask("DELETE"), _gone, prepare=_boot)
+REBOOT = Operation(_ask("POST", "/action", {"reboot": {"type": "HARD"}}), _runs, prepare=_boot)
+
+
+def rebuild(image_id: str) -> Operation:
+    return Operation(_ask("POST", "/action", {"rebuild": {"imageRef": image_id}}), _runs, _boot)

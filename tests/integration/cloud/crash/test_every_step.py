@@ -1,0 +1,46 @@
+"""A daemon is killed after every step of an operation: it ends as it was asked for."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.cloud.crash import injection, operations
+from tests.integration.cloud.crash.operations import Operation
+
+
+def _die_after_each(operation: Operation, name: str, daemons, cloud, boot, instruments,
+                    subtests, record) -> None:  # fmt: skip
+    steps = injection.discover(cloud, boot, operation, *daemons)
+    assert len(steps) > 3, steps
+    for step in steps:
+        with subtests.test(step):
+            seconds = injection.run(cloud, boot, operation, step, instruments)
+            record(name, f"death after {step}", seconds)
+
+
+def test_compute_dies_in_a_build(cloud, boot, instruments, subtests, record):
+    _die_after_each(operations.BUILD, "build", ["compute"], cloud, boot, instruments, subtests,
+                    record)  # fmt: skip
+
+
+def test_conductor_or_scheduler_dies_in_a_build(cloud, boot, instruments, subtests, record):
+    _die_after_each(operations.BUILD, "build", ["conductor", "scheduler"], cloud, boot,
+                    instruments, subtests, record)  # fmt: skip
+
+
+def test_compute_dies_in_a_delete(cloud, boot, instruments, subtests, record):
+    _die_after_each(operations.DELETE, "delete", ["compute"], cloud, boot, instruments, subtests,
+                    record)  # fmt: skip
+
+
+@pytest.mark.parametrize("step", ["LibvirtDriver._create_image", "Guest.launch", "reboot"])
+def test_compute_dies_in_a_reboot(step, cloud, boot, instruments, record):
+    record("reboot", f"death after {step}",
+           injection.run(cloud, boot, operations.REBOOT, step, instruments))  # fmt: skip
+
+
+@pytest.mark.parametrize("step", ["LibvirtDriver.destroy", "LibvirtDriver.spawn", "rebuild"])
+def test_compute_dies_in_a_rebuild(step, cloud, boot, instruments, record):
+    operation = operations.rebuild(cloud.image("mini-raw"))
+    record("rebuild", f"death after {step}",
+           injection.run(cloud, boot, operation, step, instruments))  # fmt: skip

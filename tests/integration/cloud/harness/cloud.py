@@ -1,0 +1,59 @@
+"""The cloud of the stack: what its users, its administrator and its machine see of it."""
+
+from __future__ import annotations
+
+import openstack
+import sqlalchemy as sa
+from keystoneauth1.exceptions import ClientException
+
+from tests.functional.harness import client
+from tests.integration.cloud.harness import node
+
+VERSION = "2.96"
+
+
+class Client(client.Client):
+    """A user of the Compute API; others use this machine, too."""
+
+    pause = 0.3
+
+
+class Cloud:
+    """``user`` and ``admin`` speak the Compute API bare; ``of_user`` and ``of_admin`` are SDK
+    connections to all services. ``query``, ``computes`` and ``guests`` are for the oracle."""
+
+    def __init__(self):
+        self.of_user = openstack.connect(cloud="demo")
+        self.of_admin = openstack.connect(cloud="admin")
+        self.user = _client(self.of_user)
+        self.admin = _client(self.of_admin)
+        url = node.config("nova-mini-db.conf")["database"]["connection"]
+        self._database = sa.create_engine(url, poolclass=sa.NullPool)
+        self.computes = [node.NAME]
+
+    def query(self, statement: str, **parameters) -> list[dict]:
+        with self._database.connect() as connection:
+            rows = connection.execute(sa.text(statement), parameters)
+            return [dict(row) for row in rows.mappings()]
+
+    def guests(self, host: str) -> dict[str, int]:
+        assert host == node.NAME
+        return node.domains()
+
+    def image(self, name: str) -> str:
+        return self.of_user.image.find_image(name, ignore_missing=False).id
+
+    def network(self, name: str) -> str:
+        return self.of_user.network.find_network(name, ignore_missing=False).id
+
+    def is_answering(self) -> bool:
+        """Whether the Compute API, and what it needs to answer, is there."""
+        try:
+            return self.of_user.compute.get("/servers").status_code == 200
+        except ClientException:
+            return False
+
+
+def _client(connection) -> Client:
+    endpoint = connection.compute.get_endpoint()
+    return Client(endpoint, connection.auth_token, VERSION)

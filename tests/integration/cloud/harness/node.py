@@ -1,0 +1,153 @@
+"""The machine that the cloud runs on: its units, its hypervisor, its switch, its files."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import os
+import pathlib
+import subprocess
+from collections.abc import Iterable
+
+import libvirt
+
+from tests.functional.harness.waiting import until
+
+NAME = os.environ.get("NOVA_MINI_NODE", "")
+STACK = pathlib.Path(os.environ.get("NOVA_MINI_STACK_DIR", "/"))
+STATE = STACK / "data" / "nova-mini" / NAME
+INSTANCES = STATE / "instances"
+
+DAEMONS = ("conductor", "scheduler", "api", "compute")
+READY_SECONDS = 60
+
+# What libvirt says of a domain, in the power states of the Compute API.
+_POWER_STATES = {
+    libvirt.VIR_DOMAIN_RUNNING: 1,
+    libvirt.VIR_DOMAIN_PAUSED: 3,
+    libvirt.VIR_DOMAIN_SHUTOFF: 4,
+    libvirt.VIR_DOMAIN_CRASHED: 6,
+}
+
+
+def run(*argv: str, seconds: float = 60) -> str:
+    """What the command prints; AssertionError with its complaint when it fails."""
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=seconds)
+    assert done.returncode == 0, f"{argv}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def succeeds(*argv: str, seconds: float = 20) -> bool:
+    try:
+        return subprocess.run(argv, capture_output=True, timeout=seconds).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
+
+
+# -- units ---------------------------------------------------------------------------------------
+
+
+def unit(daemon: str) -> str:
+    return f"nova-mini-{daemon}@{NAME}"
+
+
+def log(daemon: str) -> pathlib.Path:
+    return STACK / "logs" / f"{unit(daemon)}.log"
+
+
+def main_pid(unit_name: str) -> int:
+    """0 while it is dead."""
+    return int(run("systemctl", "show", "--value", "--property=MainPID", unit_name))
+
+
+def is_active(unit_name: str) -> bool:
+    return succeeds("systemctl", "is-active", "--quiet", unit_name)
+
+
+def kill(unit_name: str, *, signal: str = "KILL", whom: str = "all") -> None:
+    """``whom`` "main" spares the children. systemd starts the dead again a second later."""
+    run("systemctl", "kill", f"--kill-whom={whom}", f"--signal={signal}", unit_name)
+
+
+def restart(*unit_names: str) -> None:
+    run("systemctl", "restart", *unit_names, seconds=120)
+
+
+def wait_active(*unit_names: str) -> None:
+    """Ready, as the unit itself says: all of nova_mini's are of ``Type=notify``."""
+    for name in unit_names:
+        until(f"{name} is ready", lambda name=name: is_active(name), READY_SECONDS, 0.3)
+
+
+def restart_daemons() -> None:
+    units = [unit(daemon) for daemon in DAEMONS]
+    restart(*units)
+    wait_active(*units)
+
+
+def set_environment(variables: dict[str, str]) -> None:
+    """What every unit has that is started from now on."""
+    run("systemctl", "set-environment", *(f"{name}={value}" for name, value in variables.items()))
+
+
+def unset_environment(names: Iterable[str]) -> None:
+    run("systemctl", "unset-environment", *names)
+
+
+# -- configuration -------------------------------------------------------------------------------
+
+
+def config(*files: str) -> configparser.ConfigParser:
+    parsed = configparser.ConfigParser(interpolation=None)
+    assert parsed.read(["/etc/nova-mini/" + name for name in files]), files
+    return parsed
+
+
+# -- hypervisor ----------------------------------------------------------------------------------
+
+
+def domains() -> dict[str, int]:
+    """uuid -> power state of every domain, as libvirt itself says."""
+    connection = libvirt.open("qemu:///system")
+    try:
+        return {
+            domain.UUIDString(): _POWER_STATES.get(domain.state()[0], 0)
+            for domain in connection.listAllDomains()
+        }
+    finally:
+        connection.close()
+
+
+def domain_xml(uuid: str) -> str:
+    return run("virsh", "dumpxml", uuid)
+
+
+def instance_directories() -> set[str]:
+    """Everything that stands for a server, or for what is left of one."""
+    return {path.name for path in INSTANCES.glob("*-*-*-*-*")}
+
+
+def unfinished_images() -> set[str]:
+    base = INSTANCES / "_base"
+    return {path.name for path in base.glob("*") if path.suffix in (".part", ".converted")}
+
+
+# -- network -------------------------------------------------------------------------------------
+
+
+def switch_ports() -> dict[str, str]:
+    """interface -> uuid of its server, of all that Open vSwitch has for servers."""
+    table = json.loads(
+        run("ovs-vsctl", "--format=json", "--columns=name,external_ids", "list", "Interface")
+    )
+    found = {}
+    for name, (_, pairs) in table["data"]:
+        labels = dict(pairs)
+        # As libvirt writes it where it plugs by itself, and as os-vif does.
+        if owner := labels.get("vm-id") or labels.get("vm-uuid"):
+            found[name] = owner
+    return found
+
+
+def taps() -> set[str]:
+    return {path.name for path in pathlib.Path("/sys/class/net").glob("tap*")}

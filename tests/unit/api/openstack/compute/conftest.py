@@ -1,0 +1,182 @@
+"""A cloud as the servers API sees it: a flavor, an image in a Glance of HTTP answers, and a bus
+that records what is sent."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass, field
+
+import pytest
+
+from nova_mini import db, rpc
+from nova_mini.conf import CONF
+from nova_mini.context import get_admin_context
+from nova_mini.objects.base import utcnow
+from nova_mini.objects.compute_node import ComputeNode
+from nova_mini.objects.flavor import Flavor
+from nova_mini.objects.service import Service
+from tests.unit import rest_server
+
+IMAGE = "6f2c2a86-4a33-4b5e-8d0a-1f0a3a9c0b11"
+OTHER_IMAGE = "70ad04d1-6ad9-4bb0-8b0e-2f0b6a0a3c22"
+HOST = "host1"
+
+
+@dataclass
+class Bus:
+    """Every message as (topic, server, method, arguments); calls answer from ``answers``."""
+
+    sent: list = field(default_factory=list)
+    answers: dict = field(default_factory=dict)
+
+    def client(self, target):
+        return _Client(self, target.topic, None)
+
+    def methods(self) -> list[str]:
+        return [method for _topic, _server, method, _kwargs in self.sent]
+
+
+@dataclass
+class _Client:
+    bus: Bus
+    topic: str
+    server: str | None
+
+    def prepare(self, server=None, **options):
+        return _Client(self.bus, self.topic, server or self.server)
+
+    def cast(self, context, method, **kwargs):
+        self.bus.sent.append((self.topic, self.server, method, kwargs))
+
+    def call(self, context, method, **kwargs):
+        self.cast(context, method, **kwargs)
+        answer = self.bus.answers[method]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@pytest.fixture
+def bus(monkeypatch) -> Bus:
+    bus = Bus()
+    monkeypatch.setattr(rpc, "get_client", bus.client)
+    return bus
+
+
+class Glance:
+    def __init__(self):
+        self.images = {
+            image_id: {
+                "id": image_id, "name": "small", "status": "active", "size": 1024 * 1024,
+                "disk_format": "raw", "container_format": "bare", "min_disk": 0, "min_ram": 64,
+                "os_type": "linux", "hw_disk_bus": "virtio",
+            }
+            for image_id in (IMAGE, OTHER_IMAGE)
+        }  # fmt: skip
+        self.refuses = None  # a status for POST
+        self.reads = 0
+
+    def respond(self, method, path, query, headers, body):
+        image_id = path.rpartition("/")[2]
+        if method == "POST":
+            if self.refuses:
+                return self.refuses, b"{}"
+            image = {"status": "queued", **json.loads(body)}
+            self.images[image["id"]] = image
+            return 201, image
+        if method == "PUT":
+            self.images[path.split("/")[-2]].update(status="active", size=len(body))
+            return 204, b""
+        self.reads += 1
+        if image_id not in self.images:
+            return 404, b"{}"
+        image = self.images[image_id]
+        return image if image is rest_server.HANG_UP else (200, image)
+
+
+@pytest.fixture
+def glance(database):
+    served = Glance()
+    with rest_server.serving("glance", served.respond):
+        CONF.set_override("image_record_cache_time", 0, group="api")
+        yield served
+        CONF.clear_override("image_record_cache_time", group="api")
+
+
+def make_flavor(flavorid="1", **fields) -> Flavor:
+    values = {
+        "flavorid": flavorid, "name": f"flavor {flavorid}", "memory_mb": 128, "vcpus": 1,
+        "root_gb": 1, "ephemeral_gb": 0, "swap": 0, "rxtx_factor": 1.0, "disabled": False,
+        "is_public": True, "description": None, "extra_specs": {"hw:x": "y"}, **fields,
+    }  # fmt: skip
+    flavor = Flavor(get_admin_context(), **values)
+    flavor.create()
+    return flavor
+
+
+def make_host(host=HOST, node=None) -> None:
+    context = get_admin_context()
+    Service.start(context, host, "nova-mini-compute", "compute", str(uuid.uuid4()))
+    ComputeNode.report(
+        context,
+        host,
+        {
+            "hypervisor_hostname": node or host, "hypervisor_type": "fake",
+            "hypervisor_version": 1, "vcpus": 8, "memory_mb": 8192, "local_gb": 100,
+            "cpu_allocation_ratio": 1.0, "ram_allocation_ratio": 1.0,
+            "disk_allocation_ratio": 1.0,
+        },
+    )  # fmt: skip
+
+
+class Cloud:
+    """What tests do to servers behind the API's back, and look up there."""
+
+    def __init__(self, api, bus, glance):
+        self.api, self.bus, self.glance = api, bus, glance
+
+    def body(self, **fields) -> dict:
+        return {
+            "server": {
+                "name": "one", "imageRef": IMAGE, "flavorRef": "1", "networks": "none", **fields
+            }
+        }  # fmt: skip
+
+    def boot(self, *, version="2.96", token="user:project", **fields) -> str:
+        """The uuid of a server that was built."""
+        answer = self.api.post("/servers", self.body(**fields), version=version, token=token)
+        assert answer.status_int == 202, answer.text
+        server_id = answer.json["server"]["id"]
+        self.built(server_id)
+        self.bus.sent.clear()
+        return server_id
+
+    def built(self, server_id: str) -> None:
+        self.set(
+            server_id, vm_state="active", task_state=None, power_state=1, host=HOST, node=HOST,
+            launched_at=utcnow(), availability_zone="nova",
+        )  # fmt: skip
+        for row in [a for a in db.actions.get_by_instance(server_id) if not a["finish_time"]]:
+            db.actions.finish(row["id"], None)
+
+    def set(self, server_id: str, **columns) -> None:
+        instances = db.models.instances
+        db.query.update(instances, columns, instances.c.uuid == server_id)
+
+    def row(self, server_id: str):
+        return db.instances.get_by_uuid(server_id, read_deleted=True)
+
+    def action(self, server_id: str):
+        """The newest."""
+        return db.actions.get_by_instance(server_id)[0]
+
+    def act(self, server_id: str, action: str, args=None, **kwargs):
+        return self.api.post(f"/servers/{server_id}/action", {action: args}, **kwargs)
+
+
+@pytest.fixture
+def cloud(api, bus, glance) -> Cloud:
+    make_flavor()
+    make_host()
+    return Cloud(api, bus, glance)

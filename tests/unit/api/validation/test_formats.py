@@ -1,0 +1,57 @@
+import pytest
+
+from nova_mini.api.validation.formats import DESCRIPTIONS, FORMAT_CHECKER
+
+GOOD = {
+    "uuid": ["6f2c2a86-4a33-4b5e-8d0a-1f0a3a9c0b11"],
+    "date-time": ["2026-01-31T12:00:00Z", "2026-01-31T12:00:00+02:00"],
+    "base64": ["", "aGk=", "aG\nk="],
+    "ipv4": ["10.0.0.1"],
+    "ipv6": ["::1", "fe80::1"],
+    "name": ["a", "a b", "имя", "日本"],
+    "name_with_blanks": [" a "],
+    "az_name": ["nova"],
+    "int32": ["0", "2147483647"],
+    "limit": ["-1", "5"],
+    "hostname": ["vm-1"],
+    "fqdn": ["vm-1", "vm.example.org"],
+    "regex": [".*", "^a+$"],
+}
+BAD = {
+    "uuid": ["", "1", "6f2c2a86"],
+    "date-time": ["", "yesterday", "2026-13-01T00:00:00Z", "0001-01-01T00:00:00+14:00"],
+    "base64": ["a", "*", "é"],
+    "ipv4": ["10.0.0", "::1", "10.0.0.256", "10.0.0.1/8"],
+    "ipv6": ["10.0.0.1", ":::", "fe80::1%eth0"],
+    "name": ["", " a", "a ", "a\nb", "a\x07"],
+    "name_with_blanks": ["", "   ", "a\tb"],
+    "az_name": ["a:b", " "],
+    "int32": ["", "-1", "2147483648", "1.5", "99999999999"],
+    "limit": ["-2", "x"],
+    "hostname": ["a", "-ab", "ab-", "a_b", "a.b", "x" * 64],
+    "fqdn": ["a", "a..b", "-a.b", "x" * 256],
+    "regex": ["(", "["],
+}
+
+
+def _cases(table):
+    return [(name, value) for name, values in table.items() for value in values]
+
+
+def test_every_format_has_its_cases_and_a_description():
+    assert GOOD.keys() == BAD.keys() == FORMAT_CHECKER.checkers.keys() == DESCRIPTIONS.keys()
+
+
+@pytest.mark.parametrize(("name", "value"), _cases(GOOD))
+def test_what_fits(name, value):
+    assert FORMAT_CHECKER.conforms(value, name)
+
+
+@pytest.mark.parametrize(("name", "value"), _cases(BAD))
+def test_what_does_not(name, value):
+    assert not FORMAT_CHECKER.conforms(value, name)
+
+
+@pytest.mark.parametrize("name", sorted(GOOD))
+def test_formats_speak_of_text_alone(name):
+    assert FORMAT_CHECKER.conforms(5, name)

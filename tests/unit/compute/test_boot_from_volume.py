@@ -1,0 +1,207 @@
+"""Servers whose disks are volumes: built, given up, deleted, and killed in between."""
+
+import pytest
+
+from nova_mini import db, exception
+from nova_mini.compute import block_device_request, boot_volumes, create, destination
+from nova_mini.compute.server_request import ServerRequest
+from nova_mini.conductor.tasks.delete import delete_unscheduled_instances
+from nova_mini.objects import instance_creation
+from nova_mini.objects.image_meta import ImageMeta
+from tests.unit.api.openstack.compute.conftest import IMAGE, make_flavor
+from tests.unit.compute.conftest import UNLIMITED
+from tests.unit.compute.world import HOST, Killed
+
+ROOT = {"source_type": "image", "destination_type": "volume", "uuid": IMAGE, "volume_size": 1,
+        "boot_index": 0}  # fmt: skip
+DATA = {"source_type": "blank", "destination_type": "volume", "volume_size": 2,
+        "delete_on_termination": True}  # fmt: skip
+
+
+@pytest.fixture
+def new(world):
+    """``new(disks)``: the create action of a server of which only the records are there."""
+    flavor = make_flavor()
+
+    def make(disks, volumes_too=True):
+        request = ServerRequest(
+            display_name="s", flavor=flavor, admin_password="p", requested_networks="none"
+        )
+        where = destination.resolve(world.context, request)
+        mappings = block_device_request.build_mappings(disks, None, flavor)
+        args = (world.context, request, ImageMeta(), mappings, None, where, 1)
+        made = create.new_instances(*args)
+        actions = instance_creation.create(world.context, made, UNLIMITED)
+        if volumes_too:
+            boot_volumes.make_volumes(world.context, world.api.volume_api, made, actions)
+        return actions[0]
+
+    return make
+
+
+def volumes_of(world, server) -> list[dict]:
+    return [world.cinder.volumes[m["volume_id"]] for m in world.bdms(server)]
+
+
+def check_running(world, server, sizes) -> None:
+    """In use by the guest, under the names that are on record, and nobody at work."""
+    mappings = world.bdms(server)
+    assert world.instance(server).vm_state == "active"
+    assert world.guest_volumes(server) == {m["device_name"]: m["volume_id"] for m in mappings}
+    assert [(v["status"], v["size"]) for v in volumes_of(world, server)] == [
+        ("in-use", size) for size in sizes
+    ]
+    assert {m["attachment_id"] for m in mappings} == set(world.cinder.attachments)
+    assert db.actions.get_unfinished(HOST) == []
+
+
+def test_volumes_are_made_and_attached(world, new):
+    action = new([DATA, ROOT])
+    world.build(action)
+    server = action.instance_uuid
+    check_running(world, server, [1, 2])
+    root, data = volumes_of(world, server)
+    assert root["asked"]["imageRef"] == IMAGE
+    assert data["asked"]["imageRef"] is None
+    assert list(world.guest_volumes(server)) == ["/dev/vda", "/dev/vdb"]
+    assert world.instance(server).root_device_name == "/dev/vda"
+    assert world.instance(server).is_volume_backed
+
+
+def test_a_volume_and_a_snapshot(world, new, volume):
+    snapshot = world.cinder.add_snapshot(volume, size=4)
+    disks = [
+        {"source_type": "volume", "uuid": volume, "boot_index": 0},
+        {"source_type": "snapshot", "uuid": snapshot, "volume_size": 4},
+    ]
+    action = new(disks)
+    world.build(action)
+    check_running(world, action.instance_uuid, [2, 4])
+    assert volumes_of(world, action.instance_uuid)[1]["asked"]["snapshot_id"] == snapshot
+
+
+def test_delete_keeps_what_was_not_to_go(world, new):
+    action = new([ROOT, DATA])
+    world.build(action)
+    world.delete(action.instance_uuid)
+    assert [(v["size"], v["status"]) for v in world.cinder.volumes.values()] == [(1, "available")]
+    assert world.cinder.attachments == {}
+
+
+def test_a_volume_that_is_not_made_ends_the_build(world, new):
+    world.cinder.new_status = "error"
+    action = new([ROOT])
+    world.build(action)
+    assert world.instance(action.instance_uuid).vm_state == "error"
+    (fault,) = db.instances.get_latest_faults([action.instance_uuid]).values()
+    assert "did not finish being created: its status is error" in fault["message"]
+    assert world.cinder.attachments == {}
+
+
+def test_a_volume_that_somebody_took_meanwhile_ends_the_build(world, new, volume):
+    action = new([{"source_type": "volume", "uuid": volume, "boot_index": 0}])
+    world.cinder.volumes[volume]["status"] = "in-use"
+    world.build(action)
+    assert world.instance(action.instance_uuid).vm_state == "error"
+    assert world.cinder.status(volume) == "in-use" and world.cinder.attachments == {}
+
+
+def test_a_host_that_fails_gives_the_volumes_to_the_next(world, new):
+    action = new([ROOT])
+    metadata = {"fake:fail_spawn_on": HOST}
+    world.set(action.instance_uuid, metadata=metadata)
+    world.build(action)
+    row = db.actions.get(action.id)
+    assert (row["host"], row["method"]) == (None, "build_instances")
+    (made,) = world.cinder.volumes.values()
+    assert made["status"] == "available" and world.cinder.attachments == {}
+    world.set(action.instance_uuid, metadata={})
+    world.build(action)
+    check_running(world, action.instance_uuid, [1])
+    assert list(world.cinder.volumes) == [made["id"]]
+
+
+def test_a_lost_answer_makes_no_second_volume(world, new):
+    world.cinder.lost_answers += [("POST", "/volumes"), ("POST", "/attachments")]
+    action = new([ROOT])  # its volume is there, and nobody knows
+    assert world.bdms(action.instance_uuid)[0]["volume_id"] is None
+    world.build(action)
+    world.recover()
+    world.recover()
+    check_running(world, action.instance_uuid, [1])
+    assert len(world.cinder.volumes) == 1
+
+
+def test_volumes_that_the_api_could_not_make_are_made_by_the_host(world, new):
+    action = new([ROOT], volumes_too=False)
+    world.build(action)
+    check_running(world, action.instance_uuid, [1])
+
+
+def test_without_the_users_token_a_server_says_why_it_has_no_volume(world, new):
+    action = new([ROOT], volumes_too=False)
+    world.strike("before InstanceBuild._build_and_run_instance")
+    with pytest.raises(Killed):
+        world.build(action)
+    world.recover()
+    assert world.instance(action.instance_uuid).vm_state == "error"
+    (fault,) = db.instances.get_latest_faults([action.instance_uuid]).values()
+    assert "interrupted before its volume was made" in fault["message"]
+    assert world.cinder.volumes == {}
+
+
+def test_a_volume_that_cinder_refuses_leaves_no_server(world, new):
+    over = (413, {"overLimit": {"message": "no more volumes", "code": 413}})
+    world.cinder.failures["POST", "/volumes"] = [over]
+    with pytest.raises(exception.VolumeQuotaExceeded, match="no more volumes"):
+        new([ROOT])
+    instances = db.query.many(db.models.instances, db.models.instances.c.deleted.is_(False))
+    assert instances == [] and world.cinder.volumes == {}
+    assert db.project_usages.get("project")["instances"] == 0
+
+
+def test_a_build_killed_at_every_step_ends_whole(world, new):
+    action = new([ROOT, DATA])
+    world.steps.clear()
+    world.build(action)
+    moments = list(dict.fromkeys(world.steps))
+    assert len(moments) > 30
+    for moment in moments:
+        for volumes in (world.cinder.volumes, world.cinder.attachments):
+            volumes.clear()
+        action = new([ROOT, DATA])
+        world.strike(moment)
+        with pytest.raises(Killed):
+            world.build(action)
+        world.recover()
+        server = action.instance_uuid
+        check_running(world, server, [1, 2])
+
+
+def test_a_delete_killed_at_every_step_ends_clean(world, new):
+    world.build(action := new([ROOT, DATA]))
+    world.steps.clear()
+    world.delete(action.instance_uuid)
+    for moment in list(dict.fromkeys(world.steps)):
+        world.cinder.volumes.clear()
+        world.build(action := new([ROOT, DATA]))
+        world.strike(moment)
+        with pytest.raises(Killed):
+            world.delete(action.instance_uuid)
+        world.recover()
+        assert db.instances.get_by_uuid(action.instance_uuid) is None, moment
+        assert world.cinder.attachments == {}, moment
+        assert [(v["size"], v["status"]) for v in world.cinder.volumes.values()] == [
+            (1, "available")
+        ], moment
+
+
+def test_a_server_that_never_had_a_host_is_deleted_with_its_volumes(world, new):
+    action = new([ROOT, DATA])
+    instance = world.instance(action.instance_uuid)
+    world.api.delete(world.context, instance)
+    ((method, kwargs),) = world.casts
+    assert method == "delete_unscheduled_instance"
+    delete_unscheduled_instances(world.context, kwargs["action_ids"], world.manager.owner)
+    assert db.instances.get_by_uuid(action.instance_uuid) is None
+    assert [v["size"] for v in world.cinder.volumes.values()] == [1]

@@ -1,0 +1,163 @@
+"""The part of Neutron that we speak to, in memory, with faults on demand."""
+
+import json
+from types import SimpleNamespace
+
+from oslo_utils import uuidutils
+
+from tests.unit.rest_server import HANG_UP
+
+PROJECT = "11111111111111111111111111111111"
+OTHER_PROJECT = "22222222222222222222222222222222"
+
+
+class StubNeutron:
+    """``ports``, ``networks``, ... are Neutron's records by id. ``faults``: for requests to come,
+    (method, fault), each used once. A fault is "lost" (done, but without an answer), "refused
+    connection", "late" (no answer, and done just before the next request of that kind) or an
+    answer (status, error type).
+    """
+
+    def __init__(self):
+        self.networks, self.subnets, self.ports, self.floatingips = {}, {}, {}, {}
+        self.security_groups = {}
+        self.quota = {"limit": -1, "used": 0, "reserved": 0}
+        self.auto_network = None
+        self.faults = []
+        self.late = []
+        self.requests = []
+        self.failing_hosts = set()
+        self.add_security_group("default")
+
+    # -- what a test sets up ---------------------------------------------------------------------
+
+    def add_network(self, name="net", project_id=PROJECT, cidr="10.0.0.0/24", **fields):
+        net_id, sub_id = uuidutils.generate_uuid(), uuidutils.generate_uuid()
+        self.networks[net_id] = {
+            "id": net_id, "name": name, "project_id": project_id, "mtu": 1450, "shared": False,
+            "router:external": False, "port_security_enabled": True,
+            "provider:physical_network": None, "subnets": [sub_id], **fields,
+        }  # fmt: skip
+        self.subnets[sub_id] = {
+            "id": sub_id, "network_id": net_id, "cidr": cidr, "ip_version": 4,
+            "gateway_ip": cidr.replace("0/24", "1"), "dns_nameservers": ["9.9.9.9"],
+            "host_routes": [{"destination": "172.16.0.0/12", "nexthop": "10.0.0.9"}],
+            "enable_dhcp": True, "ipv6_address_mode": None,
+        }  # fmt: skip
+        if self.networks[net_id]["subnets"]:
+            self._make_port({"network_id": net_id, "device_owner": "network:dhcp"})
+        return net_id
+
+    def add_port(self, network_id, **fields):
+        return self._make_port({"network_id": network_id, "project_id": PROJECT, **fields})
+
+    def add_security_group(self, name, project_id=PROJECT):
+        group_id = uuidutils.generate_uuid()
+        self.security_groups[group_id] = {"id": group_id, "name": name, "project_id": project_id}
+        return group_id
+
+    def ports_of(self, device_id):
+        return [port for port in self.ports.values() if port["device_id"] == device_id]
+
+    def count(self, method, path=""):
+        return sum(1 for seen in self.requests if seen.method == method and path in seen.path)
+
+    # -- HTTP ------------------------------------------------------------------------------------
+
+    def respond(self, method, path, query, headers, body):
+        body = json.loads(body) if body else None
+        self.requests.append(
+            SimpleNamespace(method=method, path=path, query=query, headers=headers, body=body)
+        )
+        fault = next((f for f in self.faults if f[0] == method), None)
+        if fault:
+            self.faults.remove(fault)
+            if fault[1] == "late":
+                self.late.append((method, path, query, headers, body))
+            if fault[1] in ("refused connection", "late"):
+                return HANG_UP
+            if fault[1] == "lost":
+                self._serve(method, path, query, headers, body)
+                return HANG_UP
+            return self._error(*fault[1])
+        while self.late and self.late[0][0] == method:
+            self._serve(*self.late.pop())
+        return self._serve(method, path, query, headers, body)
+
+    def _serve(self, method, path, query, headers, body):
+        resource, *rest = path.removeprefix("/v2.0/").split("/")
+        if resource == "quotas":
+            return 200, {"quota": {"port": self.quota}}
+        if resource == "auto-allocated-topology":
+            if self.auto_network is None:
+                return self._error(400, "AutoAllocationFailure")
+            found = "dry-run=pass" if query else self.auto_network
+            return 200, {"auto_allocated_topology": {"id": found}}
+        key = resource.replace("-", "_")
+        items = getattr(self, key)
+        if method == "GET":
+            return 200, {key: self._matching(items, query)}
+        if method == "POST":
+            return 201, {key: [self._make_port(item) for item in body[key]]}
+        return self._change(method, items, rest[0], headers, body)
+
+    def _change(self, method, ports, port_id, headers, body):
+        if port_id not in ports:
+            return self._error(404, "PortNotFound")
+        if method == "DELETE":
+            del ports[port_id]
+            return 204, b""
+        port = ports[port_id]
+        wanted = headers.get("If-Match")
+        if wanted and wanted != f"revision_number={port['revision_number']}":
+            return self._error(412, "RevisionNumberConstraintFailed")
+        port.update(body["port"], revision_number=port["revision_number"] + 1)
+        self._bind(port)
+        return 200, {"port": port}
+
+    def _make_port(self, body):
+        port_id = uuidutils.generate_uuid()
+        subnet_id = self.networks[body["network_id"]]["subnets"][0]
+        address = self.subnets[subnet_id]["cidr"].replace("0/24", str(len(self.ports) + 2))
+        asked = (body.get("fixed_ips") or [{}])[0]
+        port = {
+            "id": port_id, "mac_address": f"fa:16:3e:00:00:{len(self.ports):02x}",
+            "status": "DOWN", "admin_state_up": True, "device_id": "", "device_owner": "",
+            "project_id": PROJECT, "revision_number": 1, "ip_allocation": "immediate",
+            "security_groups": [next(iter(self.security_groups))],
+            "binding:profile": {}, "binding:host_id": "", "binding:vnic_type": "normal",
+            **body,
+            "fixed_ips": [
+                {"subnet_id": subnet_id, "ip_address": asked.get("ip_address", address)}
+            ],
+        }  # fmt: skip
+        self.ports[port_id] = port
+        self._bind(port)
+        return port
+
+    def _bind(self, port):
+        host = port["binding:host_id"]
+        port["binding:vif_type"] = "ovs" if host else "unbound"
+        port["binding:vif_details"] = {"bridge_name": "br-int", "port_filter": True} if host else {}
+        if host in self.failing_hosts:
+            port["binding:vif_type"] = "binding_failed"
+
+    @staticmethod
+    def _matching(items, query):
+        def fits(item):
+            for name, values in query.items():
+                if name == "fields":
+                    continue
+                if name == "fixed_ips":
+                    addresses = {ip["ip_address"] for ip in item["fixed_ips"]}
+                    if values[0].removeprefix("ip_address=") not in addresses:
+                        return False
+                elif str(item.get(name)) not in values:
+                    return False
+            return True
+
+        return [item for item in items.values() if fits(item)]
+
+    @staticmethod
+    def _error(status, error_type):
+        return status, {"NeutronError": {"type": error_type, "message": "why", "detail": ""}}

@@ -1,0 +1,85 @@
+"""The info cache: complete, in order, refreshed in few requests."""
+
+from nova_mini.network.model import NetworkInfo, NetworkRequest
+
+
+def test_refresh_keeps_order_and_tags_and_sees_what_changed(stub, api, ctxt, instance):
+    one, two = stub.add_network("one"), stub.add_network("two", cidr="10.2.0.0/24")
+    instance.network_info = api.allocate_for_instance(
+        ctxt, instance, [NetworkRequest(two, tag="lan"), NetworkRequest(one)], [], "host1"
+    )
+    stub.ports = dict(reversed(stub.ports.items()))
+    port = stub.ports[instance.network_info[0].id]
+    port["status"] = "ACTIVE"
+    address = port["fixed_ips"][0]["ip_address"]
+    stub.floatingips["f"] = {
+        "id": "f", "port_id": port["id"], "fixed_ip_address": address,
+        "floating_ip_address": "203.0.113.9",
+    }  # fmt: skip
+    stub.networks[two]["mtu"] = 1500
+    stub.requests.clear()
+    vifs = api.get_instance_nw_info(ctxt, instance)
+    assert [vif.network.label for vif in vifs] == ["two", "one"]
+    assert [vif.tag for vif in vifs] == ["lan", None]
+    assert vifs[0].active and not vifs[1].active
+    assert vifs[0].floating_ips() == ["203.0.113.9"] and vifs[0].network.mtu == 1500
+    assert len(stub.requests) == 6
+    assert NetworkInfo.from_json(vifs.to_json()) == vifs
+
+
+def test_many_servers_on_one_network_ask_about_it_once(stub, api, ctxt, instance):
+    net = stub.add_network()
+    for number in range(5):
+        instance.uuid = f"aaaaaaaa-0000-4000-8000-00000000000{number}"
+        api.allocate_for_instance(ctxt, instance, [NetworkRequest(net)], [], "host1")
+    assert stub.count("GET", "/networks") == 1 and stub.count("GET", "/subnets") == 1
+
+
+def test_a_subnet_that_is_new_since_then_is_seen(stub, api, ctxt, instance):
+    net = stub.add_network()
+    api.allocate_for_instance(ctxt, instance, [NetworkRequest(net)], [], "host1")
+    (old,) = stub.networks[net]["subnets"]
+    stub.subnets["new"] = {**stub.subnets.pop(old), "id": "new", "cidr": "10.7.0.0/24"}
+    stub.networks[net]["subnets"] = ["new"]
+    instance.uuid = "bbbbbbbb-0000-4000-8000-00000000000b"
+    vifs = api.allocate_for_instance(ctxt, instance, [NetworkRequest(net)], [], "host1")
+    assert vifs[0].network.subnets[0].cidr == "10.7.0.0/24"
+
+
+def test_no_ports_is_no_interfaces_and_one_request(stub, api, ctxt, instance):
+    assert api.get_instance_nw_info(ctxt, instance) == NetworkInfo()
+    assert len(stub.requests) == 1
+
+
+def test_host_moves_and_sweeps(stub, api, ctxt, instance):
+    net = stub.add_network()
+    (vif,) = api.allocate_for_instance(ctxt, instance, [NetworkRequest(net)], [], "host1")
+    assert [port["device_id"] for port in api.list_ports_on_host(ctxt, "host1")] == [instance.uuid]
+    api.setup_instance_network_on_host(ctxt, instance, "host2")
+    assert api.list_ports_on_host(ctxt, "host1") == []
+    assert stub.ports[vif.id]["binding:host_id"] == "host2"
+    stub.requests.clear()
+    api.setup_instance_network_on_host(ctxt, instance, "host2")
+    assert stub.count("PUT") == 0
+    api.deallocate_device(ctxt, instance.uuid)
+    assert api.list_ports_on_host(ctxt, "host2") == []
+
+
+def test_a_neutron_without_routers(stub, api, ctxt, instance):
+    net = stub.add_network()
+    api.allocate_for_instance(ctxt, instance, [NetworkRequest(net)], [], "host1")
+    real = stub._serve
+    stub._serve = lambda method, path, *rest: (
+        stub._error(404, "HTTPNotFound") if "floatingips" in path else real(method, path, *rest)
+    )
+    assert api.get_instance_nw_info(ctxt, instance)[0].floating_ips() == []
+
+
+def test_long_lists_of_ids_are_cut_and_empty_ones_ask_nobody(stub, ctxt):
+    from nova_mini.network.neutron.client import NeutronClient
+
+    client = NeutronClient(ctxt)
+    assert client.list("networks", id=[]) == [] and stub.requests == []
+    ids = [stub.add_network(str(number)) for number in range(250)]
+    assert len(client.list("networks", id=ids)) == 250
+    assert len(stub.requests) == 3

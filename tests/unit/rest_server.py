@@ -1,0 +1,74 @@
+"""A real HTTP server on loopback that plays a neighbour at its REST boundary."""
+
+import contextlib
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+from nova_mini import service_auth
+from nova_mini.conf import CONF
+
+HANG_UP = object()  # an answer: the connection is closed instead
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def _serve(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        url = urlsplit(self.path)
+        answer = self.server.respond(
+            self.command, url.path, parse_qs(url.query), dict(self.headers), body
+        )
+        if answer is HANG_UP:
+            self.close_connection = True
+            self.connection.close()
+            return
+        status, data, *length = answer
+        if not isinstance(data, bytes):
+            data = json.dumps(data).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(length[0] if length else len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+        self.close_connection = bool(length)  # promised more than came
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
+
+    def log_message(self, *args):
+        pass
+
+
+@contextlib.contextmanager
+def running(respond, handler=Handler):
+    """The address of a server that answers with
+    ``respond(method, path, query, headers, body)`` -> (status, data[, promised length]) or HANG_UP.
+    """
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    server.respond = respond
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextlib.contextmanager
+def serving(group, respond, path=""):
+    """The same, with ``[group] endpoint_override`` pointing at ``path`` there."""
+    CONF([], project="nova-mini", default_config_files=[])
+    with running(respond) as url:
+        CONF.set_override("endpoint_override", url + path, group=group)
+        service_auth.reset()
+        try:
+            yield
+        finally:
+            CONF.clear_override("endpoint_override", group=group)
+            service_auth.reset()

@@ -1,0 +1,185 @@
+"""tools/bench: what it asks of a server, what it counts, what it compares."""
+
+import http.server
+import json
+import subprocess
+import sys
+import threading
+
+import pytest
+from benchlib import auth, compare, lifecycle, load, processes, reads
+from benchlib.compute import Compute
+from benchlib.errors import BenchError
+
+
+class Cloud(http.server.BaseHTTPRequestHandler):
+    """Enough of a Compute API for the client: servers are ACTIVE (or in ERROR) at once."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    servers: dict[str, dict] = {}
+    born = "ACTIVE"
+
+    def log_message(self, *_):
+        pass
+
+    def answer(self, status, document=None):
+        body = json.dumps(document).encode() if document is not None else b""
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self):
+        wanted = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["server"]
+        server = {"id": str(len(self.servers)).zfill(5), "status": self.born, **wanted}
+        self.servers[server["id"]] = server
+        self.answer(202, {"server": {"id": server["id"]}})
+
+    def do_DELETE(self):
+        del self.servers[self.path.rpartition("/")[2]]
+        self.answer(204)
+
+    def do_GET(self):
+        path, _, query = self.path.partition("?")
+        last = path.rpartition("/")[2]
+        if last in ("servers", "detail"):
+            asked = dict(pair.split("=") for pair in query.split("&") if pair)
+            found = [s for s in self.servers.values() if asked.get("name", "") in s["name"]]
+            found = [s for s in found if asked.get("status", s["status"]) == s["status"]]
+            found = [s for s in found if s["id"] > asked.get("marker", "")]
+            self.answer(200, {"servers": found[: int(asked.get("limit", 1000))]})
+        elif last in self.servers:
+            self.answer(200, {"server": self.servers[last]})
+        else:
+            self.answer(404, {"itemNotFound": {"code": 404, "message": "no such server"}})
+
+
+@pytest.fixture
+def cloud():
+    handler = type("Handler", (Cloud,), {"servers": {}})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield handler, f"http://127.0.0.1:{server.server_port}/v2.1"
+        server.shutdown()
+        thread.join()
+
+
+def compute_at(url, **options):
+    return Compute(url, {}, image="image", flavor="flavor", **{"timeout": 2, **options})
+
+
+def test_burst_makes_and_delete_removes_every_server(cloud):
+    handler, url = cloud
+    compute = compute_at(url)
+    figures = lifecycle.burst(compute, 12, 4)
+    lifecycle.check(figures)
+    assert (figures["active"], figures["post"]["n"], len(handler.servers)) == (12, 12, 12)
+    assert all(server["networks"] == "none" for server in handler.servers.values())
+    figures = lifecycle.delete(compute, 4)
+    lifecycle.check(figures)
+    assert (figures["n"], figures["left"], handler.servers) == (12, 0, {})
+
+
+def test_single_measures_every_server(cloud):
+    handler, url = cloud
+    figures = lifecycle.single(compute_at(url), 3)
+    assert [figures[key]["n"] for key in ("post", "post_to_active", "delete_to_404")] == [3, 3, 3]
+    assert figures["post_to_active"]["min_ms"] >= figures["post"]["min_ms"] > 0
+
+
+def test_servers_in_error_fail_the_phase(cloud):
+    handler, url = cloud
+    handler.born = "ERROR"
+    with pytest.raises(BenchError, match="'error': 5"):
+        lifecycle.check(lifecycle.burst(compute_at(url, timeout=30), 5, 2))
+    with pytest.raises(BenchError, match="ERROR"):
+        lifecycle.single(compute_at(url), 1)
+
+
+def test_ids_follow_pages(cloud, monkeypatch):
+    handler, url = cloud
+    monkeypatch.setattr("benchlib.compute.PAGE", 4)
+    compute = compute_at(url)
+    made = [compute.create(f"x-{number}") for number in range(10)]
+    assert compute.ids("-x") == made
+
+
+def test_show_reads_every_server_and_counts_bad_answers(cloud):
+    handler, url = cloud
+    compute = compute_at(url)
+    for number in range(3):
+        compute.create(f"x-{number}")
+    figures = reads.show(compute, 2, 0.3)
+    assert figures["servers"] == 3
+    assert figures["c2"]["concurrency"] == 2 and figures["c2"]["req_per_s"] > 0
+    assert figures["c1"]["non200"] == figures["c2"]["non200"] == 0
+    missing = load.read_rate(compute, ["/servers/none"], 1, 0.2)
+    assert missing["non200"] == missing["n"] > 0
+
+
+def test_nobody_listening_is_an_error_with_the_address():
+    with pytest.raises(BenchError, match="127.0.0.1:1/v2.1/servers"):
+        compute_at("http://127.0.0.1:1/v2.1").ids()
+
+
+def test_distribution():
+    figures = load.distribution([0.003, 0.001, 0.002])
+    assert figures == {"n": 3, "median_ms": 2.0, "p95_ms": 3.0, "min_ms": 1.0, "max_ms": 3.0}
+    assert load.distribution([]) == {"n": 0}
+
+
+def test_cpu_and_memory_of_a_process_tree(tmp_path):
+    work = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]])"
+    burn = "import time\nend = time.process_time() + 0.3\nwhile time.process_time() < end: pass\n"
+    argv = [sys.executable, "-c", work, burn + "print('burnt', flush=True)\ninput()"]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        try:
+            (tmp_path / "nova-mini-api.pid").write_text(f"{parent.pid}\n")
+            assert parent.stdout.readline() == b"burnt\n"
+            services = processes.find(tmp_path)
+            assert len(services["nova-mini-api"]) == 2
+            assert 0.3 <= processes.cpu_seconds(services)["nova-mini-api"] < 3
+            memory = processes.memory(services)["nova-mini-api"]
+            assert memory["procs"] == 2 and 0 < memory["pss_mb"] <= memory["rss_mb"]
+        finally:
+            parent.communicate(b"\n", timeout=10)
+
+
+def run_with(phase, **figures):
+    return {"results": [{"phase": phase, **figures}]}
+
+
+def test_ratios_say_how_many_times_better():
+    ours = run_with("burst", n=100, servers_per_s=30.0, post={"median_ms": 10.0, "max_ms": 1})
+    slow = run_with("burst", n=100, servers_per_s=1.5, post={"median_ms": 100.0, "max_ms": 9})
+    fast = run_with("burst", n=100, servers_per_s=2.0, post={"median_ms": 50.0, "max_ms": 9})
+    theirs = [dict(compare.figures(slow)), dict(compare.figures(fast))]
+    compared = compare.ratios(dict(compare.figures(ours)), theirs)
+    assert {name: row["ratio"] for name, row in compared.items()} == {
+        "burst@100 servers_per_s": 15.0,
+        "burst@100 post median_ms": 5.0,
+    }
+
+
+def test_runs_of_other_sizes_and_failed_phases_are_not_compared():
+    ours = dict(compare.figures(run_with("list", bench_servers=1000, c1={"median_ms": 5.0})))
+    other = dict(compare.figures(run_with("list", bench_servers=100, c1={"median_ms": 5.0})))
+    failed = run_with("list", bench_servers=1000, c1={"median_ms": 1.0}, failed="why")
+    assert compare.ratios(ours, [other, dict(compare.figures(failed))]) == {}
+
+
+def test_memory_counts_the_compute_services_alone(tmp_path):
+    file = tmp_path / "memory.json"
+    entries = {"nova-api": 200.0, "nova-compute1": 100.5, "_nova_total": 300.5, "mariadb": 90.0}
+    file.write_text(json.dumps({name: {"pss_mb": size} for name, size in entries.items()}))
+    assert list(compare.read(file).values()) == [300.5]
+
+
+def test_openrc(tmp_path):
+    file = tmp_path / "openrc"
+    file.write_text("# c\nexport OS_USERNAME=demo OS_PASSWORD='a b=c'\nexport PS1='x'\n")
+    assert auth.read_openrc(file) == {"OS_USERNAME": "demo", "OS_PASSWORD": "a b=c"}
+    with pytest.raises(BenchError, match="OS_AUTH_URL"):
+        auth.keystone({})

@@ -1,0 +1,73 @@
+"""Ephemeral disks and swap carry what the guest expects to find on them."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from nova_mini.virt.libvirt import disks, utils
+from nova_mini.virt.libvirt.imagebackend import Backend
+from tests import servers
+
+needs_mkfs = pytest.mark.skipif(
+    not (shutil.which("mkfs.ext4") and shutil.which("mkswap") and shutil.which("blkid")),
+    reason="e2fsprogs or util-linux is missing",
+)
+
+
+def label_and_type(path) -> dict[str, str]:
+    output = subprocess.check_output(["blkid", "-p", "-o", "export", path], text=True)
+    return dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
+
+
+@pytest.fixture
+def make():
+    def instance(**flavor):
+        made = servers.make_instance(servers.make_flavor(**flavor))
+        utils.get_instance_path(made).mkdir()
+        return made
+
+    return instance
+
+
+@needs_mkfs
+def test_ephemeral_disks_are_formatted_and_labelled(make):
+    instance = make()
+    asked = {"ephemerals": [{"size": 1}, {"size": 1, "guest_format": "ext3"}]}
+    disks.create_ephemerals(instance, Backend("raw"), asked)
+    path = utils.get_instance_path(instance)
+    first, second = (label_and_type(path / f"disk.eph{index}") for index in range(2))
+    assert (first["LABEL"], first["TYPE"]) == ("ephemeral0", "ext4")
+    assert (second["LABEL"], second["TYPE"]) == ("ephemeral1", "ext3")
+    assert (path / "disk.eph0").stat().st_size == 1 << 30
+    assert (path / "disk.eph0").stat().st_blocks * 512 < 64 << 20
+
+
+@needs_mkfs
+def test_the_operators_file_system(make, override):
+    override("default_ephemeral_format", "ext2")
+    instance = make(ephemeral_gb=1)
+    disks.create_ephemerals(instance, Backend("raw"), None)
+    assert label_and_type(utils.get_instance_path(instance) / "disk.eph0")["TYPE"] == "ext2"
+
+
+@needs_mkfs
+def test_swap_of_the_flavor(make):
+    instance = make(swap=16)
+    disks.create_swap(instance, Backend("raw"), None)
+    path = utils.get_instance_path(instance) / "disk.swap"
+    assert label_and_type(path)["TYPE"] == "swap"
+    assert path.stat().st_size == 16 << 20
+
+
+def test_no_swap_and_no_ephemeral_disk_unless_asked(make):
+    instance = make()
+    disks.create_swap(instance, Backend("raw"), {"swap": None})
+    disks.create_ephemerals(instance, Backend("raw"), {"ephemerals": []})
+    assert list(utils.get_instance_path(instance).iterdir()) == []
+
+
+def test_secrets_of_a_guest_do_not_show_in_a_log():
+    info = disks.InjectionInfo([], [("/etc/key", b"private")], "secret-password")
+    assert "private" not in repr(info)
+    assert "secret-password" not in repr(info)

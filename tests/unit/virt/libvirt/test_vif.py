@@ -1,0 +1,77 @@
+"""Ports become interfaces of the domain and objects of os-vif, each kind in its way."""
+
+import pytest
+from os_vif.objects import vif as osv_vif
+
+from nova_mini import exception
+from nova_mini.objects.image_meta import ImageMeta
+from nova_mini.virt.libvirt import vif as vif_module
+from tests import servers
+
+PORT = "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d"
+NETDEV = {"datapath_type": "netdev"}
+HYBRID = {"ovs_hybrid_plug": True}
+
+
+def config(vif, **properties):
+    driver = vif_module.LibvirtGenericVIFDriver()
+    return driver.get_config(vif, ImageMeta(properties=properties), servers.make_flavor())
+
+
+def ovs(**details):
+    return servers.make_vif(id=PORT, details={"bridge_name": "br-int", **details})
+
+
+def test_open_vswitch_makes_the_port_itself():
+    xml = config(ovs()).format_dom()
+    assert xml.find("source").get("bridge") == "br-int"
+    assert xml.find("virtualport").get("type") == "openvswitch"
+    assert xml.find("virtualport/parameters").get("interfaceid") == PORT
+    assert xml.find("target").get("dev") == "tap0a1b2c3d-4e"
+    assert xml.find("mtu").get("size") == "1450"
+    assert xml.find("driver") is None
+
+
+def test_hybrid_stands_on_a_bridge_of_its_own():
+    xml = config(ovs(**HYBRID)).format_dom()
+    assert xml.find("source").get("bridge") == "qbr0a1b2c3d-4e"
+    assert xml.find("virtualport") is None
+
+
+def test_a_userspace_switch_gets_no_offloads_from_a_guest_on_it():
+    xml = config(ovs(**NETDEV)).format_dom()
+    assert set(xml.find("driver/host").attrib.values()) == {"off"}
+    assert "csum" in xml.find("driver/guest").attrib
+    assert config(ovs(**NETDEV, **HYBRID)).format_dom().find("driver") is None
+
+
+def test_linux_bridge():
+    vif = servers.make_vif(type="bridge", details={"bridge_name": "brq-net"})
+    xml = config(vif, hw_vif_model="e1000").format_dom()
+    assert xml.find("source").get("bridge") == "brq-net"
+    assert xml.find("model").get("type") == "e1000"
+
+
+@pytest.mark.parametrize("kind", ["binding_failed", "unbound", "vhostuser"])
+def test_a_port_that_cannot_be_plugged_here_is_a_clear_error(kind):
+    vif = servers.make_vif(type=kind)
+    with pytest.raises(exception.VirtualInterfacePlugException, match=f"{vif.id}.*{kind}"):
+        config(vif)
+    driver = vif_module.LibvirtGenericVIFDriver()
+    with pytest.raises(exception.VirtualInterfacePlugException):
+        driver.plug(servers.make_instance(), vif)
+    driver.unplug(servers.make_instance(), vif)
+
+
+@pytest.mark.parametrize(
+    ("details", "kind", "bridge"),
+    [({}, osv_vif.VIFOpenVSwitch, "br-int"), (HYBRID, osv_vif.VIFBridge, "qbr0a1b2c3d-4e")],
+)
+def test_what_os_vif_is_told(details, kind, bridge):
+    told = vif_module.nova_to_osvif_vif(ovs(**details, **NETDEV))
+    assert type(told) is kind
+    assert told.plugin == "ovs"
+    assert told.bridge_name == bridge
+    assert told.network.bridge == "br-int"
+    assert told.port_profile.interface_id == PORT
+    assert told.port_profile.datapath_type == "netdev"

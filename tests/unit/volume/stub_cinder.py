@@ -1,0 +1,196 @@
+"""The part of Cinder that servers need, as a real HTTP server: volumes and their attachments, with
+Cinder's own rules of which status allows what."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import re
+import uuid
+
+from tests.unit import rest_server
+
+FAILURE = {"message": "as the test asked", "code": 500}
+
+
+class Cinder:
+    """``failures``: {(method, pattern of the path): [answer, ...]} are given instead, once each;
+    ``seen``: (method, path, headers) of every request."""
+
+    def __init__(self):
+        self.volumes: dict[str, dict] = {}
+        self.snapshots: dict[str, dict] = {}
+        self.attachments: dict[str, dict] = {}
+        self.failures: dict[tuple[str, str], list] = {}
+        self.lost_answers: list[tuple[str, str]] = []  # done, and the connection broken then
+        self.seen: list[tuple[str, str, dict]] = []
+        self.new_status = "available"
+        self._ports = itertools.count(3260)
+
+    # -- what tests look at ----------------------------------------------------------------------
+
+    def add_volume(self, **fields) -> str:
+        volume_id = str(uuid.uuid4())
+        self.volumes[volume_id] = {
+            "id": volume_id, "status": "available", "size": 1, "multiattach": False,
+            "encrypted": False, "bootable": "true", "availability_zone": "nova", "metadata": {},
+            "volume_image_metadata": {}, **fields,
+        }  # fmt: skip
+        return volume_id
+
+    def add_snapshot(self, volume_id: str, **fields) -> str:
+        snapshot_id = str(uuid.uuid4())
+        self.snapshots[snapshot_id] = {
+            "id": snapshot_id, "status": "available", "size": 1, "volume_id": volume_id, **fields
+        }  # fmt: skip
+        return snapshot_id
+
+    def status(self, volume_id: str) -> str:
+        return self.volumes[volume_id]["status"]
+
+    def of_instance(self, instance_uuid: str) -> list[dict]:
+        return [a for a in self.attachments.values() if a["instance"] == instance_uuid]
+
+    def requests(self) -> list[str]:
+        return [f"{method} {_short(path)}" for method, path, _headers in self.seen]
+
+    # -- HTTP ------------------------------------------------------------------------------------
+
+    def respond(self, method, path, query, headers, body):
+        path = re.sub(r"^/v3(/project)?", "", path)
+        self.seen.append((method, path, headers))
+        for (wanted, pattern), answers in self.failures.items():
+            if wanted == method and re.fullmatch(pattern, path) and answers:
+                return answers.pop(0)
+        answer = self._answer(method, path, query, json.loads(body) if body else {})
+        for lost in self.lost_answers:
+            if lost[0] == method and re.fullmatch(lost[1], path):
+                self.lost_answers.remove(lost)
+                return rest_server.HANG_UP
+        return answer
+
+    def _answer(self, method, path, query, body):
+        kind, *rest = path.strip("/").split("/")
+        handler = getattr(self, f"_{method.lower()}_{kind}")
+        try:
+            return handler(*rest, query=query, body=body)
+        except KeyError:
+            return 404, {"itemNotFound": {"message": f"{path} could not be found", "code": 404}}
+        except ValueError as exc:
+            return 400, {"badRequest": {"message": str(exc), "code": 400}}
+
+    # -- volumes ---------------------------------------------------------------------------------
+
+    def _get_volumes(self, volume_id, *, query, body):
+        if volume_id == "detail":
+            wanted = json.loads(query["metadata"][0].replace("'", '"'))
+            found = [v for v in self.volumes.values() if wanted.items() <= v["metadata"].items()]
+            return 200, {"volumes": [self._view(v) for v in found]}
+        return 200, {"volume": self._view(self.volumes[volume_id])}
+
+    def _view(self, volume: dict) -> dict:
+        attachments = [
+            {"server_id": a["instance"], "attachment_id": a["id"], "volume_id": volume["id"]}
+            for a in self.attachments.values()
+            if a["volume_id"] == volume["id"]
+        ]
+        return {**volume, "attachments": attachments}
+
+    def _post_volumes(self, volume_id=None, action=None, *, query, body):
+        if volume_id is None:
+            asked = body["volume"]
+            made = self.add_volume(
+                size=asked["size"], metadata=asked["metadata"], status=self.new_status,
+                asked=asked,
+            )  # fmt: skip
+            return 202, {"volume": self._view(self.volumes[made])}
+        volume = self.volumes[volume_id]
+        if "os-begin_detaching" in body:
+            _require(volume["status"] == "in-use", f"status is {volume['status']}, not in-use")
+            volume["status"] = "detaching"
+        elif "os-roll_detaching" in body and volume["status"] == "detaching":
+            volume["status"] = "in-use"
+        return 202, {}
+
+    def _delete_volumes(self, volume_id, *, query, body):
+        _require(self.volumes[volume_id]["status"] in ("available", "error"), "it is in use")
+        del self.volumes[volume_id]
+        return 202, {}
+
+    def _get_snapshots(self, snapshot_id, *, query, body):
+        return 200, {"snapshot": self.snapshots[snapshot_id]}
+
+    def _post_snapshots(self, *, query, body):
+        asked = body["snapshot"]
+        volume = self.volumes[asked["volume_id"]]
+        _require(asked["force"] or volume["status"] == "available", "the volume is in use")
+        made = self.add_snapshot(volume["id"], size=volume["size"], name=asked["name"])
+        return 202, {"snapshot": self.snapshots[made]}
+
+    def _delete_snapshots(self, snapshot_id, *, query, body):
+        del self.snapshots[snapshot_id]
+        return 202, b""
+
+    # -- attachments -----------------------------------------------------------------------------
+
+    def _get_attachments(self, attachment_id=None, *, query, body):
+        if attachment_id is None:
+            found = self.of_instance(query["instance_id"][0])
+            return 200, {"attachments": found}
+        return 200, {"attachment": self.attachments[attachment_id]}
+
+    def _post_attachments(self, attachment_id=None, action=None, *, query, body):
+        if attachment_id is not None:
+            attachment = self.attachments[attachment_id]
+            attachment["status"] = "attached"
+            self.volumes[attachment["volume_id"]]["status"] = "in-use"
+            return 204, b""
+        asked = body["attachment"]
+        volume = self.volumes[asked["volume_uuid"]]
+        usable = ["available", *(["in-use"] if volume["multiattach"] else [])]
+        _require(volume["status"] in usable, f"the current status is {volume['status']}")
+        volume["status"] = "reserved"
+        made = {
+            "id": str(uuid.uuid4()), "volume_id": volume["id"], "status": "reserved",
+            "instance": asked["instance_uuid"], "connection_info": {},
+        }  # fmt: skip
+        self.attachments[made["id"]] = made
+        return 200, {"attachment": made}
+
+    def _put_attachments(self, attachment_id, *, query, body):
+        attachment = self.attachments[attachment_id]
+        _require(attachment["status"] != "attached", "it is attached")
+        attachment["status"] = "attaching"
+        self.volumes[attachment["volume_id"]]["status"] = "attaching"
+        attachment["connector"] = body["attachment"]["connector"]
+        attachment["connection_info"] = {
+            "driver_volume_type": "fake",
+            "volume_id": attachment["volume_id"],
+            "auth_password": "secret",
+            "port": next(self._ports),
+        }
+        return 200, {"attachment": attachment}
+
+    def _delete_attachments(self, attachment_id, *, query, body):
+        gone = self.attachments.pop(attachment_id)
+        others = [a for a in self.attachments.values() if a["volume_id"] == gone["volume_id"]]
+        self.volumes[gone["volume_id"]]["status"] = "in-use" if others else "available"
+        return 200, {"attachments": others}
+
+
+def _require(is_so: bool, otherwise: str) -> None:
+    if not is_so:
+        raise ValueError(otherwise)
+
+
+def _short(path: str) -> str:
+    return re.sub(r"/[0-9a-f-]{36}", "/ID", path)
+
+
+@contextlib.contextmanager
+def serving():
+    """A Cinder of its own, to which ``[cinder]`` points."""
+    cinder = Cinder()
+    with rest_server.serving("cinder", cinder.respond, "/v3/%(project_id)s"):
+        yield cinder

@@ -1,0 +1,147 @@
+"""The volume API against a small Cinder of HTTP answers, its connections included."""
+
+import logging
+
+import pytest
+
+from nova_mini import exception
+from nova_mini.conf import CONF
+from nova_mini.context import RequestContext
+from nova_mini.volume import cinder as volume_cinder
+from nova_mini.volume.cinder import check_attach
+from tests.unit.rest_server import HANG_UP
+from tests.unit.volume.stub_cinder import FAILURE
+
+SERVER = "2f0f4b0c-0000-4000-8000-000000000001"
+UNKNOWN = "2f0f4b0c-0000-4000-8000-00000000dead"
+API = volume_cinder.API()
+
+
+@pytest.fixture
+def volume(cinder):
+    return cinder.add_volume(size=3, volume_image_metadata={"hw_disk_bus": "scsi"})
+
+
+def test_a_volume_is_asked_for_as_the_user_in_the_users_project(cinder, ctxt, volume):
+    found = API.get(ctxt, volume)
+    assert (found.id, found.size, found.status) == (volume, 3, "available")
+    assert found.image_metadata == {"hw_disk_bus": "scsi"}
+    assert found.bootable and not found.encrypted
+    ((method, path, headers),) = cinder.seen
+    assert (method, path) == ("GET", f"/volumes/{volume}")
+    assert headers["X-Auth-Token"] == "users-token"
+    assert headers["OpenStack-API-Version"] == "volume 3.44"
+
+
+def test_without_a_token_it_is_asked_for_as_the_service(cinder, volume):
+    API.get(RequestContext(user_id="user", project_id="project"), volume)
+    assert cinder.seen[0][2]["X-Auth-Token"] != "users-token"
+
+
+def test_the_life_of_an_attachment(cinder, ctxt, volume):
+    made = API.attachment_create(ctxt, volume, SERVER)
+    assert (made.status, made.connection_info) == ("reserved", {})
+    assert API.get(ctxt, volume).attachments == {SERVER: made.id}
+    updated = API.attachment_update(ctxt, made.id, {"host": "h"}, "/dev/vdb")
+    assert updated.connection_info["driver_volume_type"] == "fake"
+    assert cinder.attachments[made.id]["connector"] == {"host": "h", "mountpoint": "/dev/vdb"}
+    API.attachment_complete(ctxt, made.id)
+    assert cinder.status(volume) == "in-use"
+    assert [a.id for a in API.attachments_of(ctxt, SERVER)] == [made.id]
+    API.attachment_delete(ctxt, made.id)
+    assert cinder.status(volume) == "available"
+    API.attachment_delete(ctxt, made.id)  # twice is once
+
+
+def test_secrets_of_a_connection_are_nowhere_in_logs_or_reprs(cinder, ctxt, volume, caplog):
+    caplog.set_level(logging.DEBUG)
+    made = API.attachment_create(ctxt, volume, SERVER)
+    updated = API.attachment_update(ctxt, made.id, {"host": "h"}, "/dev/vdb")
+    assert updated.connection_info["data"]["auth_password"] == "secret"
+    assert "secret" not in caplog.text and "secret" not in repr(updated)
+
+
+def test_a_created_volume_is_found_again_by_what_it_was_made_for(cinder, ctxt):
+    assert API.find_made_for(ctxt, "mapping") is None
+    made = API.create(ctxt, 2, made_for="mapping", volume_type="fast")
+    assert cinder.volumes[made.id]["asked"]["volume_type"] == "fast"
+    assert API.find_made_for(ctxt, "mapping").id == made.id
+    API.delete(ctxt, made.id)
+    API.delete(ctxt, made.id)
+    assert not cinder.volumes
+
+
+def test_detaching_begins_and_is_taken_back(cinder, ctxt, volume):
+    with pytest.raises(exception.InvalidVolume, match="not in-use"):
+        API.begin_detaching(ctxt, volume)
+    cinder.volumes[volume]["status"] = "in-use"
+    API.begin_detaching(ctxt, volume)
+    assert cinder.status(volume) == "detaching"
+    API.roll_detaching(ctxt, volume)
+    assert cinder.status(volume) == "in-use"
+
+
+def test_what_is_not_there(cinder, ctxt):
+    with pytest.raises(exception.VolumeNotFound):
+        API.get(ctxt, UNKNOWN)
+    with pytest.raises(exception.SnapshotNotFound):
+        API.get_snapshot(ctxt, UNKNOWN)
+    with pytest.raises(exception.VolumeAttachmentNotFound):
+        API.attachment_get(ctxt, UNKNOWN)
+    with pytest.raises(exception.VolumeNotFound):
+        API.attachment_create(ctxt, UNKNOWN, SERVER)
+
+
+def test_a_second_reservation_is_refused_with_cinders_reason(cinder, ctxt, volume):
+    API.attachment_create(ctxt, volume, SERVER)
+    with pytest.raises(exception.InvalidVolume, match="current status is reserved"):
+        API.attachment_create(ctxt, volume, UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (401, exception.CinderConnectionFailed),
+        (403, exception.VolumeAccessDenied),
+        (409, exception.InvalidVolume),
+        (413, exception.VolumeQuotaExceeded),
+        (500, exception.CinderConnectionFailed),
+    ],
+)
+def test_refusals(cinder, ctxt, volume, status, error):
+    cinder.failures["POST", "/volumes"] = [(status, {"x": {**FAILURE, "code": status}})]
+    with pytest.raises(error):
+        API.create(ctxt, 1, made_for="mapping")
+
+
+def test_reads_are_repeated_and_creations_are_not(cinder, ctxt, volume):
+    cinder.failures["GET", "/volumes/.*"] = [HANG_UP]
+    assert API.get(ctxt, volume).id == volume
+    cinder.failures["POST", "/attachments"] = [HANG_UP]
+    with pytest.raises(exception.CinderConnectionFailed):
+        API.attachment_create(ctxt, volume, SERVER)
+    assert [r for r in cinder.requests() if r.startswith("POST")] == ["POST /attachments"]
+
+
+def make_volume(**fields):
+    return volume_cinder.Volume(**{"id": "v", "status": "available", "size": 1} | fields)
+
+
+def test_what_can_be_attached():
+    check_attach(make_volume(), "nova")
+    check_attach(make_volume(multiattach=True, status="in-use"), "nova")
+    for refused in ({"status": "in-use"}, {"status": "error"}, {"status": "creating"}):
+        with pytest.raises(exception.InvalidVolume):
+            check_attach(make_volume(**refused), "nova")
+    with pytest.raises(exception.VolumeEncryptionNotSupported):
+        check_attach(make_volume(encrypted=True), "nova")
+
+
+def test_zones_can_be_kept_apart():
+    CONF.set_override("cross_az_attach", False, group="cinder")
+    try:
+        check_attach(make_volume(availability_zone="nova"), "nova")
+        with pytest.raises(exception.InvalidVolume, match="zone east"):
+            check_attach(make_volume(availability_zone="east"), "nova")
+    finally:
+        CONF.clear_override("cross_az_attach", group="cinder")

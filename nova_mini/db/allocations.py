@@ -12,7 +12,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from nova_mini.db import query
-from nova_mini.db.models import allocations, compute_nodes
+from nova_mini.db.models import COMPUTE_TOPIC, allocations, compute_nodes, services
 from nova_mini.db.session import reader, writer
 
 _HOST = compute_nodes.c
@@ -60,13 +60,20 @@ def _taking(*conditions) -> sa.Update:
     )
 
 
+# A scheduler may not know yet that a host was disabled a moment ago; the claim does.
+_OUT_OF_SERVICE = sa.exists().where(
+    services.c.host == _HOST.host,
+    services.c.topic == COMPUTE_TOPIC,
+    sa.or_(services.c.disabled, services.c.forced_down),
+)
 _TAKE_ANYWAY = _taking()
 # What is not asked for is not looked at: a server without a disk fits on a full disk.
 _TAKE_IF_THERE = _taking(
+    ~_OUT_OF_SERVICE,
     *(
         sa.or_(_parameter(name) == 0, used + _parameter(name) <= (total - reserved) * ratio)
         for name, (total, reserved, ratio, used) in _LEDGER.items()
-    )
+    ),
 )
 
 
@@ -75,7 +82,8 @@ def claim(consumer_uuid: str, host: str, asked: Mapping[str, int], force: bool =
 
     What the consumer was promised before (by an attempt that died) is given back first, unless it
     is the same. ``force`` promises even what is not there (``zone:host`` of an administrator,
-    evacuation of a host that is full). Returns False when the host has not enough.
+    evacuation of a host that is full). Returns False when the host has not enough, or its service
+    is disabled or forced down.
     """
     with writer():
         held = get(consumer_uuid)
@@ -90,7 +98,7 @@ def claim(consumer_uuid: str, host: str, asked: Mapping[str, int], force: bool =
 
 
 def claim_many(claims: Sequence[Claim]) -> set[str]:
-    """Make every claim for which there is room, in one transaction.
+    """Make every claim for which there is room on a host that is in service, in one transaction.
 
     Returns the consumers that got theirs. Raises DBDuplicateEntry, and makes no claim at all, when
     one of the consumers holds something already. Not to be called inside a transaction.

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 import sqlalchemy as sa
 
 from nova_mini.db import query
-from nova_mini.db.models import aggregate_hosts, aggregates, compute_nodes, services
+from nova_mini.db.models import COMPUTE_TOPIC, aggregate_hosts, aggregates, compute_nodes, services
 from nova_mini.db.session import reader
 
 _NODE = compute_nodes.c
@@ -61,15 +61,15 @@ def _ledger_where(condition: sa.ColumnElement) -> Sequence[sa.Row]:
         return connection.execute(sa.select(*_LEDGER).where(condition)).all()
 
 
-def get_unavailable(topic: str, down_before: datetime.datetime) -> list[int]:
-    """Ids of the nodes whose service of that topic is disabled, down, silent since then or gone."""
+def get_unavailable(down_before: datetime.datetime) -> list[int]:
+    """Ids of the nodes whose compute service is disabled, down, silent since then or gone."""
     well = sa.and_(
         _SERVICE.disabled.is_(False),
         _SERVICE.forced_down.is_(False),
         _SERVICE.available.is_(True),
         _SERVICE.last_seen_up >= down_before,
     )
-    service = sa.and_(_SERVICE.host == _NODE.host, _SERVICE.topic == topic, well)
+    service = sa.and_(_SERVICE.host == _NODE.host, _SERVICE.topic == COMPUTE_TOPIC, well)
     statement = (
         sa.select(_NODE.id)
         .select_from(compute_nodes.outerjoin(services, service))

@@ -14,11 +14,10 @@ import sqlalchemy as sa
 
 from nova_mini import exception
 from nova_mini.db import keyset
-from nova_mini.db.models import block_device_mapping, instances, services, tags
+from nova_mini.db.models import COMPUTE_TOPIC, block_device_mapping, instances, services, tags
 from nova_mini.db.session import reader
 
 _INSTANCE = instances.c
-_COMPUTE_TOPIC = "compute"
 
 
 # -- filters -------------------------------------------------------------------------------------
@@ -129,7 +128,7 @@ def get_page(
 
 def _with_service(page: sa.Subquery, sort: keyset.Sort) -> sa.Select:
     """Joined after the limit: joined before, the database would sort all servers first."""
-    of_host = sa.and_(services.c.host == page.c.host, services.c.topic == _COMPUTE_TOPIC)
+    of_host = sa.and_(services.c.host == page.c.host, services.c.topic == COMPUTE_TOPIC)
     joined = sa.select(*page.c, *_SERVICE_COLUMNS).select_from(page.outerjoin(services, of_host))
     return joined.order_by(*keyset.order_by(page, sort))
 

@@ -244,6 +244,8 @@ key_pairs = _table(
     mysql_collate="utf8mb4_bin",
 )
 
+COMPUTE_TOPIC = "compute"  # of the services that run servers
+
 # A process of ours. ``incarnation`` is made anew at each start: an action owned by another
 # incarnation than a living row's has lost its owner.
 services = _table(

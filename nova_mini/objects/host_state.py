@@ -16,7 +16,6 @@ from nova_mini.objects.base import utcnow
 
 # Seconds until a change is surely visible: clocks differ, transactions take time.
 _LAG = 5
-_COMPUTE_TOPIC = "compute"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +55,7 @@ def read_changes(
             described=described,
             ledger=ledger,
             unavailable=states.get_unavailable(
-                _COMPUTE_TOPIC, as_of - datetime.timedelta(seconds=CONF.service_down_time)
+                as_of - datetime.timedelta(seconds=CONF.service_down_time)
             ),
             zones=states.get_zones() if newest_zones != zones_version else None,
             zones_version=newest_zones,

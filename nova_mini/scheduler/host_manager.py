@@ -97,7 +97,8 @@ class HostManager:
     # -- choosing ----------------------------------------------------------------------------
 
     def get_filtered_hosts(self, hosts: HostTable, spec: RequestSpec) -> list[Sieve]:
-        """Who passes what, but for room. A forced host or node passes without the filters."""
+        """Who passes what, but for room. A forced host or node passes without the filters; its
+        claim fails when it is disabled."""
         found = []
         if spec.force_host:
             found.append(Sieve("forced host", hosts.named([spec.force_host])))

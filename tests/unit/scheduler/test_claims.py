@@ -103,3 +103,12 @@ def test_force_takes_what_is_not_there(hosts):
     assert not allocations.claim("a", "h1", huge)
     assert allocations.claim("a", "h1", huge, force=True)
     assert allocations.get("a")["vcpus"] == 99
+
+
+@pytest.mark.parametrize("column", ["disabled", "forced_down"])
+def test_a_host_that_is_out_of_service_grants_nothing(hosts, column):
+    query.update(models.services, {column: True}, models.services.c.host == "h1")
+    small = SIZES["small"]
+    assert not allocations.claim("a", "h1", small)
+    assert allocations.claim_many([Claim("b", "h1", small), Claim("c", "h2", small)]) == {"c"}
+    cloud.check_ledger()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import datetime
+
 import pytest
 
 from nova_mini import exception
@@ -105,13 +107,24 @@ def test_a_request_for_no_known_host_fails(scheduler):
 
 
 def test_a_forced_host_is_taken_without_the_filters_but_not_without_room(scheduler):
-    query.update(models.services, {"disabled": True}, models.services.c.host == "h1")
+    silent = query.now() - datetime.timedelta(hours=1)
+    query.update(models.services, {"last_seen_up": silent}, models.services.c.host == "h1")
     [selections] = select(scheduler, cloud.make_spec(force_host="h1"), alternates=2)
     assert names(selections) == ["h1"]
     with pytest.raises(exception.NoValidHost):
         select(scheduler, cloud.make_spec(requested_host="h1"))
     with pytest.raises(exception.NoValidHost):
         select(scheduler, cloud.make_spec(force_host="h1", memory_mb=4096))
+
+
+def test_a_host_that_was_disabled_a_moment_ago_is_not_taken(scheduler, never_rereads):
+    scheduler.learn_hosts()
+    query.update(models.services, {"disabled": True}, models.services.c.host != "h2")
+    for _ in range(3):
+        [selections] = select(scheduler, cloud.make_spec())
+        assert names(selections) == ["h2"]
+    with pytest.raises(exception.NoValidHost):
+        select(scheduler, cloud.make_spec(force_host="h1"))
 
 
 def test_ignored_hosts_are_not_used(scheduler):

@@ -8,8 +8,8 @@ from stacklib.components import ALL, PROFILES
 from stacklib.errors import StackError
 from stacklib.stack import Choices
 
-# A fake host has neither guests nor cables.
-FAKE_WITHOUT = ("libvirt", "openvswitch", "neutron-agents")
+# A fake host has neither guests nor cables nor disks.
+FAKE_WITHOUT = ("libvirt", "openvswitch", "neutron-agents", "ceph")
 
 
 def choose(

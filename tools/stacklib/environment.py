@@ -1,6 +1,6 @@
 """What a command that runs inside the node finds in its environment."""
 
-from stacklib.components import mariadb, rabbitmq
+from stacklib.components import ceph, mariadb, rabbitmq
 from stacklib.node import PATH
 from stacklib.stack import Stack
 
@@ -18,6 +18,8 @@ def variables(stack: Stack) -> dict[str, str]:
         result["NOVA_MINI_TEST_TRANSPORT_URL"] = rabbitmq.transport_url(stack, "test")
     if stack.has("mariadb"):
         result["NOVA_MINI_TEST_DATABASE_URL"] = mariadb.administration(stack)
+    if stack.has("ceph"):
+        result["CEPH_CONF"] = str(ceph.conf(stack))
     clouds = stack.directory / "clouds.yaml"
     if clouds.exists():
         result |= {"OS_CLIENT_CONFIG_FILE": str(clouds), "OS_CLOUD": "demo"}

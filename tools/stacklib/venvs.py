@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 import sys
+import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from stacklib.stack import Stack
 
 UV = "uv==0.13.8"
 PYTHON = "/usr/bin/python3"
+DEBIANS = Path("/usr/lib/python3/dist-packages")
 MARK = "installed-for"
 
 
@@ -30,6 +32,17 @@ def ensure(stack: Stack, name: str, arguments: Sequence[str], inputs: Sequence[P
     install = [installer, "pip", "install", "--python", python, "--compile-bytecode", *arguments]
     command.logged(install, log, env=dict(os.environ))
     files.write(mark, wanted)
+
+
+def lend(stack: Stack, name: str, modules: Sequence[str]) -> None:
+    """Let the venv `name` use compiled modules that PyPI does not have from Debian's packages:
+    these alone, for all of Debian's packages would hide the venv's own."""
+    library = sysconfig.get_path("purelib", vars={"base": str(stack.venv(name))}, scheme="venv")
+    for module in modules:
+        file = f"{module}{sysconfig.get_config_var('EXT_SUFFIX')}"
+        link, target = Path(library) / file, DEBIANS / file
+        if not link.is_symlink():
+            link.symlink_to(target)
 
 
 def uv(stack: Stack) -> Path:

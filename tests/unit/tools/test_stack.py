@@ -1,11 +1,15 @@
 """tools/stack: the order of its components, what it writes when, how it shows a build."""
 
+import base64
+import configparser
 import io
 import stat
+import struct
 import threading
+from types import SimpleNamespace
 
 import pytest
-from stacklib import choices, dag, files, kvm, timeline, users
+from stacklib import cephx, choices, dag, files, kvm, timeline, users
 from stacklib.component import Component
 from stacklib.components import ALL
 from stacklib.display import Display
@@ -112,7 +116,7 @@ def test_plain_display_says_why(tmp_path):
 def test_choices_of_the_fake_driver():
     chosen = choices.choose(("full",), (), "fake", 3)
     assert {"nova-mini", "neutron", "project"} <= set(chosen.components)
-    assert not {"libvirt", "openvswitch", "neutron-agents"} & set(chosen.components)
+    assert not {"libvirt", "openvswitch", "neutron-agents", "ceph"} & set(chosen.components)
     assert "qemu-system-x86" not in chosen.packages
 
 
@@ -196,3 +200,15 @@ def test_timeline_nests_steps_and_names_their_service():
     assert schedule.split()[:4] == ["conductor_schedule", "conductor", "0", "50"]
     assert build.split()[:4] == ["compute_build_and_run_instance", "compute@n1", "100", "900"]
     assert spawn.startswith("    spawn ") and spawn.split()[1:4] == ["compute@n1", "200", "700"]
+
+
+def test_a_keyring_holds_one_entity_with_a_key_that_stays(tmp_path):
+    stack = SimpleNamespace(secrets=Secrets(tmp_path / "secrets.json"))
+    text = cephx.keyring(stack, "client.cinder")
+    assert text == cephx.keyring(stack, "client.cinder")
+    keyring = configparser.ConfigParser()
+    keyring.read_string("\n".join(line.strip() for line in text.splitlines()))
+    assert keyring.sections() == ["client.cinder"]
+    header, key = base64.b64decode(keyring["client.cinder"]["key"])[:12], keyring["client.cinder"]
+    assert struct.unpack("<hiih", header) == (1, 0, 0, len(base64.b64decode(key["key"])) - 12)
+    assert "images" not in key["caps osd"].replace("profile rbd-read-only pool=images", "")

@@ -1,6 +1,7 @@
 """All components by name, in the order in which `status` lists them."""
 
 from stacklib.component import Component
+from stacklib.components.ceph import Ceph
 from stacklib.components.glance import Glance
 from stacklib.components.guest_image import GuestImage
 from stacklib.components.images import Images
@@ -30,6 +31,7 @@ ALL: dict[str, Component] = {
         RabbitMQ(),
         MariaDB(),
         Memcached(),
+        Ceph(),
         Libvirt(),
         OpenVSwitch(),
         Keystone(),

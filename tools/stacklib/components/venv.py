@@ -31,6 +31,7 @@ class OpenStackVenv(Component):
     def install(self, stack: Stack) -> None:
         """Install exactly the pinned versions."""
         venvs.ensure(stack, "openstack", ["-r", str(PINS)], [PINS])
+        _lend_ceph(stack, "openstack")
 
 
 class NovaMiniVenv(Component):
@@ -45,3 +46,9 @@ class NovaMiniVenv(Component):
         cache = "python-memcached"  # with which the auth middleware remembers tokens
         arguments = ["--constraint", str(PINS), "--editable", str(REPOSITORY), cache]
         venvs.ensure(stack, "nova-mini", arguments, [PINS, REPOSITORY / "pyproject.toml"])
+        _lend_ceph(stack, "nova-mini")
+
+
+def _lend_ceph(stack: Stack, name: str) -> None:
+    if stack.has("ceph"):
+        venvs.lend(stack, name, ("rados", "rbd"))

@@ -1,0 +1,94 @@
+"""ceph.conf: a cluster of one monitor, one manager and one OSD that is content with little."""
+
+import shutil
+import uuid
+from pathlib import Path
+
+from stacklib import ports
+from stacklib.stack import Stack
+
+MODULES = Path("/usr/share/ceph/mgr")
+OSD_BYTES = 64 * 2**30  # of which the file takes only what was written
+CACHE_BYTES = 64 * 2**20
+PGS = 8  # in each pool
+
+Sections = dict[str, dict[str, object]]
+
+
+def fsid(stack: Stack) -> str:
+    """Return the cluster's id."""
+    return str(uuid.uuid5(uuid.UUID(stack.node.uuid), "ceph"))
+
+
+def sections(stack: Stack) -> Sections:
+    """Return what daemons and clients read."""
+    data, address = stack.data / "ceph", stack.node.address
+    return {
+        "global": {
+            "fsid": fsid(stack),
+            "mon host": f"[v2:{address}:{ports.CEPH},v1:{address}:{ports.CEPH_V1}]",
+            "public addr": address,
+            "keyring": stack.etc / "ceph" / "ceph.$name.keyring",
+            "auth allow insecure global id reclaim": False,
+            **_one_copy(),
+        },
+        "mon": {
+            **_daemon(data, "mon"),
+            "mon cluster log file": "",
+            "rocksdb cache size": CACHE_BYTES // 4,
+            # Alone it agrees at once: it need not gather proposals for others.
+            "paxos propose interval": 0.05,
+            "paxos min wait": 0.01,
+        },
+        "mgr": {
+            **_daemon(data, "mgr"),
+            # Statistics are its own business. Its Python modules, ten times its size, are not ours.
+            "mgr initial modules": "",
+            "mgr disabled modules": ",".join(sorted(path.name for path in MODULES.glob("*/"))),
+            "mgr stats period": 1,
+            "mgr tick period": 1,
+        },
+        "osd": {**_daemon(data, "osd"), **_bluestore()},
+    }
+
+
+def osd_bytes(directory: Path) -> int:
+    """Return how large the OSD's file may grow: never more than the disk could hold."""
+    return min(OSD_BYTES, shutil.disk_usage(directory).free * 3 // 4)
+
+
+def _daemon(data: Path, kind: str) -> dict[str, object]:
+    return {
+        f"{kind} data": data / kind,
+        "keyring": data / kind / "keyring",
+        "log file": "",
+        "log to stderr": True,
+        "debug rocksdb": "1/1",
+        "admin socket": "",
+        "run dir": data / "run",
+        "crash dir": data / "run",
+    }
+
+
+def _one_copy() -> dict[str, object]:
+    return {
+        "osd pool default size": 1,
+        "osd pool default min size": 1,
+        "osd pool default pg num": PGS,
+        "osd pool default pg autoscale mode": "off",
+        "osd crush chooseleaf type": 0,  # copies on different OSDs, not hosts
+        "mon allow pool size one": True,
+        "mon warn on pool no redundancy": False,
+    }
+
+
+def _bluestore() -> dict[str, object]:
+    return {
+        "osd objectstore": "bluestore",
+        "bluestore block create": True,
+        "bluestore fsck on mkfs": False,
+        "bluestore cache autotune": False,
+        "bluestore cache size": CACHE_BYTES,
+        "osd op num shards": 2,
+        "osd op num threads per shard": 2,
+    }

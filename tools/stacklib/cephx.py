@@ -1,0 +1,42 @@
+"""Who may do what in Ceph: a key and the least capabilities for everyone, written as keyrings."""
+
+import base64
+import hashlib
+import struct
+
+from stacklib.stack import Stack
+
+ALL = "allow *"
+# entity: what it may do with each kind of daemon
+CAPABILITIES = {
+    "mon.": {"mon": ALL},
+    "mgr.x": {"mon": "allow profile mgr", "osd": ALL},
+    "osd.0": {"mon": "allow profile osd", "mgr": "allow profile osd", "osd": ALL},
+    "client.admin": {"mon": ALL, "mgr": ALL, "osd": ALL},
+    "client.glance": {"mon": "profile rbd", "osd": "profile rbd pool=images"},
+    # Volumes and disks are clones of images; a snapshot of a disk becomes an image.
+    "client.cinder": {
+        "mon": "profile rbd",
+        "osd": "profile rbd pool=volumes, profile rbd-read-only pool=images",
+    },
+    "client.nova": {
+        "mon": "profile rbd",
+        "osd": "profile rbd pool=vms, profile rbd pool=images",
+    },
+}
+
+
+def keyring(stack: Stack, *entities: str) -> str:
+    """Return a keyring that holds the keys and capabilities of `entities`."""
+    blocks = []
+    for entity in entities:
+        lines = [f"[{entity}]", f"\tkey = {_key(stack.secrets[f'cephx-{entity}'])}"]
+        lines += [f'\tcaps {kind} = "{may}"' for kind, may in CAPABILITIES[entity].items()]
+        blocks.append("\n".join(lines) + "\n")
+    return "".join(blocks)
+
+
+def _key(secret: str) -> str:
+    """Return the AES key that `secret` stands for as cephx writes keys: type, time, length, key."""
+    aes = hashlib.sha256(secret.encode()).digest()[:16]
+    return base64.b64encode(struct.pack("<hiih", 1, 0, 0, len(aes)) + aes).decode()

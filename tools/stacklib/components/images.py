@@ -17,7 +17,7 @@ class Images(Component):
     def finish(self, stack: Stack) -> None:
         """Upload both; an image whose upload was cut short is made anew."""
         directory = stack.directory / "images"
-        inputs = files.digest(directory / file for _, file in IMAGES.values())
+        inputs = [files.digest(directory / file for _, file in IMAGES.values()), stack.has("ceph")]
         milestones.once(stack, "images", inputs, lambda: self._upload(stack))
 
     def _upload(self, stack: Stack) -> None:

@@ -277,6 +277,29 @@ class GlanceConnectionFailed(NovaException):
     safe = True
 
 
+# -- disks in Ceph -------------------------------------------------------------------------------
+
+
+class CephUnavailable(NovaException):
+    """The cluster does not answer, or answers somebody else: it shall be asked again."""
+
+    msg_fmt = "The Ceph cluster cannot be used now: %(reason)s"
+    code = 503
+
+
+class RbdImageBusy(NovaException):
+    """Also of a process that was killed, for a while: the removal shall be tried again."""
+
+    msg_fmt = "The disk %(name)s is still in use in the Ceph cluster."
+    code = 503
+
+
+class CephFailed(NovaException):
+    """The cluster refuses what it was asked for."""
+
+    msg_fmt = "The Ceph cluster refuses it: %(reason)s"
+
+
 # -- volumes -------------------------------------------------------------------------------------
 
 

@@ -10,7 +10,7 @@ import logging
 
 from nova_mini import exception
 from nova_mini.context import get_admin_context
-from nova_mini.objects.instance import Instance
+from nova_mini.objects.instance import Instance, InstanceList
 
 LOG = logging.getLogger(__name__)
 
@@ -27,6 +27,23 @@ def destroy_leftovers(manager, uuids: list[str]) -> None:
             manager.driver.destroy(context, instance, instance.network_info)
         except exception.NovaException as exc:
             LOG.warning("Leftover of instance %s could not be removed: %s", uuid, exc)
+
+
+def destroy_shared_disks(manager) -> None:
+    """In a storage that hosts share: disks of servers that are deleted, and what was cut off while
+    it made a disk, or removed one, of a server that is here."""
+    context = get_admin_context()
+    owners = manager.driver.list_shared_disk_owners()
+    if not owners:
+        return
+    for uuid in Instance.deleted_among(context, sorted(owners)):
+        try:
+            LOG.warning("Instance %s is gone: removing its disks", uuid)
+            manager.driver.destroy_shared_disks(uuid)
+        except exception.NovaException as exc:
+            LOG.warning("Disks of instance %s could not be removed: %s", uuid, exc)
+    here = {instance.uuid for instance in InstanceList.get_by_host(context, manager.host)}
+    manager.driver.clean_shared_disks(owners & here)
 
 
 def release_ports(manager) -> None:

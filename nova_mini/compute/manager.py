@@ -300,6 +300,7 @@ class ComputeManager(Manager):
     def _destroy_leftovers(self) -> None:
         leftovers.destroy_leftovers(self, self.driver.list_instance_uuids())
         leftovers.release_ports(self)
+        leftovers.destroy_shared_disks(self)
 
     def _heal_instance_info_cache(self) -> None:
         """Take from Neutron what its events did not tell (security groups, a lost event).

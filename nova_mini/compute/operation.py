@@ -38,10 +38,12 @@ LOG = logging.getLogger(__name__)
 # A neighbour is away: the operation goes on where it was when the neighbour is back.
 _TRANSIENT = (
     exception.ActionInterrupted,
+    exception.CephUnavailable,
     exception.CinderConnectionFailed,
     exception.GlanceConnectionFailed,
     exception.HypervisorUnavailable,
     exception.NeutronConnectionFailed,
+    exception.RbdImageBusy,
     messaging.MessagingTimeout,
 )
 # The server is somebody else's, or nobody's: whoever has it now cleans up.

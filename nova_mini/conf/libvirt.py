@@ -16,9 +16,10 @@ OPTIONS = {
         cfg.StrOpt(
             "images_type",
             default="default",
-            choices=["default", "raw", "flat", "qcow2"],
+            choices=["default", "raw", "flat", "qcow2", "rbd"],
             help="How disks of instances are kept: qcow2 (the default) is an overlay on the cached "
-            "image, raw and flat are a full copy of it.",
+            "image, raw and flat are a full copy of it; rbd is an image in Ceph, cloned from "
+            "Glance's where that is in the same cluster.",
         ),
         cfg.StrOpt(
             "cpu_mode",

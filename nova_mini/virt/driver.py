@@ -84,7 +84,8 @@ class ComputeDriver(abc.ABC):
         """The host's totals, for ``objects.ComputeNode``.
 
         Keys: vcpus, memory_mb, local_gb (GiB), memory_mb_free_real (what the host itself says is
-        free), disk_available_least (GiB or None), hypervisor_type, hypervisor_version (int),
+        free), disk_available_least (GiB or None), disk_pool (name of a storage that this host has
+        together with others, or None), hypervisor_type, hypervisor_version (int),
         hypervisor_hostname, cpu_info (dict), supported_instances (list of
         ``[arch, hv_type, vm_mode]``), host_uptime (text or None).
         """
@@ -267,6 +268,17 @@ class ComputeDriver(abc.ABC):
         self, context: RequestContext, used_images: set[str]
     ) -> None:
         """Remove cached base images that neither ``used_images`` nor a disk on this host needs."""
+
+    def list_shared_disk_owners(self) -> set[str]:
+        """Uuids of all instances, of whatever host, that have disks in a storage of several."""
+        return set()
+
+    def destroy_shared_disks(self, instance_uuid: str) -> None:  # noqa: B027
+        """Remove them; its host has forgotten them. Raises CephUnavailable, RbdImageBusy."""
+
+    def clean_shared_disks(self, instance_uuids: set[str]) -> None:  # noqa: B027
+        """Remove there what attempts that were cut off left beside the disks of these instances,
+        which are this host's. Raises CephUnavailable, RbdImageBusy."""
 
 
 def load_compute_driver(virtapi: VirtAPI, name: str) -> ComputeDriver:

@@ -8,8 +8,11 @@ format named and its memory and time limited.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import pathlib
+from collections.abc import Iterator
 
 from oslo_concurrency import processutils
 from oslo_log import log as logging
@@ -31,6 +34,7 @@ _DECLARED = {"vpc": "vhd", "ami": "raw", "ari": "raw", "aki": "raw"}
 # Bytes that QEMU is always told to take as they are: they cannot refer to anything. (A kernel has
 # the mark of a partition table, too.)
 _PLAIN = {"raw", "gpt", "iso"}
+_CHUNK = 4096
 _QEMU_FORMATS = {"qcow2": "qcow2", "vhd": "vpc", "vhdx": "vhdx", "vmdk": "vmdk", "vdi": "vdi"}
 
 
@@ -45,15 +49,10 @@ def inspect(image_id: str, path: pathlib.Path, declared: str) -> tuple[str, int]
     ``declared`` is Glance's disk_format. Raises ImageUnacceptable for a file that lies about its
     format, refers to other files, or is of a format that is not served.
     """
-    try:
+    with _named(image_id):
         inspector = format_inspector.detect_file_format(str(path))
         if str(inspector) not in _PLAIN:
             inspector.safety_check()
-    except format_inspector.SafetyCheckFailed as exc:
-        reason = "it failed the safety check of " + ", ".join(sorted(exc.failures))
-        raise exception.ImageUnacceptable(image_id=image_id, reason=reason) from exc
-    except format_inspector.ImageFormatError as exc:
-        raise exception.ImageUnacceptable(image_id=image_id, reason=str(exc)) from exc
     found = str(inspector)
     _check_declared(image_id, declared, found)
     if found in _PLAIN:
@@ -63,6 +62,34 @@ def inspect(image_id: str, path: pathlib.Path, declared: str) -> tuple[str, int]
             image_id=image_id, reason=f"images of format {found} are not supported"
         )
     return _QEMU_FORMATS[found], inspector.virtual_size
+
+
+def inspect_head(image_id: str, head: bytes, declared: str) -> None:
+    """See that an image which begins with ``head`` (the first MiB) is raw, as is declared.
+
+    Raises ImageUnacceptable.
+    """
+    with _named(image_id):
+        stream = format_inspector.InspectWrapper(io.BytesIO(head))
+        while stream.read(_CHUNK) and not stream.format:
+            pass
+        stream.close()
+        found = str(stream.format)
+    _check_declared(image_id, declared, found)
+    if found not in _PLAIN:
+        raise exception.ImageUnacceptable(image_id=image_id, reason=f"it is {found}, not raw")
+
+
+@contextlib.contextmanager
+def _named(image_id: str) -> Iterator[None]:
+    """What the inspector says becomes our error."""
+    try:
+        yield
+    except format_inspector.SafetyCheckFailed as exc:
+        reason = "it failed the safety check of " + ", ".join(sorted(exc.failures))
+        raise exception.ImageUnacceptable(image_id=image_id, reason=reason) from exc
+    except format_inspector.ImageFormatError as exc:
+        raise exception.ImageUnacceptable(image_id=image_id, reason=str(exc)) from exc
 
 
 def _check_declared(image_id: str, declared: str, found: str) -> None:

@@ -11,15 +11,19 @@ import hashlib
 import pathlib
 
 from oslo_concurrency import processutils
+from oslo_log import log as logging
 from oslo_utils import units
 
+from nova_mini import exception
 from nova_mini.conf import CONF
 from nova_mini.objects.instance_metadata import InstanceMetadata
 from nova_mini.trace import traced
 from nova_mini.virt import configdrive, images
-from nova_mini.virt.libvirt import blockinfo, utils
+from nova_mini.virt.libvirt import blockinfo
 from nova_mini.virt.libvirt.guest_config import KERNEL, RAMDISK
 from nova_mini.virt.libvirt.imagebackend import Backend, Flat, Image
+
+LOG = logging.getLogger(__name__)
 
 _DEFAULT_FILE_SYSTEMS = {"windows": "vfat"}
 
@@ -41,7 +45,18 @@ def get_cache_fname(image_id: str) -> str:
 def create_root(context, image_api, instance, backend: Backend) -> None:
     root = backend.by_name(instance, blockinfo.LOCAL_ROOT)
     size = instance.root_gb * units.Gi
-    fetch_image(context, image_api, root, instance.image_ref, size)
+    make = clone_fallback_to_fetch if root.SUPPORTS_CLONE else fetch_image
+    make(context, image_api, root, instance.image_ref, size)
+
+
+@traced
+def clone_fallback_to_fetch(context, image_api, disk: Image, image_id: str, size: int = 0) -> None:
+    """Make a disk of Glance's own copy, without its data passing through here, if it can be."""
+    try:
+        disk.clone(context, image_api, image_id, size)
+    except exception.ImageUnacceptable as exc:
+        LOG.info("fetching image %s rather than cloning it: %s", image_id, exc)
+        fetch_image(context, image_api, disk, image_id, size)
 
 
 @traced
@@ -114,9 +129,9 @@ def _format_command(file_system: str, label: str) -> list[str]:
 
 
 @traced
-def create_config_drive(instance, injection_info: InjectionInfo) -> None:
-    target = utils.get_instance_path(instance) / blockinfo.CONFIG_DRIVE
-    if target.exists():
+def create_config_drive(instance, backend: Backend, injection_info: InjectionInfo) -> None:
+    drive = backend.by_name(instance, blockinfo.CONFIG_DRIVE)
+    if drive.exists():
         return
     metadata = InstanceMetadata(
         instance,
@@ -124,4 +139,5 @@ def create_config_drive(instance, injection_info: InjectionInfo) -> None:
         admin_password=injection_info.admin_password,
         injected_files=injection_info.files,
     )
-    configdrive.ConfigDriveBuilder(metadata.metadata_for_config_drive()).make_drive(target)
+    builder = configdrive.ConfigDriveBuilder(metadata.metadata_for_config_drive())
+    drive.create_from(builder.make_drive)

@@ -36,6 +36,7 @@ from nova_mini.virt.libvirt.errors import translates_libvirt_errors
 from nova_mini.virt.libvirt.guest import Guest
 from nova_mini.virt.libvirt.guest_config import GuestConfigBuilder
 from nova_mini.virt.libvirt.host import Host
+from nova_mini.virt.libvirt.secrets import Secrets
 from nova_mini.virt.libvirt.vif import LibvirtGenericVIFDriver
 from nova_mini.virt.libvirt.volume import drivers as volume_drivers
 
@@ -58,7 +59,9 @@ class LibvirtDriver(driver.ComputeDriver):
         uri = CONF.libvirt.connection_uri or "qemu:///system"
         self._host = Host(uri, events.EventHandler(self.emit_event))
         self._hostname = ""
-        self.image_backend = imagebackend.Backend(CONF.libvirt.images_type)
+        self.image_backend = imagebackend.load_backend(
+            CONF.libvirt.images_type, Secrets(self._host)
+        )
         self.image_cache_manager = imagecache.ImageCacheManager()
         self.vif_driver = LibvirtGenericVIFDriver()
         self.firewall_driver: firewall.FirewallDriver = firewall.NoopFirewallDriver()
@@ -78,7 +81,9 @@ class LibvirtDriver(driver.ComputeDriver):
         snapshot.forget_unfinished()
 
     def get_available_resource(self):
-        return resources.get_available_resource(self._host, self._hostname)
+        return resources.get_available_resource(
+            self._host, self._hostname, self.image_backend.get_shared_storage()
+        )
 
     def is_available(self):
         return self._host.is_available()
@@ -151,7 +156,7 @@ class LibvirtDriver(driver.ComputeDriver):
         disks.create_ephemerals(instance, self.image_backend, block_device_info)
         disks.create_swap(instance, self.image_backend, block_device_info)
         if blockinfo.CONFIG_DRIVE in disk_info.mapping:
-            disks.create_config_drive(instance, injection_info)
+            disks.create_config_drive(instance, self.image_backend, injection_info)
 
     @traced
     def _get_guest_xml(self, instance, network_info, disk_info, image_meta, connected) -> str:
@@ -272,7 +277,15 @@ class LibvirtDriver(driver.ComputeDriver):
         self.firewall_driver.unfilter_instance(instance, network_info)
         self._volumes.disconnect_all(block_device_info)
         if destroy_disks:
-            _delete_instance_files(instance)
+            self._remove_disks(instance)
+
+    @traced
+    def _remove_disks(self, instance) -> None:
+        """Those in shared storage only if they are this host's: when it returns after its server
+        was moved away, they are the other host's."""
+        if instance.deleted or instance.host == self._hostname:
+            self.image_backend.remove_disks(instance.uuid)
+        _delete_instance_files(instance)
 
     # -- power -------------------------------------------------------------------------------
 
@@ -402,6 +415,19 @@ class LibvirtDriver(driver.ComputeDriver):
         self._volumes.extend(self._host.find_guest(instance), connection_info, size * units.Gi)
 
     # -- housekeeping ------------------------------------------------------------------------
+
+    def list_shared_disk_owners(self):
+        return self.image_backend.list_shared_owners()
+
+    def destroy_shared_disks(self, instance_uuid):
+        self.image_backend.remove_disks(instance_uuid)
+
+    def clean_shared_disks(self, instance_uuids):
+        for uuid, names in self.image_backend.list_interrupted().items():
+            if uuid in instance_uuids:
+                for name in names:
+                    LOG.info("removing %s, which nobody goes on with", name)
+                    self.image_backend.remove_interrupted(name)
 
     def manage_image_cache(self, context, used_images):
         self.image_cache_manager.update(used_images)

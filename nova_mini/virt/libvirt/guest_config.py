@@ -107,10 +107,9 @@ class GuestConfigBuilder:
         for name, device in disk_info.mapping.items():
             if name in volumes:
                 yield volumes[name]
-            elif name == blockinfo.CONFIG_DRIVE:
-                yield _config_drive(instance, device)
             elif name != blockinfo.ROOT:
-                yield self.backend.by_name(instance, name).libvirt_info(device, iotune)
+                limits = {} if name == blockinfo.CONFIG_DRIVE else iotune
+                yield self.backend.by_name(instance, name).libvirt_info(device, limits)
 
     def _controllers(self, hardware, disk_info):
         buses = {device.bus for device in disk_info.mapping.values()}
@@ -173,16 +172,6 @@ def _clock(instance, arch):
         timers.append({"name": "hpet", "present": "no"})
     return vconfig.LibvirtConfigGuestClock(
         offset="localtime" if instance.os_type == "windows" else "utc", timers=timers
-    )
-
-
-def _config_drive(instance, device):
-    return vdevices.LibvirtConfigGuestDisk(
-        source_path=str(utils.get_instance_path(instance) / blockinfo.CONFIG_DRIVE),
-        target_dev=device.dev,
-        target_bus=device.bus,
-        source_device=device.type,
-        readonly=True,
     )
 
 

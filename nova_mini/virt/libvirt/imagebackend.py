@@ -1,4 +1,4 @@
-"""How the disks of instances are kept on this host: overlays of a cached image, or copies of it.
+"""How the disks of instances are kept: files on this host, or images in Ceph.
 
 Every disk is made under another name and renamed when it is whole, so a disk that is there is a
 disk that can be used, whatever was killed before.
@@ -7,6 +7,7 @@ disk that can be used, whatever was killed before.
 from __future__ import annotations
 
 import abc
+import dataclasses
 import os
 import pathlib
 from collections.abc import Callable
@@ -17,9 +18,10 @@ from nova_mini import exception
 from nova_mini.conf import CONF
 from nova_mini.trace import traced
 from nova_mini.virt import images
-from nova_mini.virt.libvirt import utils
+from nova_mini.virt.libvirt import blockinfo, utils
 from nova_mini.virt.libvirt.blockinfo import DiskDevice
 from nova_mini.virt.libvirt.config_devices import LibvirtConfigGuestDisk
+from nova_mini.virt.libvirt.secrets import Secrets
 
 
 class Image(abc.ABC):
@@ -33,8 +35,9 @@ class Image(abc.ABC):
         self.disk_name = disk_name
         self.path = utils.get_instance_path(instance) / disk_name
 
+    @abc.abstractmethod
     def exists(self) -> bool:
-        return self.path.exists()
+        """Whether it is there, whole."""
 
     def cache(
         self,
@@ -62,12 +65,7 @@ class Image(abc.ABC):
     @traced
     def create_image(self, base: pathlib.Path, size: int | None) -> None:
         self.verify_base_size(base, size)
-        part = self.path.with_name(self.disk_name + ".part")
-        part.unlink(missing_ok=True)
-        self._create(base, part, size)
-        if CONF.preallocate_images == "space":
-            self._preallocate(part)
-        images.publish(part, self.path)
+        self._create(base, size)
 
     @staticmethod
     def verify_base_size(base: pathlib.Path, size: int | None) -> None:
@@ -76,42 +74,83 @@ class Image(abc.ABC):
         if size and base_size > size:
             raise exception.FlavorDiskSmallerThanImage(flavor_size=size, image_size=base_size)
 
-    def _preallocate(self, path: pathlib.Path) -> None:
-        size = utils.get_disk_size(path, self.driver_format)
-        processutils.execute("fallocate", "-n", "-l", str(size), str(path))
+    @abc.abstractmethod
+    def _create(self, base: pathlib.Path, size: int | None) -> None:
+        """Make the disk, which is not there, from a file that is small enough."""
 
     @abc.abstractmethod
-    def _create(self, base: pathlib.Path, path: pathlib.Path, size: int | None) -> None:
-        """Make the disk at ``path``."""
+    def create_from(self, write: Callable[[pathlib.Path], None]) -> None:
+        """Make the disk from a raw file that ``write(path)`` makes, whole or not at all."""
 
-    def get_disk_size(self) -> int:
-        return utils.get_disk_size(self.path, self.driver_format)
+    @abc.abstractmethod
+    def get_disk_size(self) -> int: ...
 
+    @abc.abstractmethod
     def resize_image(self, size: int) -> None:
         """Grow a disk that no guest uses; a smaller size changes nothing."""
-        if size > self.get_disk_size():
-            images.qemu_img("resize", "-f", self.driver_format, str(self.path), str(size))
 
+    @abc.abstractmethod
     def snapshot_extract(self, target: pathlib.Path, out_format: str) -> None:
         """Write a flattened copy of a disk that no guest uses."""
-        images.qemu_img(
-            "convert", "-f", self.driver_format, "-O", out_format, str(self.path), str(target)
-        )
 
     def libvirt_info(
         self, device: DiskDevice, iotune: dict[str, int] | None = None
     ) -> LibvirtConfigGuestDisk:
         return LibvirtConfigGuestDisk(
-            source_path=str(self.path),
+            **self._source(),
             target_dev=device.dev,
             target_bus=device.bus,
             source_device=device.type,
             driver_format=self.driver_format,
-            driver_cache=_cache_mode(),
             readonly=device.type == "cdrom",
             boot_order=device.boot_index,
             iotune=iotune or {},
         )
+
+    @abc.abstractmethod
+    def _source(self) -> dict:
+        """Where the guest finds it, as fields of LibvirtConfigGuestDisk."""
+
+
+class FileImage(Image):
+    """A file in the instance's folder."""
+
+    def exists(self):
+        return self.path.exists()
+
+    def _create(self, base, size):
+        part = self.path.with_name(self.disk_name + ".part")
+        part.unlink(missing_ok=True)
+        self._write(base, part, size)
+        if CONF.preallocate_images == "space":
+            self._preallocate(part)
+        images.publish(part, self.path)
+
+    @abc.abstractmethod
+    def _write(self, base: pathlib.Path, path: pathlib.Path, size: int | None) -> None:
+        """Make the disk at ``path``."""
+
+    def _preallocate(self, path: pathlib.Path) -> None:
+        size = utils.get_disk_size(path, self.driver_format)
+        processutils.execute("fallocate", "-n", "-l", str(size), str(path))
+
+    def create_from(self, write):
+        write(self.path)
+
+    def get_disk_size(self):
+        return utils.get_disk_size(self.path, self.driver_format)
+
+    def resize_image(self, size):
+        if size > self.get_disk_size():
+            images.qemu_img("resize", "-f", self.driver_format, str(self.path), str(size))
+
+    def snapshot_extract(self, target, out_format):
+        images.qemu_img(
+            "convert", "-f", self.driver_format, "-O", out_format, str(self.path), str(target)
+        )
+
+    def _source(self):
+        return {"source_path": str(self.path), "driver_cache": _cache_mode()}
 
 
 def _cache_mode() -> str:
@@ -119,23 +158,23 @@ def _cache_mode() -> str:
     return "none" if utils.supports_direct_io(utils.instances_path()) else "writeback"
 
 
-class Qcow2(Image):
+class Qcow2(FileImage):
     """An overlay: instant to make, as large as what its guest has written."""
 
     driver_format = "qcow2"
     needs_base = True
 
-    def _create(self, base, path, size):
+    def _write(self, base, path, size):
         options = ["-f", "qcow2", "-F", utils.get_base_format(base), "-b", str(base)]
         images.qemu_img("create", "-q", *options, str(path), *([str(size)] if size else []))
 
 
-class Flat(Image):
+class Flat(FileImage):
     """A raw file of its own: nothing stands between the guest and the host's file system."""
 
     driver_format = "raw"
 
-    def _create(self, base, path, size):
+    def _write(self, base, path, size):
         if utils.get_base_format(base) == "raw":
             processutils.execute("cp", "--sparse=always", "--reflink=auto", str(base), str(path))
         else:
@@ -144,8 +183,19 @@ class Flat(Image):
             os.truncate(path, size)
 
 
+@dataclasses.dataclass(frozen=True)
+class SharedStorage:
+    """What several hosts have together. ``pool`` is its name, the same on each of them; sizes are
+    in bytes."""
+
+    pool: str
+    total: int
+    free: int
+
+
 class Backend:
-    """Makes :class:`Image` objects of the kind that ``[libvirt] images_type`` names."""
+    """Makes :class:`Image` objects of the kind that ``[libvirt] images_type`` names; this one,
+    those that are files."""
 
     _BACKENDS = {"default": Qcow2, "qcow2": Qcow2, "raw": Flat, "flat": Flat}
 
@@ -153,4 +203,38 @@ class Backend:
         self._image_class = self._BACKENDS[images_type]
 
     def by_name(self, instance, disk_name: str) -> Image:
-        return self._image_class(instance, disk_name)
+        image_class = Flat if disk_name == blockinfo.CONFIG_DRIVE else self._image_class
+        return image_class(instance, disk_name)
+
+    def get_shared_storage(self) -> SharedStorage | None:
+        """None: disks are in files of this host."""
+        return None
+
+    def remove_disks(self, instance_uuid: str) -> None:
+        """All that is not in the instance's folder."""
+
+    def list_shared_owners(self) -> set[str]:
+        """Uuids of the instances that have disks in the shared storage, of whatever host."""
+        return set()
+
+    def list_interrupted(self) -> dict[str, list[str]]:
+        """Uuid -> names in the shared storage under which some process began to make a disk, or to
+        remove one, and this process does not now."""
+        return {}
+
+    def remove_interrupted(self, name: str) -> None:
+        """One of :meth:`list_interrupted`."""
+        raise NotImplementedError
+
+
+def load_backend(images_type: str, secrets: Secrets) -> Backend:
+    """Ceph's libraries are loaded only where its disks are. Raises ConfigurationError."""
+    if images_type != "rbd":
+        return Backend(images_type)
+    try:
+        from nova_mini.virt.libvirt.imagebackend_rbd import RbdBackend
+    except ImportError as exc:
+        raise exception.ConfigurationError(
+            f"images_type=rbd needs the python modules rbd and rados of this host's Ceph: {exc}"
+        ) from exc
+    return RbdBackend(secrets)

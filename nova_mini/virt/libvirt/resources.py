@@ -14,19 +14,17 @@ from oslo_utils import units
 from nova_mini.conf import CONF
 from nova_mini.virt.libvirt import utils
 from nova_mini.virt.libvirt.host import Host
+from nova_mini.virt.libvirt.imagebackend import SharedStorage
 
 
-def get_available_resource(host: Host, hostname: str) -> dict:
-    """See ``ComputeDriver.get_available_resource``."""
+def get_available_resource(host: Host, hostname: str, shared: SharedStorage | None) -> dict:
+    """See ``ComputeDriver.get_available_resource``; disks are in ``shared``, or in files."""
     memory = _meminfo_mb()
-    disk = os.statvfs(utils.instances_path())
-    free = disk.f_bavail * disk.f_frsize
     return {
         "vcpus": os.cpu_count(),
         "memory_mb": memory["MemTotal"],
         "memory_mb_free_real": memory["MemAvailable"],
-        "local_gb": disk.f_blocks * disk.f_frsize // units.Gi,
-        "disk_available_least": (free - _promised_bytes()) // units.Gi,
+        **(_file_system() if shared is None else _pool(shared)),
         "hypervisor_type": "QEMU",
         "hypervisor_version": host.get_version(),
         "hypervisor_hostname": hostname,
@@ -37,6 +35,24 @@ def get_available_resource(host: Host, hostname: str) -> dict:
             for virt_type in virt_types
         ],
         "host_uptime": _uptime(),
+    }
+
+
+def _file_system() -> dict:
+    disk = os.statvfs(utils.instances_path())
+    free = disk.f_bavail * disk.f_frsize
+    return {
+        "local_gb": disk.f_blocks * disk.f_frsize // units.Gi,
+        "disk_available_least": (free - _promised_bytes()) // units.Gi,
+        "disk_pool": None,
+    }
+
+
+def _pool(shared: SharedStorage) -> dict:
+    return {
+        "local_gb": shared.total // units.Gi,
+        "disk_available_least": shared.free // units.Gi,
+        "disk_pool": shared.pool,
     }
 
 

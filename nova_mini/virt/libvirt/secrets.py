@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import configparser
+
 import libvirt
 
 from nova_mini.virt.libvirt.config_devices import LibvirtConfigObject, element
@@ -58,3 +61,10 @@ class Secrets:
             if exc.get_error_code() != libvirt.VIR_ERR_NO_SECRET:
                 raise
             return None
+
+
+def read_ceph_key(keyring: str, name: str) -> bytes:
+    """The key of ``name`` (``client.USER``) in the text of a keyring file."""
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read_string("\n".join(line.strip() for line in keyring.splitlines()))
+    return base64.b64decode(parser[name]["key"])

@@ -6,15 +6,13 @@ first needed.
 
 from __future__ import annotations
 
-import base64
-import configparser
 import pathlib
 import uuid
 
 from nova_mini import exception
 from nova_mini.conf import CONF
 from nova_mini.virt.libvirt.config_devices import LibvirtConfigGuestDisk
-from nova_mini.virt.libvirt.secrets import Secrets
+from nova_mini.virt.libvirt.secrets import Secrets, read_ceph_key
 from nova_mini.virt.libvirt.volume.volume import LibvirtBaseVolumeDriver
 
 
@@ -109,9 +107,7 @@ def _ceph_key(data: dict, name: str, path: pathlib.Path) -> bytes | None:
     text = data.get("keyring") or (path.read_text() if path.exists() else None)
     if text is None:
         return None
-    keyring = configparser.ConfigParser(interpolation=None)
-    keyring.read_string("\n".join(line.strip() for line in text.splitlines()))
-    return base64.b64decode(keyring[name]["key"])
+    return read_ceph_key(text, name)
 
 
 def _iscsi_secret(data: dict) -> str:

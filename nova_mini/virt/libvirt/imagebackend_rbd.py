@@ -1,0 +1,205 @@
+"""Disks that are images in a pool of Ceph, which all hosts share.
+
+A disk of an image that Glance keeps raw in the same cluster is a clone of it, and there at once.
+"""
+
+from __future__ import annotations
+
+import collections
+import functools
+import pathlib
+import uuid
+
+from oslo_utils import units, uuidutils
+
+from nova_mini import exception
+from nova_mini.conf import CONF
+from nova_mini.objects.image_meta import ImageMeta
+from nova_mini.trace import traced
+from nova_mini.virt import images
+from nova_mini.virt.libvirt import utils
+from nova_mini.virt.libvirt.imagebackend import Backend, Image, SharedStorage
+from nova_mini.virt.libvirt.secrets import Secrets, read_ceph_key
+from nova_mini.virt.libvirt.storage import rbd_utils
+from nova_mini.virt.libvirt.storage.rbd_utils import Location, RBDDriver
+
+_HEAD = units.Mi  # enough to tell every format
+
+
+class Rbd(Image):
+    SUPPORTS_CLONE = True
+    driver_format = "raw"
+
+    def __init__(self, instance, disk_name: str, backend: RbdBackend):
+        super().__init__(instance, disk_name)
+        self.rbd_name = f"{instance.uuid}_{disk_name}"
+        self.ceph = backend.ceph
+        self._backend = backend
+
+    def exists(self):
+        return self.ceph.exists(self.rbd_name)
+
+    # -- making it ---------------------------------------------------------------------------
+
+    @traced
+    def clone(self, context, image_api, image_id: str, size: int) -> None:
+        """Make the disk from Glance's copy; there already is fine.
+
+        Raises ImageUnacceptable when that cannot be: its data is not raw, or not in a pool of our
+        cluster that we may read. FlavorDiskSmallerThanImage when the image is larger than ``size``.
+        """
+        if self.exists():
+            return
+        image = image_api.get(context, image_id, include_locations=True)
+        parent = self._find_cloneable(image)
+        with self.ceph.unfinished(self.rbd_name) as part:
+            self.ceph.clone(parent, part)
+            image_size = self.ceph.size(part)
+            if size and image_size > size:
+                raise exception.FlavorDiskSmallerThanImage(flavor_size=size, image_size=image_size)
+            self.ceph.resize(part, size)
+
+    def _find_cloneable(self, image: ImageMeta) -> Location:
+        if image.status != "active" or image.disk_format not in ("raw", "iso"):
+            raise exception.ImageUnacceptable(
+                image_id=image.id, reason=f"it is {image.status} and {image.disk_format}"
+            )
+        for found in image.locations or []:
+            location = Location.parse_url(found["url"])
+            if location is None or location.fsid != self._backend.fsid:
+                continue
+            head = self.ceph.read_head(location, _HEAD)
+            if head is not None:
+                images.inspect_head(image.id, head, image.disk_format)
+                return location
+        raise exception.ImageUnacceptable(
+            image_id=image.id, reason="it has no location that this host can clone"
+        )
+
+    def _create(self, base, size):
+        base_size = utils.get_disk_size(base, utils.get_base_format(base))
+        with self.ceph.unfinished(self.rbd_name) as part:
+            self._import(base, part, max(base_size, size or 0))
+        if not CONF.image_cache.keep_imported_images:
+            base.unlink()
+
+    def create_from(self, write):
+        self.path.unlink(missing_ok=True)
+        try:
+            write(self.path)
+            with self.ceph.unfinished(self.rbd_name) as part:
+                self._import(self.path, part, self.path.stat().st_size)
+        finally:
+            self.path.unlink(missing_ok=True)
+
+    @traced
+    def _import(self, source: pathlib.Path, name: str, size: int) -> None:
+        self.ceph.create(name, size)
+        images.qemu_img(
+            "convert", "-n", "--target-is-zero", "-W", "-f", utils.get_base_format(source),
+            "--target-image-opts", str(source), self._qemu_options(name),
+        )  # fmt: skip
+
+    # -- what is there -----------------------------------------------------------------------
+
+    def get_disk_size(self):
+        return self.ceph.size(self.rbd_name)
+
+    def resize_image(self, size):
+        self.ceph.resize(self.rbd_name, size)
+
+    def snapshot_extract(self, target, out_format):
+        images.qemu_img(
+            "convert", "-O", out_format, "--image-opts", self._qemu_options(self.rbd_name),
+            str(target),
+        )  # fmt: skip
+
+    def _qemu_options(self, name: str, **more: str) -> str:
+        """The image, for a tool of QEMU's."""
+        options = {"driver": "rbd", "pool": self.ceph.pool, "image": name, **more}
+        if self.ceph.user:
+            options["user"] = self.ceph.user
+        if self.ceph.ceph_conf:
+            options["conf"] = self.ceph.ceph_conf
+        return ",".join(f"{key}={value.replace(',', ',,')}" for key, value in options.items())
+
+    def _source(self):
+        auth = self._backend.ensure_secret()
+        return {
+            "source_type": "network",
+            "source_protocol": "rbd",
+            "source_path": f"{self.ceph.pool}/{self.rbd_name}",
+            "source_hosts": self.ceph.get_mon_addrs(),
+            "driver_cache": CONF.libvirt.disk_cachemodes.get("network", "none"),
+            **auth,
+        }
+
+
+class RbdBackend(Backend):
+    def __init__(self, secrets: Secrets):
+        options = CONF.libvirt
+        self.ceph = RBDDriver(
+            options.images_rbd_pool, options.rbd_user, options.images_rbd_ceph_conf
+        )
+        self._secrets = secrets
+
+    @functools.cached_property
+    def fsid(self) -> str:
+        return self.ceph.get_fsid()
+
+    def by_name(self, instance, disk_name):
+        return Rbd(instance, disk_name, self)
+
+    def get_shared_storage(self):
+        stats = self.ceph.get_pool_stats()
+        return SharedStorage(
+            pool=f"rbd:{self.fsid}/{self.ceph.pool}",
+            total=stats.used + stats.free,
+            free=stats.free,
+        )
+
+    def ensure_secret(self) -> dict:
+        """See that libvirt has the key of our user; returns how a disk refers to it, as fields of
+        LibvirtConfigGuestDisk. Raises ConfigurationError."""
+        user = self.ceph.user
+        if not user:
+            return {}  # the cluster wants no keys
+        name, path = f"client.{user}", pathlib.Path(CONF.libvirt.rbd_keyring.format(user=user))
+        secret = CONF.libvirt.rbd_secret_uuid or str(
+            uuid.uuid5(uuid.NAMESPACE_URL, f"rbd://{self.fsid}/{name}")
+        )
+        key = read_ceph_key(path.read_text(), name) if path.exists() else None
+        if not self._secrets.ensure("ceph", secret, name, key):
+            raise exception.ConfigurationError(
+                f"libvirt has no secret for {name}, and {path} is not there to make it"
+            )
+        return {"auth_username": user, "auth_secret": ("ceph", secret)}
+
+    # -- what instances leave ----------------------------------------------------------------
+
+    @traced
+    def remove_disks(self, instance_uuid):
+        for name in self.ceph.list(f"{instance_uuid}_"):
+            if rbd_utils.is_unfinished(name):
+                self.ceph.remove_image(name)
+            else:
+                self.ceph.unmake(name)
+
+    def list_shared_owners(self):
+        return {_owner(name) for name in self.ceph.list()} - {None}
+
+    def list_interrupted(self):
+        found = collections.defaultdict(list)
+        for name in self.ceph.list():
+            if _owner(name) and self.ceph.is_interrupted(name):
+                found[_owner(name)].append(name)
+        return dict(found)
+
+    def remove_interrupted(self, name):
+        self.ceph.remove_image(name)
+
+
+def _owner(name: str) -> str | None:
+    """Uuid of the instance whose disk an image is, going by its name."""
+    uuid_, mark, _ = name.partition("_")
+    return uuid_ if mark and uuidutils.is_uuid_like(uuid_) else None

@@ -1,0 +1,1 @@
+"""Clients of what keeps disks elsewhere than in files of this host."""

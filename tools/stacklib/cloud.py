@@ -12,6 +12,7 @@ PORTS = {
     "identity": (ports.KEYSTONE, "/v3"),
     "image": (ports.GLANCE, "/v2"),
     "network": (ports.NEUTRON, "/v2.0"),
+    "volume": (ports.CINDER, "/v3"),
     "compute": (ports.COMPUTE, "/v2.1"),
 }
 

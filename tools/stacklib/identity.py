@@ -4,11 +4,12 @@ from stacklib import auth, ports
 from stacklib.cloud import Cloud
 from stacklib.stack import Stack
 
-# component: (user and service name, catalog type, port, path)
+# component: (user and service name, catalog types, port, path)
 SERVICES = {
-    "glance": ("glance", "image", ports.GLANCE, ""),
-    "neutron": ("neutron", "network", ports.NEUTRON, ""),
-    "nova-mini": ("nova", "compute", ports.COMPUTE, "/v2.1"),
+    "glance": ("glance", ("image",), ports.GLANCE, ""),
+    "cinder": ("cinder", ("block-storage", "volumev3"), ports.CINDER, "/v3"),
+    "neutron": ("neutron", ("network",), ports.NEUTRON, ""),
+    "nova-mini": ("nova", ("compute",), ports.COMPUTE, "/v2.1"),
 }
 
 
@@ -19,12 +20,13 @@ def fill(stack: Stack) -> None:
         role["name"]: role["id"] for role in cloud.request("GET", "identity", "/roles")["roles"]
     }
     service_project = _project(cloud, "service")
-    for component, (name, kind, port, path) in SERVICES.items():
+    for component, (name, kinds, port, path) in SERVICES.items():
         if stack.has(component):
             user = _user(cloud, stack, name, service_project)
             for role in ("admin", "service"):
                 _grant(cloud, service_project, user, roles[role])
-            _endpoint(cloud, name, kind, f"http://{stack.node.address}:{port}{path}")
+            for kind in kinds:
+                _endpoint(cloud, name, kind, f"http://{stack.node.address}:{port}{path}")
     demo_project = _project(cloud, "demo")
     demo = _user(cloud, stack, "demo", demo_project)
     _grant(cloud, demo_project, demo, roles["member"])

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from stacklib import auth, kvm
-from stacklib.components import mariadb, rabbitmq
+from stacklib.components import ceph, mariadb, rabbitmq
 from stacklib.stack import REPOSITORY, Stack
 
 TRANSLATION_CACHE = 32  # MiB of QEMU's memory per emulated guest; its default is a share of all
@@ -36,6 +36,8 @@ def common(stack: Stack) -> Sections:
         }
     if stack.has("glance"):
         sections["glance"] = auth.password(stack, "nova")
+    if stack.has("cinder"):
+        sections["cinder"] = auth.password(stack, "nova")
     if stack.has("neutron"):
         sections["neutron"] = {
             **auth.password(stack, "nova"),
@@ -71,7 +73,17 @@ def compute(stack: Stack, host: str) -> Sections:
     own["libvirt"] = {"virt_type": virt_type, "images_type": "qcow2"}
     if virt_type == "qemu":
         own["libvirt"]["tb_cache_size"] = TRANSLATION_CACHE
+    own["libvirt"] |= _volumes(stack)
     return own
+
+
+def _volumes(stack: Stack) -> dict[str, object]:
+    """Return how guests reach their volumes. The kernel's iSCSI initiator knows the machine's own
+    network and no namespace: QEMU's takes its place."""
+    options: dict[str, object] = {"iscsi_use_qemu_initiator": True}
+    if stack.has("ceph"):
+        options["rbd_keyring"] = ceph.keyring(stack, "{user}")
+    return options
 
 
 def compute_state(stack: Stack, host: str) -> Path:

@@ -2,6 +2,7 @@
 
 from stacklib.component import Component
 from stacklib.components.ceph import Ceph
+from stacklib.components.cinder import Cinder
 from stacklib.components.glance import Glance
 from stacklib.components.guest_image import GuestImage
 from stacklib.components.images import Images
@@ -36,6 +37,7 @@ ALL: dict[str, Component] = {
         OpenVSwitch(),
         Keystone(),
         Glance(),
+        Cinder(),
         Neutron(),
         NeutronAgents(),
         NovaMini(),

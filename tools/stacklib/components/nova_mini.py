@@ -26,7 +26,7 @@ class NovaMini(Component):
 
     name = "nova-mini"
     needs = ("rabbitmq", "mariadb", "venv-nova-mini")
-    wants = ("memcached", "keystone", "glance", "neutron", "libvirt")
+    wants = ("memcached", "keystone", "glance", "cinder", "neutron", "libvirt")
 
     def configure(self, stack: Stack) -> None:
         """Write the configuration; migrate the database. Only three services may read where

@@ -22,7 +22,7 @@ class Uv(Component):
 
 
 class OpenStackVenv(Component):
-    """Keystone, Glance, Neutron and the openstack client, every version pinned."""
+    """Keystone, Glance, Cinder, Neutron and the openstack client, every version pinned."""
 
     name = "venv-openstack"
     needs = ("uv",)

@@ -353,6 +353,15 @@ class VolumeAttachFailed(NovaException):
     safe = True
 
 
+class VolumeSwapFailed(NovaException):
+    msg_fmt = "Volume %(volume_id)s could not take the place of another: %(reason)s"
+    safe = True
+
+
+class MultiattachSwapVolumeNotSupported(Invalid):
+    msg_fmt = "Volume %(volume_id)s is attached to several servers and cannot be swapped."
+
+
 class DeviceDetachFailed(NovaException):
     msg_fmt = "Device %(device)s could not be detached: %(reason)s"
     safe = True

@@ -345,6 +345,36 @@ class API:
                 raise
         self._send(context, action)
 
+    @traced
+    def swap_volume(
+        self, context, instance: Instance, old_volume_id: str, new_volume_id: str
+    ) -> None:
+        """Put another volume in the place of an attached one, with its content; while the server
+        runs. From the intent on it is done, also when Cinder is away for a while.
+
+        Raises VolumeNotAttached, and as ``volume_request.check_swap``.
+        """
+        name = "swap_volume"
+        allowed = state_checks.check(context, instance, name)
+        bdm = BlockDeviceMapping.get_by_volume(context, instance.uuid, old_volume_id)
+        volume_request.check_swap(context, self.volume_api, bdm, instance, new_volume_id)
+        args = {
+            "bdm_uuid": bdm.uuid,
+            "old_volume_id": old_volume_id,
+            "old_attachment_id": bdm.attachment_id,
+            "new_volume_id": new_volume_id,
+        }
+        action = self._begin(context, instance, name, name, allowed, args)
+        try:
+            volume_request.reserve_swap(
+                context, self.volume_api, instance, old_volume_id, new_volume_id
+            )
+        except Exception as exc:
+            if volume_request.is_refusal(exc):
+                action.abandon(context, instance)
+                raise
+        self._send(context, action)
+
     # -- the record alone ------------------------------------------------------------------------
 
     def update(self, context, instance: Instance, changes: dict) -> None:

@@ -22,6 +22,7 @@ from nova_mini.compute import (
     power,
     rebuild,
     snapshot,
+    swap_volume,
     sync,
     volumes,
 )
@@ -259,6 +260,16 @@ class ComputeManager(Manager):
     @traced
     def detach_volume(self, context, instance, bdm_uuid: str) -> None:
         volumes.detach_volume(self, context, instance, bdm_uuid)
+
+    @operation
+    @traced
+    def swap_volume(
+        self, context, instance, bdm_uuid: str, old_volume_id: str, old_attachment_id: str,
+        new_volume_id: str,
+    ) -> None:  # fmt: skip
+        swap_volume.swap_volume(
+            self, context, instance, bdm_uuid, old_volume_id, old_attachment_id, new_volume_id
+        )
 
     # -- questions and hints -----------------------------------------------------------------
 

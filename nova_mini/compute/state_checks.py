@@ -57,6 +57,7 @@ ALLOWED = {
     "detach_interface": Allowed((vm_states.ACTIVE, vm_states.PAUSED, vm_states.STOPPED)),
     "attach_volume": Allowed((vm_states.ACTIVE, vm_states.PAUSED, vm_states.STOPPED)),
     "detach_volume": Allowed((vm_states.ACTIVE, vm_states.PAUSED, vm_states.STOPPED)),
+    "swap_volume": Allowed((vm_states.ACTIVE, vm_states.PAUSED)),
     "security groups": Allowed(ANY, ANY),
     "update metadata": Allowed(_HAS_DISK, ANY),
     "delete metadata": Allowed(_HAS_DISK, ANY),

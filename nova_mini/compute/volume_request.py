@@ -53,6 +53,33 @@ def check_volume(context, volume_api, instance: Instance, request: AttachRequest
     check_attach(volume, instance.availability_zone)
 
 
+def check_swap(
+    context, volume_api, bdm: BlockDeviceMapping, instance: Instance, new_id: str
+) -> None:
+    """Whether another volume may take the place of ``bdm``'s; Cinder has the last word.
+
+    Raises InvalidVolume, MultiattachSwapVolumeNotSupported, VolumeEncryptionNotSupported, and
+    InvalidInput where the new volume cannot be found.
+    """
+    check_volume_service()
+    if not bdm.attachment_id:
+        raise exception.InvalidVolume(reason=f"volume {bdm.volume_id} is not attached yet")
+    old = volume_api.get(context, bdm.volume_id)
+    try:
+        new = volume_api.get(context, new_id)
+    except exception.VolumeNotFound as exc:
+        raise exception.InvalidInput(reason=exc.format_message()) from exc
+    check_attach(new, instance.availability_zone)
+    if new.attachments:
+        raise exception.InvalidVolume(reason=f"volume {new.id} is attached to another server")
+    if new.size < old.size:
+        raise exception.InvalidVolume(
+            reason=f"volume {new.id} has {new.size} GiB, and {old.size} are needed"
+        )
+    if len(old.attachments) > 1:
+        raise exception.MultiattachSwapVolumeNotSupported(volume_id=old.id)
+
+
 def reserve(context, volume_api, instance: Instance, bdm: BlockDeviceMapping) -> None:
     """Nobody else can have the volume from here. Raises InvalidVolume when somebody was faster,
     and leaves no mapping behind then."""
@@ -68,6 +95,18 @@ def reserve(context, volume_api, instance: Instance, bdm: BlockDeviceMapping) ->
         bdm.save()
     except exception.BlockDeviceMappingNotFound:  # the server was deleted meanwhile
         volume_api.attachment_delete(context, attachment.id)
+        raise
+
+
+def reserve_swap(context, volume_api, instance: Instance, old_id: str, new_id: str) -> None:
+    """Nobody else can detach the old volume or have the new one from here. A refusal leaves both
+    as they were."""
+    volume_api.begin_detaching(context, old_id)
+    try:
+        volume_api.attachment_create(context, new_id, instance.uuid)
+    except exception.NovaException as exc:
+        if is_refusal(exc):
+            volume_api.roll_detaching(context, old_id)
         raise
 
 

@@ -103,7 +103,9 @@ def extend_volume(manager, context, instance, volume_id: str) -> None:
     bdm = BlockDeviceMapping.get_by_volume(context, instance.uuid, volume_id)
     volume = manager.volume_api.get(context, volume_id)
     driver_bdm = driver_block_device(bdm)
-    manager.driver.extend_volume(context, driver_bdm.connection_info, instance, volume.size)
+    manager.driver.extend_volume(
+        context, driver_bdm.connection_info, instance, bdm.device_name, volume.size
+    )
     bdm.volume_size = volume.size
     bdm.save()
 

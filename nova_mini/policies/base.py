@@ -9,6 +9,7 @@ PROJECT_MEMBER = "rule:project_member_api"
 PROJECT_READER = "rule:project_reader_api"
 PROJECT_MEMBER_OR_ADMIN = "rule:project_member_or_admin"
 PROJECT_READER_OR_ADMIN = "rule:project_reader_or_admin"
+ADMIN_OR_SERVICE = "rule:admin_or_service"
 ANY = "@"
 
 RULES = [
@@ -23,6 +24,7 @@ RULES = [
         "role:reader and project_id:%(project_id)s",
         "Who may look at what is the project's.",
     ),
+    policy.RuleDefault("admin_or_service", f"{ADMIN} or role:service"),
     policy.RuleDefault("project_member_or_admin", f"{PROJECT_MEMBER} or {ADMIN}"),
     policy.RuleDefault("project_reader_or_admin", f"{PROJECT_READER} or {ADMIN}"),
 ]

@@ -7,7 +7,7 @@ CREATE = "os_compute_api:os-server-external-events:create"
 RULES = [
     base.rule(
         CREATE,
-        f"{base.ADMIN} or role:service",
+        base.ADMIN_OR_SERVICE,
         "Tell of what happened to a server's ports and volumes",
         ("POST", "/os-server-external-events"),
     ),

@@ -22,6 +22,6 @@ RULES = [
         "Say whether a volume goes with its server",
         ("PUT", _ONE),
     ),
-    base.rule(SWAP, base.ADMIN, "Put another volume in its place", ("PUT", _ONE)),
+    base.rule(SWAP, base.ADMIN_OR_SERVICE, "Put another volume in its place", ("PUT", _ONE)),
     base.rule(DELETE, base.PROJECT_MEMBER_OR_ADMIN, "Detach a volume", ("DELETE", _ONE)),
 ]

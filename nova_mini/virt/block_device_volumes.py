@@ -18,7 +18,23 @@ from nova_mini.trace import traced
 
 LOG = logging.getLogger(__name__)
 
-_ATTACHED = "attached"
+ATTACHED = "attached"  # what Cinder says of an attachment that is complete
+
+
+def connection_of(bdm: BlockDeviceMapping) -> dict:
+    """How this host reaches the volume: empty until Cinder said so. It may hold keys."""
+    return json.loads(bdm.connection_info) if bdm.connection_info else {}
+
+
+def kept(attachment, serial: str, multiattach: bool = False) -> dict:
+    """What is kept of an attachment's connection; ``serial`` is what the guest sees of the
+    volume's id."""
+    more = {"multiattach": True} if multiattach else {}
+    return {**attachment.connection_info, "serial": serial, **more}
+
+
+def keep(bdm: BlockDeviceMapping, connection_info: dict) -> None:
+    bdm.connection_info = json.dumps(connection_info)
 
 
 class DriverVolumeBlockDevice:
@@ -29,8 +45,7 @@ class DriverVolumeBlockDevice:
 
     @property
     def connection_info(self) -> dict:
-        """How this host reaches the volume: empty until Cinder said so. It may hold keys."""
-        return json.loads(self._bdm.connection_info) if self._bdm.connection_info else {}
+        return connection_of(self._bdm)
 
     def get_info(self) -> dict:
         """An item of ``block_device_info["block_device_mapping"]``."""
@@ -98,7 +113,7 @@ class DriverVolumeBlockDevice:
                 disk_bus=self._bdm.disk_bus,
                 device_type=self._bdm.device_type,
             )
-        if attachment.status != _ATTACHED:
+        if attachment.status != ATTACHED:
             volume_api.attachment_complete(context, attachment.id)
 
     @traced
@@ -112,8 +127,7 @@ class DriverVolumeBlockDevice:
             attachment = volume_api.attachment_update(
                 context, bdm.attachment_id, connector, bdm.device_name
             )
-        more = {"multiattach": True} if volume.multiattach else {}
-        self._keep(attachment.connection_info, **more)
+        keep(bdm, kept(attachment, bdm.volume_id, volume.multiattach))
         bdm.volume_size = volume.size
         bdm.save()
         return attachment
@@ -128,15 +142,10 @@ class DriverVolumeBlockDevice:
                 reason=f"volume {bdm.volume_id} was taken from the server behind its back; detach "
                 "it from the server, too"
             ) from exc
-        kept = self.connection_info
-        if attachment.connection_info and attachment.connection_info["data"] != kept["data"]:
-            more = {"multiattach": True} if kept.get("multiattach") else {}
-            self._keep(attachment.connection_info, **more)
+        known = self.connection_info
+        if attachment.connection_info and attachment.connection_info["data"] != known["data"]:
+            keep(bdm, kept(attachment, bdm.volume_id, known.get("multiattach", False)))
             bdm.save()
-
-    def _keep(self, connection_info: dict, **more) -> None:
-        kept = {**connection_info, "serial": self._bdm.volume_id, **more}
-        self._bdm.connection_info = json.dumps(kept)
 
     # -- detach ----------------------------------------------------------------------------------
 

@@ -257,8 +257,42 @@ class ComputeDriver(abc.ABC):
         already is fine. Raises DeviceDetachFailed when the guest keeps it."""
 
     @abc.abstractmethod
+    def swap_volume(
+        self,
+        context: RequestContext,
+        old_connection_info: dict | None,
+        new_connection_info: dict,
+        instance: Instance,
+        mountpoint: str,
+        *,
+        is_larger: bool,
+        commit: Callable[[], None] | None,
+    ) -> None:
+        """Put another volume in the place of an attached one, with its content, while the guest
+        runs; the old one (None: it is not on this host) is disconnected then.
+
+        ``commit()`` is called once the two are equal and stay so: from there on the new one is the
+        guest's, whatever dies. None: it was called. Twice is once. Raises VolumeSwapFailed.
+        """
+
+    @abc.abstractmethod
+    def give_up_swap(
+        self,
+        context: RequestContext,
+        new_connection_info: dict,
+        instance: Instance,
+        mountpoint: str,
+    ) -> None:
+        """After a swap that failed before its commit: the new volume is not on this host."""
+
+    @abc.abstractmethod
     def extend_volume(
-        self, context: RequestContext, connection_info: dict, instance: Instance, size: int
+        self,
+        context: RequestContext,
+        connection_info: dict,
+        instance: Instance,
+        mountpoint: str,
+        size: int,
     ) -> None:
         """An attached volume has ``size`` GiB now: tell the guest."""
 

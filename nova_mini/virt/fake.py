@@ -261,7 +261,22 @@ class FakeDriver(driver.ComputeDriver):
         if guest and guest.volumes.pop(mountpoint, None):
             self._guests.save(guest)
 
-    def extend_volume(self, context, connection_info, instance, size):
+    @traced
+    def swap_volume(
+        self, context, old_connection_info, new_connection_info, instance, mountpoint, *,
+        is_larger, commit,
+    ):  # fmt: skip
+        if commit:
+            commit()
+        guest = self._get(instance)
+        guest.volumes[mountpoint] = _volume_id(new_connection_info)
+        self._guests.save(guest)
+
+    @traced
+    def give_up_swap(self, context, new_connection_info, instance, mountpoint):
+        pass
+
+    def extend_volume(self, context, connection_info, instance, mountpoint, size):
         self._get(instance).say(f"volume {_volume_id(connection_info)} has {size} GiB")
 
 

@@ -1,43 +1,27 @@
-"""The volume service, by python-cinderclient.
-
-What comes back are plain values of ours, so that nobody else has to know the client. It is loaded
-when it is first needed: most processes of most clouds never ask.
-"""
+"""What is asked of the volume service, in plain values of ours."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import logging
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from keystoneauth1 import exceptions as ks_exc
-
-from nova_mini import exception, service_auth
+from nova_mini import exception
 from nova_mini.conf import CONF
 from nova_mini.trace import traced
+from nova_mini.volume.client import REIMAGE, client, translated
 
 if TYPE_CHECKING:
-    from cinderclient.v3.client import Client
-
     from nova_mini.context import RequestContext
 
-LOG = logging.getLogger(__name__)
-
-MICROVERSION = "3.44"  # attachments that are created, updated and completed
 # Metadata of a volume that we made: the mapping that it was made for.
 MADE_FOR = "nova_mini_block_device_mapping"
-
-# Connection information holds keys and passwords: bodies are never logged.
-_HTTP_LOG = logging.getLogger("nova_mini.volume.http")
-_HTTP_LOG.setLevel(logging.WARNING)
 
 
 @dataclasses.dataclass(frozen=True)
 class Volume:
     """``size`` in GiB; ``attachments``: instance uuid -> its attachment's id; ``image_metadata``:
-    of the image that it was made from."""
+    of the image that it was made from; ``migration_status`` is told to the service alone."""
 
     id: str
     status: str
@@ -49,6 +33,7 @@ class Volume:
     attachments: dict[str, str] = dataclasses.field(default_factory=dict)
     image_metadata: dict[str, str] = dataclasses.field(default_factory=dict)
     metadata: dict[str, str] = dataclasses.field(default_factory=dict)
+    migration_status: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,16 +65,16 @@ class API:
 
     # -- volumes ---------------------------------------------------------------------------------
 
-    def get(self, context: RequestContext, volume_id: str) -> Volume:
+    def get(self, context: RequestContext, volume_id: str, *, as_service: bool = False) -> Volume:
         """Raises VolumeNotFound."""
-        with _translated(exception.VolumeNotFound(volume_id=volume_id), volume_id):
-            return _volume(_client(context).volumes.get(volume_id))
+        with translated(exception.VolumeNotFound(volume_id=volume_id), volume_id):
+            return _volume(client(context, as_service=as_service).volumes.get(volume_id))
 
     def find_made_for(self, context: RequestContext, mapping_uuid: str) -> Volume | None:
         """The volume that an earlier attempt made for this mapping; asked as the service."""
         wanted = {"all_tenants": 1, "metadata": {MADE_FOR: mapping_uuid}}
-        with _translated():
-            found = _client(context, as_service=True).volumes.list(search_opts=wanted)
+        with translated():
+            found = client(context, as_service=True).volumes.list(search_opts=wanted)
         return _volume(found[0]) if found else None
 
     @traced
@@ -105,8 +90,8 @@ class API:
         availability_zone: str | None = None,
     ) -> Volume:
         """A new volume of the context's user. Raises VolumeQuotaExceeded."""
-        with _translated():
-            made = _client(context, repeat=False).volumes.create(
+        with translated():
+            made = client(context, repeat=False).volumes.create(
                 size,
                 name="",
                 description="",
@@ -123,31 +108,48 @@ class API:
         """No such volume is fine."""
         with (
             contextlib.suppress(exception.VolumeNotFound),
-            _translated(exception.VolumeNotFound(volume_id=volume_id), volume_id),
+            translated(exception.VolumeNotFound(volume_id=volume_id), volume_id),
         ):
-            _client(context).volumes.delete(volume_id)
+            client(context).volumes.delete(volume_id)
 
     @traced
     def begin_detaching(self, context: RequestContext, volume_id: str) -> None:
-        with _translated(exception.VolumeNotFound(volume_id=volume_id), volume_id):
-            _client(context, repeat=False).volumes.begin_detaching(volume_id)
+        with translated(exception.VolumeNotFound(volume_id=volume_id), volume_id):
+            client(context, repeat=False).volumes.begin_detaching(volume_id)
 
     @traced
     def roll_detaching(self, context: RequestContext, volume_id: str) -> None:
-        with _translated(exception.VolumeNotFound(volume_id=volume_id), volume_id):
-            _client(context).volumes.roll_detaching(volume_id)
+        with translated(exception.VolumeNotFound(volume_id=volume_id), volume_id):
+            client(context).volumes.roll_detaching(volume_id)
+
+    @traced
+    def migrate_volume_completion(
+        self, context: RequestContext, old_volume_id: str, new_volume_id: str, error: bool
+    ) -> None:
+        """Cinder moves a volume, and its server uses the new place now (``error``: it cannot)."""
+        with translated(exception.VolumeNotFound(volume_id=old_volume_id), old_volume_id):
+            asked = client(context, as_service=True, repeat=False)
+            asked.volumes.migrate_volume_completion(old_volume_id, new_volume_id, error)
+
+    @traced
+    def reimage(self, context: RequestContext, volume_id: str, image_id: str) -> None:
+        """Give a reserved volume the content of an image, losing its own; Cinder sends the event
+        volume-reimaged when it is done."""
+        with translated(exception.VolumeNotFound(volume_id=volume_id), volume_id):
+            asked = client(context, repeat=False, version=REIMAGE)
+            asked.volumes.reimage(volume_id, image_id, reimage_reserved=True)
 
     def get_snapshot(self, context: RequestContext, snapshot_id: str) -> Snapshot:
         """Raises SnapshotNotFound."""
-        with _translated(exception.SnapshotNotFound(snapshot_id=snapshot_id)):
-            found = _client(context).volume_snapshots.get(snapshot_id)
+        with translated(exception.SnapshotNotFound(snapshot_id=snapshot_id)):
+            found = client(context).volume_snapshots.get(snapshot_id)
         return Snapshot(found.id, found.status, found.size, found.volume_id)
 
     @traced
     def create_snapshot(self, context: RequestContext, volume_id: str, name: str) -> Snapshot:
         """Also of a volume in use, as it is at one moment. Raises VolumeQuotaExceeded."""
-        with _translated(exception.VolumeNotFound(volume_id=volume_id), volume_id):
-            made = _client(context, repeat=False).volume_snapshots.create(
+        with translated(exception.VolumeNotFound(volume_id=volume_id), volume_id):
+            made = client(context, repeat=False).volume_snapshots.create(
                 volume_id, force=True, name=name
             )
         return Snapshot(made.id, made.status, made.size, made.volume_id)
@@ -155,8 +157,8 @@ class API:
     def delete_snapshot(self, context: RequestContext, snapshot_id: str) -> None:
         """No such snapshot is fine."""
         missing = exception.SnapshotNotFound(snapshot_id=snapshot_id)
-        with contextlib.suppress(exception.SnapshotNotFound), _translated(missing):
-            _client(context).volume_snapshots.delete(snapshot_id)
+        with contextlib.suppress(exception.SnapshotNotFound), translated(missing):
+            client(context).volume_snapshots.delete(snapshot_id)
 
     # -- attachments -----------------------------------------------------------------------------
 
@@ -165,14 +167,14 @@ class API:
         self, context: RequestContext, volume_id: str, instance_uuid: str
     ) -> Attachment:
         """Reserve a volume for a server: nobody else can have it (but for multiattach)."""
-        with _translated(exception.VolumeNotFound(volume_id=volume_id), volume_id):
-            made = _client(context, repeat=False).attachments.create(volume_id, None, instance_uuid)
+        with translated(exception.VolumeNotFound(volume_id=volume_id), volume_id):
+            made = client(context, repeat=False).attachments.create(volume_id, None, instance_uuid)
         return _attachment(made)
 
     def attachment_get(self, context: RequestContext, attachment_id: str) -> Attachment:
         """Raises VolumeAttachmentNotFound."""
-        with _translated(_no_attachment(attachment_id)):
-            return _attachment(_client(context).attachments.show(attachment_id).to_dict())
+        with translated(_no_attachment(attachment_id)):
+            return _attachment(client(context).attachments.show(attachment_id).to_dict())
 
     @traced
     def attachment_update(
@@ -180,29 +182,29 @@ class API:
     ) -> Attachment:
         """Tell Cinder who connects; its answer says how. Raises VolumeAttachmentNotFound."""
         connector = {**connector, "mountpoint": mountpoint}
-        with _translated(_no_attachment(attachment_id)):
-            updated = _client(context).attachments.update(attachment_id, connector)
+        with translated(_no_attachment(attachment_id)):
+            updated = client(context).attachments.update(attachment_id, connector)
         return _attachment(updated.to_dict())
 
     @traced
     def attachment_complete(self, context: RequestContext, attachment_id: str) -> None:
         """The volume is in use now. Raises VolumeAttachmentNotFound."""
-        with _translated(_no_attachment(attachment_id)):
-            _client(context).attachments.complete(attachment_id)
+        with translated(_no_attachment(attachment_id)):
+            client(context).attachments.complete(attachment_id)
 
     @traced
     def attachment_delete(self, context: RequestContext, attachment_id: str) -> None:
         """No such attachment is fine."""
         missing = _no_attachment(attachment_id)
-        with contextlib.suppress(exception.VolumeAttachmentNotFound), _translated(missing):
-            _client(context).attachments.delete(attachment_id)
+        with contextlib.suppress(exception.VolumeAttachmentNotFound), translated(missing):
+            client(context).attachments.delete(attachment_id)
 
     def attachments_of(self, context: RequestContext, instance_uuid: str) -> list[Attachment]:
         """Every attachment that Cinder has for a server, also those whose making was never told
         to us; asked as the service."""
         wanted = {"all_tenants": 1, "instance_id": instance_uuid}
-        with _translated():
-            found = _client(context, as_service=True).attachments.list(search_opts=wanted)
+        with translated():
+            found = client(context, as_service=True).attachments.list(search_opts=wanted)
         return [_attachment(each.to_dict()) for each in found]
 
 
@@ -229,52 +231,7 @@ def check_attach(volume: Volume, instance_zone: str | None) -> None:
         )
 
 
-# -- the client ----------------------------------------------------------------------------------
-
-
-def _client(context: RequestContext, *, as_service: bool = False, repeat: bool = True) -> Client:
-    from cinderclient.api_versions import APIVersion
-    from cinderclient.v3.client import Client
-
-    options = CONF.cinder
-    return Client(
-        api_version=APIVersion(MICROVERSION),
-        session=service_auth.get_session("cinder"),
-        auth=service_auth.vouched_plugin(context, "cinder", as_service=as_service),
-        service_type=options.service_type,
-        service_name=options.service_name,
-        endpoint_type=options.valid_interfaces,
-        region_name=options.region_name,
-        os_endpoint=_endpoint(context, as_service),
-        global_request_id=context.global_id,
-        connect_retries=options.http_retries if repeat else 0,
-        status_code_retries=options.http_retries if repeat else 0,
-        logger=_HTTP_LOG,
-    )
-
-
-def _endpoint(context: RequestContext, as_service: bool) -> str | None:
-    """Where Cinder is for this project: older catalogs have the asker's project in its URL, and
-    the catalog that we see is our own."""
-    service = service_auth.service_plugin("cinder")
-    session = service_auth.get_session("cinder")
-    options = CONF.cinder
-    url = options.endpoint_override or service.get_endpoint(
-        session,
-        service_type=options.service_type,
-        service_name=options.service_name,
-        interface=options.valid_interfaces,
-        region_name=options.region_name,
-    )
-    if url is None:
-        raise exception.CinderConnectionFailed(reason="the catalog has no volume service")
-    ours = service.get_project_id(session) or ""
-    is_user = context.auth_token and not as_service and CONF.api.auth_strategy != "noauth2"
-    project = context.project_id if is_user else ours
-    url = url.replace("%(project_id)s", project).replace("%(tenant_id)s", project)
-    if ours and url.rstrip("/").endswith(f"/{ours}"):
-        url = url.rstrip("/").removesuffix(ours) + project
-    return url
+# -- what it answers ----------------------------------------------------------------------------
 
 
 def _volume(found) -> Volume:
@@ -291,6 +248,7 @@ def _volume(found) -> Volume:
         attachments={each["server_id"]: each["attachment_id"] for each in attachments},
         image_metadata=record.get("volume_image_metadata") or {},
         metadata=record.get("metadata") or {},
+        migration_status=record.get("migration_status"),
     )
 
 
@@ -310,29 +268,3 @@ def _attachment(record: dict[str, Any]) -> Attachment:
 
 def _no_attachment(attachment_id: str) -> exception.NovaException:
     return exception.VolumeAttachmentNotFound(attachment_id=attachment_id)
-
-
-@contextlib.contextmanager
-def _translated(
-    missing: exception.NovaException | None = None, volume_id: str = ""
-) -> Iterator[None]:
-    """The client's errors become ours; ``missing`` is what 404 means."""
-    from cinderclient import exceptions as cinder_exc
-
-    try:
-        yield
-    except cinder_exc.NotFound as exc:
-        raise missing or exception.InvalidVolume(reason=exc.message) from exc
-    except cinder_exc.Unauthorized as exc:
-        raise exception.CinderConnectionFailed(reason="it refuses the credentials") from exc
-    except cinder_exc.OverLimit as exc:
-        raise exception.VolumeQuotaExceeded(reason=exc.message) from exc
-    except cinder_exc.Forbidden as exc:
-        raise exception.VolumeAccessDenied(volume_id=volume_id) from exc
-    except cinder_exc.ClientException as exc:
-        if exc.code >= 500:
-            raise exception.CinderConnectionFailed(reason=f"it answered {exc.code}") from exc
-        raise exception.InvalidVolume(reason=exc.message) from exc
-    except ks_exc.ClientException as exc:
-        LOG.warning("Volume service: %s", exc)
-        raise exception.CinderConnectionFailed(reason="it does not answer") from exc

@@ -31,6 +31,15 @@ class LibvirtConfigObject(abc.ABC):
 # type of a source -> the attribute that says where it is
 _SOURCE_PATHS = {"file": "file", "block": "dev", "network": "name"}
 
+Place = tuple[str, str | None, str | None]  # type, protocol and path of a source
+
+
+def _place(node) -> Place:
+    kind, source = node.get("type", "file"), node.find("source")
+    if source is None:
+        return kind, None, None
+    return kind, source.get("protocol"), source.get(_SOURCE_PATHS.get(kind, "file"))
+
 
 @dataclasses.dataclass
 class LibvirtConfigGuestDisk(LibvirtConfigObject):
@@ -39,6 +48,8 @@ class LibvirtConfigGuestDisk(LibvirtConfigObject):
 
     ``source_hosts``: (address, port); ``auth_secret``: (usage type, uuid of libvirt's secret).
     ``iotune`` holds libvirt's names (``total_bytes_sec``, ``read_iops_sec``, ...) and numbers.
+    ``slice_size``: only so many bytes of the source are the disk. ``mirror``, of a running domain,
+    is the ``place`` that the disk is just being copied to.
     """
 
     source_path: str | None
@@ -59,7 +70,14 @@ class LibvirtConfigGuestDisk(LibvirtConfigObject):
     auth_username: str | None = None
     auth_secret: tuple[str, str] | None = None
     iotune: dict[str, int] = dataclasses.field(default_factory=dict)
+    slice_size: int | None = None
     alias: str | None = None  # libvirt's, known once the domain runs
+    mirror: Place | None = None
+    mirror_is_ready: bool = False
+
+    @property
+    def place(self) -> Place:
+        return self.source_type, self.source_protocol, self.source_path
 
     def format_dom(self):
         disk = element("disk", type=self.source_type, device=self.source_device)
@@ -72,10 +90,6 @@ class LibvirtConfigGuestDisk(LibvirtConfigObject):
                 discard=self.driver_discard,
             )
         )
-        if self.auth_secret:
-            usage, uuid = self.auth_secret
-            disk.append(element("auth", username=self.auth_username))
-            disk[-1].append(element("secret", type=usage, uuid=uuid))
         if self.source_path:
             disk.append(self._source())
         disk.append(element("target", dev=self.target_dev, bus=self.target_bus))
@@ -94,25 +108,34 @@ class LibvirtConfigGuestDisk(LibvirtConfigObject):
         return disk
 
     def _source(self):
-        if self.source_type != "network":
-            return element("source", **{_SOURCE_PATHS[self.source_type]: self.source_path})
-        source = element("source", protocol=self.source_protocol, name=self.source_path)
+        path = {_SOURCE_PATHS[self.source_type]: self.source_path}
+        source = element("source", protocol=self.source_protocol, **path)
         source.extend(element("host", name=name, port=port) for name, port in self.source_hosts)
+        if self.auth_secret:
+            usage, uuid = self.auth_secret
+            source.append(element("auth", username=self.auth_username))
+            source[-1].append(element("secret", type=usage, uuid=uuid))
         if self.source_initiator:
             source.append(element("initiator"))
             source[-1].append(element("iqn", name=self.source_initiator))
+        if self.slice_size:
+            source.append(element("slices"))
+            source[-1].append(element("slice", type="storage", offset=0, size=self.slice_size))
         return source
 
     @classmethod
     def parse_dom(cls, node) -> LibvirtConfigGuestDisk:
-        source, target, driver = node.find("source"), node.find("target"), node.find("driver")
-        source_type = node.get("type", "file")
-        path = _SOURCE_PATHS.get(source_type, "file")
+        target, driver, mirror = node.find("target"), node.find("driver"), node.find("mirror")
+        boot = node.find("boot")
+        source_type, protocol, path = _place(node)
         return cls(
-            source_path=None if source is None else source.get(path),
+            source_path=path,
             source_type=source_type,
-            source_protocol=None if source is None else source.get("protocol"),
-            source_hosts=[(host.get("name"), host.get("port")) for host in node.iter("host")],
+            source_protocol=protocol,
+            source_hosts=[(h.get("name"), h.get("port")) for h in node.iterfind("source/host")],
+            boot_order=None if boot is None else int(boot.get("order")),
+            mirror=None if mirror is None else _place(mirror),
+            mirror_is_ready=mirror is not None and mirror.get("ready") == "yes",
             target_dev=target.get("dev"),
             target_bus=target.get("bus"),
             source_device=node.get("device", "disk"),

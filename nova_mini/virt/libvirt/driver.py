@@ -91,7 +91,11 @@ class LibvirtDriver(driver.ComputeDriver):
     # -- what is there -----------------------------------------------------------------------
 
     def list_instance_uuids(self):
-        return sorted(utils.list_instance_dirs().union(self._host.list_instance_uuids()))
+        return sorted(
+            utils.list_instance_dirs().union(
+                self._host.list_instance_uuids(), self._volumes.connected_instances()
+            )
+        )
 
     def get_info(self, instance):
         guest = self._host.find_guest(instance)
@@ -121,7 +125,7 @@ class LibvirtDriver(driver.ComputeDriver):
         try:
             disk_info = self._get_disk_info(instance, image_meta, block_device_info)
             self._create_image(context, instance, disk_info, injection_info, block_device_info)
-            connected = self._volumes.connect_all(disk_info, block_device_info)
+            connected = self._volumes.connect_all(instance, disk_info, block_device_info)
             xml = self._get_guest_xml(instance, network_info, disk_info, image_meta, connected)
         except _HOPELESS as exc:
             raise exception.BuildAbortException(
@@ -275,7 +279,7 @@ class LibvirtDriver(driver.ComputeDriver):
             guest.delete_configuration()
         self.unplug_vifs(instance, network_info)
         self.firewall_driver.unfilter_instance(instance, network_info)
-        self._volumes.disconnect_all(block_device_info)
+        self._volumes.disconnect_all(instance, block_device_info)
         if destroy_disks:
             self._remove_disks(instance)
 
@@ -316,7 +320,7 @@ class LibvirtDriver(driver.ComputeDriver):
         disk_info = self._get_disk_info(instance, image_meta, block_device_info)
         injection_info = disks.InjectionInfo(network_info, [], None)
         self._create_image(context, instance, disk_info, injection_info, block_device_info)
-        connected = self._volumes.connect_all(disk_info, block_device_info)
+        connected = self._volumes.connect_all(instance, disk_info, block_device_info)
         xml = self._get_guest_xml(instance, network_info, disk_info, image_meta, connected)
         guest = self._create_domain_and_network(
             instance, xml, network_info, vifs_already_plugged=True
@@ -408,11 +412,33 @@ class LibvirtDriver(driver.ComputeDriver):
 
     @traced
     def detach_volume(self, context, connection_info, instance, mountpoint):
-        self._volumes.detach(instance, self._host.find_guest(instance), connection_info)
+        guest = self._host.find_guest(instance)
+        self._volumes.detach(instance, guest, connection_info, mountpoint)
 
     @traced
-    def extend_volume(self, context, connection_info, instance, size):
-        self._volumes.extend(self._host.find_guest(instance), connection_info, size * units.Gi)
+    def swap_volume(
+        self, context, old_connection_info, new_connection_info, instance, mountpoint, *,
+        is_larger, commit,
+    ):  # fmt: skip
+        self._volumes.swap(
+            instance,
+            self._host.get_guest(instance),
+            old_connection_info,
+            new_connection_info,
+            mountpoint,
+            is_larger=is_larger,
+            commit=commit,
+        )
+
+    @traced
+    def give_up_swap(self, context, new_connection_info, instance, mountpoint):
+        guest = self._host.find_guest(instance)
+        self._volumes.give_up_swap(instance, guest, new_connection_info, mountpoint)
+
+    @traced
+    def extend_volume(self, context, connection_info, instance, mountpoint, size):
+        guest = self._host.find_guest(instance)
+        self._volumes.extend(guest, connection_info, mountpoint, size * units.Gi)
 
     # -- housekeeping ------------------------------------------------------------------------
 

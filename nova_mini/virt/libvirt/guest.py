@@ -140,6 +140,14 @@ class Guest:
             if exc.get_error_code() != libvirt.VIR_ERR_DEVICE_MISSING:
                 raise
 
+    def update_device(self, config: LibvirtConfigObject) -> None:
+        """Replace a device in the definition."""
+        self._domain.updateDeviceFlags(config.to_xml(), _affected(live=False))
+
+    def get_disk_size(self, disk: str) -> int:
+        """Bytes, as the running guest sees it."""
+        return self._domain.blockInfo(disk)[0]
+
     def resize_disk(self, disk: str, size: int) -> None:
         """Tell a running guest that its disk has ``size`` bytes."""
         self._domain.blockResize(disk, size, libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES)
@@ -165,6 +173,23 @@ class Guest:
         except BaseException:
             self.abort_disk_job(disk)
             raise
+
+    def start_mirror(self, disk: str, destination: LibvirtConfigObject) -> None:
+        """Copy a disk into a volume that is there; when they are equal, all writes go to both."""
+        flags = (
+            libvirt.VIR_DOMAIN_BLOCK_COPY_TRANSIENT_JOB
+            | libvirt.VIR_DOMAIN_BLOCK_COPY_REUSE_EXT
+            | libvirt.VIR_DOMAIN_BLOCK_COPY_SYNCHRONOUS_WRITES
+        )
+        self._domain.blockCopy(disk, destination.to_xml(), None, flags)
+
+    @traced
+    def pivot_to_mirror(self, disk: str) -> None:
+        self._domain.blockJobAbort(disk, libvirt.VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT)
+
+    def get_disk_job_progress(self, disk: str) -> int:
+        """Bytes that are done; 0 also where there is no job."""
+        return self._domain.blockJobInfo(disk, 0).get("cur", 0)
 
     def abort_disk_job(self, disk: str) -> None:
         """Also of a service that died in the middle of a copy. No job is fine."""

@@ -108,10 +108,25 @@ class Cinder:
         volume = self.volumes[volume_id]
         if "os-begin_detaching" in body:
             _require(volume["status"] == "in-use", f"status is {volume['status']}, not in-use")
-            volume["status"] = "detaching"
+            if not volume.get("migration_status"):
+                volume["status"] = "detaching"
         elif "os-roll_detaching" in body and volume["status"] == "detaching":
             volume["status"] = "in-use"
+        elif "os-migrate_volume_completion" in body:
+            return 200, self._complete_migration(volume, **body["os-migrate_volume_completion"])
         return 202, {}
+
+    def _complete_migration(self, volume: dict, new_volume: str, error: bool) -> dict:
+        """The new volume's place gets the old one's id, and with it the attachment."""
+        _require(volume.get("migration_status") == "migrating", "it is not migrating")
+        del self.volumes[new_volume]
+        volume["migration_status"] = "error" if error else "success"
+        if not error:
+            volume["status"] = "in-use"
+            for attachment in self.attachments.values():
+                if attachment["volume_id"] == new_volume:
+                    attachment["volume_id"] = volume["id"]
+        return {"save_volume_id": volume["id"]}
 
     def _delete_volumes(self, volume_id, *, query, body):
         _require(self.volumes[volume_id]["status"] in ("available", "error"), "it is in use")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from nova_mini import exception, policy
+from nova_mini import exception
 from nova_mini.api import validation
 from nova_mini.api.openstack import common, wsgi
 from nova_mini.api.openstack.compute.schemas import volume_attachments as schema
-from nova_mini.api.openstack.compute.server_access import get_instance, target_of
+from nova_mini.api.openstack.compute.server_access import get_instance
 from nova_mini.compute.api import API
 from nova_mini.compute.volume_request import AttachRequest
 from nova_mini.conf import CONF
@@ -53,17 +53,15 @@ class VolumeAttachmentController(wsgi.Controller):
     @validation.schema(schema.update, "2.1", "2.84")
     @validation.schema(schema.update_v285, "2.85")
     def update(self, req, server_id, id, body):
-        """Since 2.85 with the same volume: what is said of it now. With another one it would be
-        a swap."""
-        instance = get_instance(req, server_id, va_policy.SHOW)
+        """With another volume: it takes the place of this one. With the same, since 2.85: what is
+        said of it now."""
         asked = body["volumeAttachment"]
-        if asked["volumeId"] != id or req.api_version < (2, 85):
-            policy.authorize(req.context, va_policy.SWAP, target_of(instance))
-            raise exception.InvalidVolume(
-                reason="volumes cannot be swapped in this cloud; detach one and attach the other"
-            )
-        policy.authorize(req.context, va_policy.UPDATE, target_of(instance))
+        is_swap = asked["volumeId"] != id or req.api_version < (2, 85)
+        instance = get_instance(req, server_id, va_policy.SWAP if is_swap else va_policy.UPDATE)
         bdm = _get(req, instance, id)
+        if is_swap:
+            self.compute_api.swap_volume(req.context, instance, bdm.volume_id, asked["volumeId"])
+            return
         _check_unchanged(bdm, asked)
         if "delete_on_termination" in asked:
             bdm.delete_on_termination = common.is_true(asked["delete_on_termination"])

@@ -5,3 +5,7 @@ from nova_mini.virt.libvirt.volume.brick import LibvirtBrickVolumeDriver
 
 class LibvirtISCSIVolumeDriver(LibvirtBrickVolumeDriver):
     protocol = "ISCSI"
+
+    def place(self, connection_info: dict) -> str:
+        data = connection_info["data"]
+        return f"iscsi {data['target_portal']} {data['target_iqn']} {data.get('target_lun', 0)}"

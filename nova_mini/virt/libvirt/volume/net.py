@@ -41,11 +41,20 @@ class LibvirtNetVolumeDriver(LibvirtBaseVolumeDriver):
                 reason=f"libvirt has no secret for {name}, and {path} is not there to make it",
             )
 
-    def disconnect_volume(self, connection_info: dict, force: bool = False) -> None:
-        """The secret of a Ceph user serves all of its volumes and stays."""
+    def place(self, connection_info: dict) -> str | None:
+        """The secret of a Ceph user serves all of its volumes and stays: nothing to take down."""
         data = connection_info["data"]
-        if connection_info["driver_volume_type"] == "iscsi" and data.get("auth_password"):
-            self._secrets.remove(_iscsi_secret(data))
+        if connection_info["driver_volume_type"] == "iscsi" and data.get("auth_username"):
+            return f"qemu {_iscsi_path(data)} {_iscsi_secret(data)}"
+        return None
+
+    def carrier(self, connection_info: dict) -> str | None:
+        """The secret of an iSCSI target's user."""
+        place = self.place(connection_info)
+        return place and _iscsi_secret(connection_info["data"])
+
+    def leave(self, connection_info: dict) -> None:
+        self._secrets.remove(_iscsi_secret(connection_info["data"]))
 
     def _set_source(self, config: LibvirtConfigGuestDisk, data: dict) -> None:
         if "target_iqn" in data:
@@ -66,12 +75,16 @@ def _set_rbd_source(config: LibvirtConfigGuestDisk, data: dict) -> None:
 def _set_iscsi_source(config: LibvirtConfigGuestDisk, data: dict) -> None:
     host, _, port = data["target_portal"].rpartition(":")
     config.source_protocol = "iscsi"
-    config.source_path = f"{data['target_iqn']}/{data.get('target_lun', 0)}"
+    config.source_path = _iscsi_path(data)
     config.source_hosts = [(host.strip("[]"), port)]
     config.source_initiator = initiator_name()
     if data.get("auth_method") == "CHAP":
         config.auth_username = data["auth_username"]
         config.auth_secret = ("iscsi", _iscsi_secret(data))
+
+
+def _iscsi_path(data: dict) -> str:
+    return f"{data['target_iqn']}/{data.get('target_lun', 0)}"
 
 
 def initiator_name() -> str:

@@ -1,7 +1,13 @@
-"""NFS: a volume is a file in a share that the host mounts, and leaves mounted."""
+"""NFS: a volume is a file in a share, mounted for as long as a server here has one in it."""
 
 from __future__ import annotations
 
+import hashlib
+import pathlib
+
+from oslo_concurrency import processutils
+
+from nova_mini import exception
 from nova_mini.conf import CONF
 from nova_mini.virt.libvirt.config_devices import LibvirtConfigGuestDisk
 from nova_mini.virt.libvirt.volume.brick import LibvirtBrickVolumeDriver
@@ -20,6 +26,25 @@ class LibvirtNFSVolumeDriver(LibvirtBrickVolumeDriver):
             **({"nfs_mount_options": options} if options else {}),
         }
 
+    def place(self, connection_info: dict) -> str:
+        return f"{self.carrier(connection_info)}/{connection_info['data']['name']}"
+
+    def carrier(self, connection_info: dict) -> str:
+        return f"nfs {connection_info['data']['export']}"
+
+    def connect_volume(self, connection_info: dict) -> None:
+        name = connection_info["data"]["name"]
+        if pathlib.PurePath(name).name != name:
+            raise exception.VolumeAttachFailed(
+                volume_id=connection_info["serial"], reason="its file is not in its share"
+            )
+        super().connect_volume(connection_info)
+
+    def leave(self, connection_info: dict) -> None:
+        mounted = _mount_point(connection_info["data"]["export"])
+        if mounted.is_mount():
+            processutils.execute("umount", str(mounted))
+
     def _set_source(self, config: LibvirtConfigGuestDisk, data: dict) -> None:
         super()._set_source(config, data)
         if data.get("format") in _FORMATS:
@@ -27,3 +52,9 @@ class LibvirtNFSVolumeDriver(LibvirtBrickVolumeDriver):
 
     def extend_volume(self, connection_info: dict, size: int) -> None:
         """The file has grown already."""
+
+
+def _mount_point(export: str) -> pathlib.Path:
+    """Where os-brick mounts a share."""
+    name = hashlib.md5(export.encode(), usedforsecurity=False).hexdigest()
+    return pathlib.Path(CONF.libvirt.nfs_mount_point_base) / name

@@ -30,6 +30,18 @@ class LibvirtBaseVolumeDriver:
     def disconnect_volume(self, connection_info: dict, force: bool = False) -> None:
         """The host forgets the volume; ``force``: also with data that was not written."""
 
+    def place(self, connection_info: dict) -> str | None:
+        """What is connected: the same for every server of this host that has the volume. None
+        where nothing of it is on the host."""
+        return None
+
+    def carrier(self, connection_info: dict) -> str | None:
+        """What this connection shares with others of the host, which goes with the last of them."""
+        return None
+
+    def leave(self, connection_info: dict) -> None:
+        """No connection of this host needs the carrier any more."""
+
     def extend_volume(self, connection_info: dict, size: int) -> None:
         """See that the host knows of the new size (bytes)."""
 

@@ -114,8 +114,8 @@ def test_ceph(drivers):
     assert [dict(h.attrib) for h in xml.iter("host")] == [
         {"name": "10.0.0.1", "port": "6789"}, {"name": "10.0.0.2", "port": "6789"},
     ]  # fmt: skip
-    assert xml.find("auth").get("username") == "cinder"
-    assert dict(xml.find("auth/secret").attrib) == {"type": "ceph", "uuid": SECRET}
+    assert xml.find("source/auth").get("username") == "cinder"
+    assert dict(xml.find("source/auth/secret").attrib) == {"type": "ceph", "uuid": SECRET}
     assert xml.findtext("serial") == VOLUME
     assert dict(xml.find("driver").attrib) == {
         "name": "qemu", "type": "raw", "cache": "none", "discard": "unmap",
@@ -176,10 +176,10 @@ def test_iscsi_by_qemu(drivers, keeper, override):
     }  # fmt: skip
     assert dict(xml.find("source/host").attrib) == {"name": "10.0.0.1", "port": "3260"}
     assert xml.find("source/initiator/iqn").get("name") == "iqn.2010-10.org.openstack:host1"
-    assert dict(xml.find("auth/secret").attrib) == {"type": "iscsi", "uuid": secret.uuid}
+    assert dict(xml.find("source/auth/secret").attrib) == {"type": "iscsi", "uuid": secret.uuid}
     assert b"chappassword" not in etree.tostring(xml)
-    driver.disconnect_volume(connection)
-    driver.disconnect_volume(connection)
+    driver.leave(connection)
+    driver.leave(connection)
     assert keeper.secrets == {}
 
 
@@ -242,7 +242,7 @@ def test_kinds_that_os_brick_connects(kind, protocol):
     driver = kind()
     assert type(driver.connector).__name__ == protocol
     driver.connector = Connector()
-    connection = iscsi_connection()
+    connection = iscsi_connection(name="volume-1")
     driver.connect_volume(connection)
     xml = disk_xml(driver, connection)
     assert xml.get("type") == driver.source_type

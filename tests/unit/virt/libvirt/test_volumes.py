@@ -85,8 +85,9 @@ class Guest:
 
 
 @pytest.fixture
-def host(override):
+def host(override, tmp_path):
     override("rbd_keyring", "/nowhere/{user}", "libvirt")
+    override("state_path", str(tmp_path))
     return Host()
 
 
@@ -108,16 +109,16 @@ def test_attach_and_detach(host, attachments, volume):
     for _ in range(2):  # twice is once
         attachments.attach(INSTANCE, guest, volume, DEVICE)
     assert list(guest.disks[True]) == list(guest.disks[False]) == [VOLUME]
-    attachments.detach(INSTANCE, guest, volume)
+    attachments.detach(INSTANCE, guest, volume, "/dev/vdb")
     assert guest.disks == {True: {}, False: {}} and guest.asked == 2
-    attachments.detach(INSTANCE, guest, volume)
+    attachments.detach(INSTANCE, guest, volume, "/dev/vdb")
 
 
 def test_a_guest_that_is_off_has_it_in_its_definition(host, attachments, volume):
     guest = Guest(host, active=False)
     attachments.attach(INSTANCE, guest, volume, DEVICE)
     assert list(guest.disks[True]) == [VOLUME] and guest.disks[False] == {}
-    attachments.detach(INSTANCE, guest, volume)
+    attachments.detach(INSTANCE, guest, volume, "/dev/vdb")
     assert guest.disks[True] == {}
 
 
@@ -134,7 +135,7 @@ def test_a_guest_that_keeps_its_disk(host, attachments, volume, override):
     guest = Guest(host, agrees=99)
     attachments.attach(INSTANCE, guest, volume, DEVICE)
     with pytest.raises(exception.DeviceDetachFailed, match="keeps it"):
-        attachments.detach(INSTANCE, guest, volume)
+        attachments.detach(INSTANCE, guest, volume, "/dev/vdb")
     assert list(guest.disks[False]) == [VOLUME]
 
 
@@ -159,18 +160,18 @@ def test_what_could_not_be_connected_is_not_disconnected(host, attachments):
     unknown = {"driver_volume_type": "quantum", "serial": VOLUME, "data": {}}
     with pytest.raises(exception.VolumeAttachFailed):
         attachments.attach(INSTANCE, Guest(host), unknown, DEVICE)
-    attachments.detach(INSTANCE, Guest(host), unknown)
-    attachments.disconnect_all({"block_device_mapping": [{"connection_info": unknown}]})
+    attachments.detach(INSTANCE, Guest(host), unknown, "/dev/vdb")
+    attachments.disconnect_all(INSTANCE, {"block_device_mapping": [{"connection_info": unknown}]})
 
 
 def test_no_guest_is_no_reason_to_stay_connected(attachments, volume):
-    attachments.detach(INSTANCE, None, volume)
+    attachments.detach(INSTANCE, None, volume, "/dev/vdb")
 
 
 def test_extend(host, attachments, volume):
     guest = Guest(host)
     attachments.attach(INSTANCE, guest, volume, DEVICE)
-    attachments.extend(guest, volume, 5 * 1024**3)
+    attachments.extend(guest, volume, "/dev/vdb", 5 * 1024**3)
     assert guest.resized == ("vdb", 5 * 1024**3)
 
 

@@ -177,7 +177,26 @@ def test_whether_it_goes_with_the_server_can_be_changed(attached, cloud):
     assert put(version="2.84", delete_on_termination=True) == 400
     assert put(version="2.84") == 403  # a swap is for administrators
     assert put(volumeId=IMAGE) == 403
-    assert put(volumeId=IMAGE, token=ADMIN) == 400
+    assert put(volumeId=IMAGE, token=ADMIN) == 400  # no such volume
+
+
+@pytest.mark.parametrize(("token", "code"), [(ADMIN, 202), ("user:project", 403)])
+def test_who_may_swap(attached, cinder, cloud, token, code):
+    server_id, volume, _ = attached()
+    cinder.volumes[volume]["status"] = "in-use"
+    cloud.bus.sent.clear()
+    new = cinder.add_volume()
+    body = {"volumeAttachment": {"volumeId": new}}
+    one = f"/servers/{server_id}/{PATH}/{volume}"
+    answer = cloud.api.put(one, body, version="2.1", token=token)
+    assert answer.status_int == code, answer.text
+    if code == 202:
+        assert cloud.bus.methods() == ["swap_volume"]
+        assert (cinder.status(volume), cinder.status(new)) == ("detaching", "reserved")
+        assert cloud.action(server_id)["args"]["new_volume_id"] == new
+        assert cloud.api.put(one, body, token=token).status_int == 400  # it is on its way
+    else:
+        assert cinder.status(new) == "available"
 
 
 def test_pages(attached, cloud, context):

@@ -1,0 +1,104 @@
+"""What a host has connected: remembered across crashes, shared, and let go by the last."""
+
+import pytest
+
+from nova_mini.virt.libvirt import volumes
+from nova_mini.virt.libvirt.volume import iscsi, nfs
+from tests import servers
+from tests.unit.virt.libvirt.test_volume_drivers import Connector, iscsi_connection
+
+ONE, OTHER = servers.make_instance(uuid="1" * 32), servers.make_instance(uuid="2" * 32)
+
+
+class NoHost:
+    pass
+
+
+@pytest.fixture
+def connector(override, tmp_path, monkeypatch):
+    override("state_path", str(tmp_path))
+    override("nfs_mount_point_base", str(tmp_path / "mnt"), "libvirt")
+    connector = Connector()
+    for kind in (iscsi.LibvirtISCSIVolumeDriver, nfs.LibvirtNFSVolumeDriver):
+        monkeypatch.setattr(kind, "__init__", lambda self: setattr(self, "connector", connector))
+    return connector
+
+
+def process():
+    """What a compute service knows that was just started."""
+    return volumes.Volumes(NoHost())
+
+
+def connect(instance, connection_info) -> None:
+    process()._connect_volume(instance.uuid, connection_info)
+
+
+def nfs_connection(name: str) -> dict:
+    return {
+        "driver_volume_type": "nfs",
+        "serial": name,
+        "data": {"export": "10.0.0.1:/share", "name": name},
+    }
+
+
+DISCONNECT = ("disconnect", True, True)
+
+
+def test_a_host_that_was_told_nothing_lets_go_of_all_it_holds(connector):
+    connect(ONE, iscsi_connection())
+    connect(ONE, iscsi_connection(target_lun=2))
+    assert process().connected_instances() == {ONE.uuid}
+    process().disconnect_all(ONE, None)
+    assert connector.asked == ["connect", "connect", DISCONNECT, DISCONNECT]
+    assert process().connected_instances() == set()
+    process().disconnect_all(ONE, None)
+    assert connector.asked.count(DISCONNECT) == 2
+
+
+def test_it_is_written_down_before_it_is_connected(connector, monkeypatch):
+    def die(data):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(connector, "connect_volume", die)
+    with pytest.raises(KeyboardInterrupt):
+        connect(ONE, iscsi_connection())
+    process().disconnect_all(ONE, None)
+    assert connector.asked == [DISCONNECT]
+
+
+def test_no_password_is_written_down(connector, tmp_path):
+    connect(ONE, iscsi_connection())
+    (path,) = (tmp_path / "connections").iterdir()
+    assert "chappassword" not in path.read_text() and "iqn" in path.read_text()
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_a_volume_stays_connected_for_the_other_server_that_has_it(connector):
+    for instance in (ONE, OTHER):
+        connect(instance, iscsi_connection())
+    process().disconnect_all(ONE, None)
+    assert DISCONNECT not in connector.asked
+    process().disconnect_all(OTHER, None)
+    assert connector.asked[-1] == DISCONNECT
+
+
+def test_a_share_is_unmounted_by_the_last_that_has_a_volume_there(connector, monkeypatch):
+    commands = []
+    monkeypatch.setattr(nfs.processutils, "execute", lambda *argv: commands.append(argv))
+    monkeypatch.setattr(nfs.pathlib.Path, "is_mount", lambda path: True)
+    for instance, name in ((ONE, "a"), (ONE, "b"), (OTHER, "c")):
+        connect(instance, nfs_connection(name))
+    process().disconnect_all(ONE, None)
+    assert commands == []
+    process().disconnect_all(OTHER, None)
+    ((umount, mounted),) = commands
+    assert umount == "umount" and mounted.startswith(nfs.CONF.libvirt.nfs_mount_point_base)
+
+
+def test_what_a_connection_became_is_disconnected_as_well_as_what_it_was(connector):
+    """Cinder may offer another way to a volume while its server is off."""
+    connect(ONE, iscsi_connection(target_portal="10.0.0.1:3260"))
+    connect(ONE, iscsi_connection(target_portal="10.0.0.2:3260"))
+    now = {"connection_info": iscsi_connection(target_portal="10.0.0.2:3260")}
+    process().disconnect_all(ONE, {"block_device_mapping": [now]})
+    assert connector.asked.count(DISCONNECT) == 2

@@ -19,6 +19,7 @@ from gunicorn.arbiter import Arbiter
 from nova_mini import memory, rpc, service, systemd
 from nova_mini.api import wsgi_app
 from nova_mini.conf import CONF
+from nova_mini.db import session
 from nova_mini.wsgi.application import start_process
 
 # Seconds that a client's idle connection is kept: longer than proxies keep theirs.
@@ -130,6 +131,7 @@ def _read_the_rest(body) -> None:
 
 def _before_workers(_parent) -> None:
     """What is loaded by now is shared by all workers, while none of them touches it."""
+    session.load(CONF)
     memory.settle()
 
 

@@ -68,6 +68,7 @@ def compute(stack: Stack, host: str) -> Sections:
     }
     if stack.choices.virt_driver == "fake":
         own["DEFAULT"]["compute_driver"] = "fake.FakeDriver"
+        own["fake"] = {"hosts": stack.choices.computes}
         return own
     virt_type = kvm.virt_type(stack)
     own["libvirt"] = {"virt_type": virt_type, "images_type": "qcow2"}

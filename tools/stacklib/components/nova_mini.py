@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stacklib import files, milestones, nova_conf, ports, users
+from stacklib import bytecode, files, milestones, nova_conf, ports, users, venvs
 from stacklib.component import Component
 from stacklib.errors import Unhealthy
 from stacklib.stack import REPOSITORY, Stack
@@ -35,24 +35,26 @@ class NovaMini(Component):
         mode, owner = 0o640, (0, users.ids(USER)[1])
         files.write(etc / "nova-mini.conf", files.ini(nova_conf.common(stack)), mode, owner)
         files.write(etc / "nova-mini-db.conf", files.ini(nova_conf.database(stack)), mode, owner)
-        for host in computes(stack):
-            files.directory(nova_conf.compute_state(stack, host), 0o755)
-            text = files.ini(nova_conf.compute(stack, host))
-            files.write(etc / f"nova-mini-compute@{host}.conf", text)
+        host = compute_host(stack)
+        files.directory(nova_conf.compute_state(stack, host), 0o755)
+        text = files.ini(nova_conf.compute(stack, host))
+        files.write(etc / f"nova-mini-compute@{host}.conf", text)
         state = stack.data / self.name
         files.directory(state, 0o755)
         files.directory(state / "control", 0o750, users.ids(USER))
         stack.node.run(["ln", "-sfn", str(etc), "/etc/nova-mini"])
+        code = files.digest([stack.venv("nova-mini") / venvs.MARK, *_code()])
+        milestones.once(stack, "nova-mini-bytecode", code, lambda: bytecode.compile_all(stack))
         inputs = files.digest(sorted(MIGRATIONS.rglob("*.py")))
         milestones.once(stack, "nova-mini-database", inputs, lambda: self._migrate(stack))
 
     def units(self, stack: Stack) -> list[Unit]:
         """Return the daemons, those that others talk to first."""
         control = [self._control(stack, name) for name in ("conductor", "scheduler", "api")]
-        return control + [self._compute(stack, host) for host in computes(stack)]
+        return [*control, self._compute(stack, compute_host(stack))]
 
     def start(self, stack: Stack) -> None:
-        """Start the daemons; stop computes that an earlier choice had."""
+        """Start the daemons; stop the compute that an earlier choice had."""
         wanted = {unit.name for unit in self.units(stack)}
         running = stack.units.names("nova-mini-compute@*")
         stack.units.stop(*(name for name in running if name not in wanted))
@@ -76,7 +78,7 @@ class NovaMini(Component):
             name=f"nova-mini-{service}@{stack.node.name}",
             argv=(self._program(stack, service), *config),
             properties={**NOTIFY, "User": USER},
-            environment={"LANG": "C.UTF-8"},
+            environment={"LANG": "C.UTF-8", **bytecode.environment(stack)},
             watched=watched + ((PASTE,) if service == "api" else ()),
         )
 
@@ -87,7 +89,7 @@ class NovaMini(Component):
             name=f"nova-mini-compute@{host}",
             argv=(self._program(stack, "compute"), *self._config(stack), f"--config-file={own}"),
             properties=NOTIFY,
-            environment={"LANG": "C.UTF-8"},
+            environment={"LANG": "C.UTF-8", **bytecode.environment(stack)},
             watched=(etc / "nova-mini.conf", own, *_code()),
         )
 
@@ -104,8 +106,6 @@ def _code() -> list[Path]:
     return sorted((REPOSITORY / "nova_mini").rglob("*.py"))
 
 
-def computes(stack: Stack) -> list[str]:
-    """Return the names of the compute hosts: the node itself, or as many fakes as were asked."""
-    if stack.choices.virt_driver == "fake":
-        return [f"fake{number}" for number in range(1, stack.choices.computes + 1)]
-    return [stack.node.name]
+def compute_host(stack: Stack) -> str:
+    """Return the name of the compute service: the node's, or the one that plays the fake hosts."""
+    return "fake" if stack.choices.virt_driver == "fake" else stack.node.name

@@ -79,6 +79,7 @@ class ResourceTracker:
                 "ram_allocation_ratio": ratios["memory_mb"],
                 "disk_allocation_ratio": ratios["local_gb"],
                 "disk_available_least": resource["disk_available_least"],
+                "disk_pool": resource["disk_pool"],
                 "cpu_info": resource["cpu_info"],
                 "supported_instances": resource["supported_instances"],
                 "uptime": resource["host_uptime"],

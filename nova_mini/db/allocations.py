@@ -1,7 +1,8 @@
 """The ledger: who was promised what on which host.
 
 A claim is a conditional UPDATE of the host's row and the allocation beside it, in one
-transaction: two schedulers can never promise the same MiB twice.
+transaction: two schedulers can never promise the same MiB twice. Where hosts have their disks in
+one storage, the sum of what they promised of it counts as well: see ``disk_pools``.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from nova_mini.db import query
+from nova_mini.db import disk_pools, query
 from nova_mini.db.models import COMPUTE_TOPIC, allocations, compute_nodes, services
 from nova_mini.db.session import reader, writer
 
@@ -91,7 +92,8 @@ def claim(consumer_uuid: str, host: str, asked: Mapping[str, int], force: bool =
             if held["host"] == host and all(held[name] == asked[name] for name in _LEDGER):
                 return True
             release(consumer_uuid)
-        if not _take([host], 1, asked, force):
+        pools = disk_pools.lock_of([host], asked)
+        if not _take([host], 1, asked, pools, force):
             return False
         query.insert(allocations, {"consumer_uuid": consumer_uuid, "host": host, **asked})
     return True
@@ -123,9 +125,10 @@ def _claim_all(by_host: Mapping[str, list[Claim]]) -> list[Claim]:
     for host, claims in by_host.items():
         alike.setdefault((len(claims), *_asked(claims).values()), []).append(host)
     with writer():
+        pools = disk_pools.lock_of(by_host, _sum(_asked(claims) for claims in by_host.values()))
         for hosts in alike.values():
             first = by_host[hosts[0]]
-            if _take(hosts, len(first), _asked(first)) != len(hosts):
+            if _take(hosts, len(first), _asked(first), pools) != len(hosts):
                 raise _NotAll
         return _record([claim for claims in by_host.values() for claim in claims])
 
@@ -134,13 +137,14 @@ def _claim_what_fits(by_host: Mapping[str, list[Claim]]) -> list[Claim]:
     """Host by host: all of its claims, else those that still fit, one after the other."""
     granted: list[Claim] = []
     with writer():
+        pools = disk_pools.lock_of(by_host, _sum(_asked(claims) for claims in by_host.values()))
         # In the order of their names: who locks rows in one order never waits in a circle.
         for host in sorted(by_host):
             claims = by_host[host]
-            if _take([host], len(claims), _asked(claims)):
+            if _take([host], len(claims), _asked(claims), pools):
                 granted += claims
             elif len(claims) > 1:
-                granted += [claim for claim in claims if _take([host], 1, claim.asked)]
+                granted += [claim for claim in claims if _take([host], 1, claim.asked, pools)]
         return _record(granted)
 
 
@@ -159,13 +163,24 @@ def _asked(claims: Sequence[Claim]) -> dict[str, int]:
     return _sum(claim.asked for claim in claims)
 
 
-def _take(hosts: Sequence[str], servers: int, asked: Mapping[str, int], force: bool = False) -> int:
+def _take(
+    hosts: Sequence[str],
+    servers: int,
+    asked: Mapping[str, int],
+    pools: disk_pools.Locked,
+    force: bool = False,
+) -> int:
     """Add what is asked to each host's row that has it; returns how many had."""
+    if not (pools.have_room(hosts, asked["local_gb"]) or force):
+        return 0
     parameters = {f"asked_{name}": asked[name] for name in _LEDGER}
     parameters |= {"of_hosts": hosts, "asked_servers": servers, "stamp": query.now()}
     with writer() as connection:
         statement = _TAKE_ANYWAY if force else _TAKE_IF_THERE
-        return connection.execute(statement, parameters).rowcount
+        taken = connection.execute(statement, parameters).rowcount
+    if taken:
+        pools.take(hosts, asked["local_gb"])
+    return taken
 
 
 def release(consumer_uuid: str) -> None:

@@ -8,20 +8,29 @@ from typing import Any
 from oslo_db import exception as db_exc
 from oslo_utils import uuidutils
 
-from nova_mini.db import query
+from nova_mini.db import disk_pools, query
 from nova_mini.db.models import compute_nodes
+from nova_mini.db.session import writer
 
 _NODE = compute_nodes.c
 
 
 def report(host: str, values: Mapping[str, Any]) -> Mapping:
     """Write what a host says of itself; the first report makes its row."""
+    with writer():
+        if values.get("disk_pool"):
+            limit = (values["local_gb"] - values["reserved_gb"]) * values["disk_allocation_ratio"]
+            disk_pools.report(values["disk_pool"], limit)
+        _report(host, values)
+    return get_by_host(host)
+
+
+def _report(host: str, values: Mapping[str, Any]) -> None:
     if not query.update(compute_nodes, values, _NODE.host == host):
         try:
             query.insert(compute_nodes, {"uuid": uuidutils.generate_uuid(), "host": host, **values})
         except db_exc.DBDuplicateEntry:
             query.update(compute_nodes, values, _NODE.host == host)
-    return get_by_host(host)
 
 
 def count_build(host: str, failed: bool) -> None:

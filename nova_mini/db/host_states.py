@@ -27,6 +27,7 @@ _DESCRIPTION = (
     _NODE.cpu_allocation_ratio,
     _NODE.ram_allocation_ratio,
     _NODE.disk_allocation_ratio,
+    _NODE.disk_pool,
     _NODE.failed_builds,
     _NODE.hypervisor_type,
     _NODE.hypervisor_version,

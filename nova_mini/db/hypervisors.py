@@ -14,6 +14,7 @@ from nova_mini.db.session import reader
 _NODE = compute_nodes.c
 _SUMMED = ("vcpus", "memory_mb", "local_gb", "vcpus_used", "memory_mb_used", "local_gb_used",
            "reserved_memory_mb", "reserved_gb", "running_vms", "disk_available_least")  # fmt: skip
+_SHARED = ("local_gb", "reserved_gb", "disk_available_least")
 
 
 def get_page(
@@ -77,14 +78,26 @@ def zones_asked_for_on(host: str) -> set[str]:
 
 
 def get_sums(topic: str) -> dict[str, int]:
-    """``count`` and the sums of ``_SUMMED`` over the nodes whose service is enabled."""
+    """``count`` and the sums of ``_SUMMED`` over the nodes whose service is enabled. What several
+    nodes say of a storage that they share counts once."""
     enabled = sa.exists().where(
         services.c.host == _NODE.host,
         services.c.topic == topic,
         services.c.disabled.is_(False),
     )
-    sums = [sa.func.coalesce(sa.func.sum(_NODE[name]), 0).label(name) for name in _SUMMED]
-    statement = sa.select(sa.func.count().label("count"), *sums).where(enabled)
+    amounts = [
+        (sa.func.max if name in _SHARED else sa.func.sum)(_NODE[name]).label(name)
+        for name in _SUMMED
+    ]
+    of_pools = (
+        sa.select(sa.func.count().label("count"), *amounts)
+        .where(enabled)
+        .group_by(sa.func.coalesce(_NODE.disk_pool, _NODE.uuid))
+        .subquery()
+    )
+    names = ("count", *_SUMMED)
+    sums = [sa.func.coalesce(sa.func.sum(of_pools.c[name]), 0).label(name) for name in names]
+    statement = sa.select(*sums)
     with reader() as connection:
         sums = connection.execute(statement).mappings().one()
     return {name: int(value) for name, value in sums.items()}

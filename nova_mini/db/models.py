@@ -292,12 +292,22 @@ compute_nodes = _table(
     sa.Column("running_vms", sa.Integer, nullable=False, default=0),
     sa.Column("ledger_at", Timestamp),
     sa.Column("disk_available_least", sa.Integer),
+    sa.Column("disk_pool", Name),  # in which its disks are, together with those of other hosts
     sa.Column("failed_builds", sa.Integer, nullable=False, default=0),
     sa.Column("cpu_info", JsonText),
     sa.Column("supported_instances", JsonText),
     sa.Column("uptime", Name),
     sa.Index(None, "updated_at"),
     sa.Index(None, "ledger_at"),
+    sa.Index(None, "disk_pool"),
+)
+
+# A storage that hosts have in common: what all of them together may promise of it, in GiB. Its
+# row is locked by whoever claims disk of one of them.
+disk_pools = _table(
+    "disk_pools",
+    sa.Column("name", Name, nullable=False, unique=True),
+    sa.Column("limit_gb", sa.Double, nullable=False),
 )
 
 allocations = _table(

@@ -40,6 +40,7 @@ class ComputeNode(TimestampedObject, NovaObject):
         "local_gb_used": fields.IntegerField(),
         "running_vms": fields.IntegerField(),
         "disk_available_least": fields.IntegerField(nullable=True),
+        "disk_pool": fields.StringField(nullable=True),
         "failed_builds": fields.IntegerField(),
         "cpu_info": JsonDictField(nullable=True),
         "supported_instances": JsonListField(nullable=True),

@@ -55,6 +55,8 @@ class HostTable:
         self.used = {name: np.zeros(count, np.int64) for name in _RESOURCES}
         self.running_vms = np.zeros(count, np.int64)
         self.failed_builds = np.zeros(count)
+        self._pools: dict[str | None, int] = {None: 0}
+        self._pool = np.zeros(count, np.int32)  # of ``_pools``: whose storage its disks are in
         self.available = np.ones(count, bool)
         self.zones: list[str] = []
         self.zone = np.zeros(count, np.int32)  # an index of ``zones``
@@ -86,6 +88,7 @@ class HostTable:
                     row, ratio
                 )
             self.failed_builds[i] = row.failed_builds
+            self._pool[i] = self._pools.setdefault(row.disk_pool, len(self._pools))
             facts = HypervisorFacts(
                 row.hypervisor_type,
                 row.hypervisor_version,
@@ -122,19 +125,27 @@ class HostTable:
     # -- looking at it -----------------------------------------------------------------------
 
     def free(self, resource: str) -> np.ndarray:
-        return self.limit[resource] - self.used[resource]
+        return self.limit[resource] - self._taken(resource)
+
+    def _taken(self, resource: str) -> np.ndarray:
+        """What is used of each host's; of a storage that hosts share, by all of them together."""
+        used = self.used[resource]
+        if resource != "local_gb" or len(self._pools) == 1:
+            return used
+        by_pool = np.bincount(self._pool, weights=used, minlength=len(self._pools))
+        return np.where(self._pool > 0, by_pool[self._pool], used)
 
     def having_room(self, asked: Mapping[str, int]) -> np.ndarray:
         """Mask of the hosts that have what is asked; what is not asked is not looked at."""
         mask = np.ones(len(self), bool)
         for name, amount in asked.items():
             if amount:
-                mask &= self.used[name] + amount <= self.limit[name]
+                mask &= self._taken(name) + amount <= self.limit[name]
         return mask
 
     def fits(self, i: int, asked: Mapping[str, int]) -> bool:
         return all(
-            not amount or self.used[name][i] + amount <= self.limit[name][i]
+            not amount or self._taken(name)[i] + amount <= self.limit[name][i]
             for name, amount in asked.items()
         )
 

@@ -102,6 +102,7 @@ class FakeDriver(driver.ComputeDriver):
             "local_gb": CONF.fake.local_gb,
             "memory_mb_free_real": CONF.fake.memory_mb,
             "disk_available_least": None,
+            "disk_pool": None,
             "hypervisor_type": "fake",
             "hypervisor_version": 1_000_000,
             "hypervisor_hostname": self._host,

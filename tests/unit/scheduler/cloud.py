@@ -32,6 +32,7 @@ _NEW = {
     "local_gb_used": 0,
     "running_vms": 0,
     "failed_builds": 0,
+    "disk_pool": None,
 }
 
 

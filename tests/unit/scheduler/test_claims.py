@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from oslo_db import exception as db_exc
 
-from nova_mini.db import allocations, models, query
+from nova_mini.db import allocations, compute_nodes, hypervisors, models, query
 from nova_mini.db.allocations import Claim
 from tests.unit.scheduler import cloud
 
@@ -112,3 +112,69 @@ def test_a_host_that_is_out_of_service_grants_nothing(hosts, column):
     assert not allocations.claim("a", "h1", small)
     assert allocations.claim_many([Claim("b", "h1", small), Claim("c", "h2", small)]) == {"c"}
     cloud.check_ledger()
+
+
+# -- a storage that hosts share ------------------------------------------------------------------
+
+
+@pytest.fixture
+def sharing(database):
+    """h1 and h2 have their disks in one pool of 100 GiB, h3 has 100 GiB of its own."""
+    for host, pool in (("h1", "rbd:x/vms"), ("h2", "rbd:x/vms"), ("h3", None)):
+        cloud.add_host(host)
+        compute_nodes.report(host, {"local_gb": 100, "reserved_gb": 0, "disk_allocation_ratio": 1.0,
+                                    "disk_pool": pool})  # fmt: skip
+
+
+def _of(host: str, consumer: str, gb: int) -> Claim:
+    return Claim(consumer, host, {"vcpus": 1, "memory_mb": 1, "local_gb": gb})
+
+
+def test_hosts_that_share_a_storage_promise_it_once(sharing):
+    assert allocations.claim_many([_of("h1", "a", 60)]) == {"a"}
+    assert allocations.claim_many([_of("h2", "b", 60)]) == set()
+    assert allocations.claim_many([_of("h3", "c", 60)]) == {"c"}
+    assert not allocations.claim("b", "h2", _of("h2", "b", 41).asked)
+    assert allocations.claim("b", "h2", _of("h2", "b", 40).asked)
+    allocations.release("a")
+    assert allocations.claim_many([_of("h2", "d", 60)]) == {"d"}
+
+
+def test_a_batch_gets_of_a_shared_storage_what_there_is(sharing):
+    granted = allocations.claim_many(
+        [_of("h1", "a", 60), _of("h2", "b", 60), _of("h1", "c", 30), _of("h3", "d", 60)]
+    )
+    assert granted == {"a", "c", "d"}
+    cloud.check_ledger()
+
+
+def test_who_wants_no_disk_is_not_kept_out_by_a_full_storage(sharing):
+    assert allocations.claim_many([_of("h1", "a", 100)]) == {"a"}
+    assert allocations.claim_many([_of("h2", "b", 0)]) == {"b"}
+
+
+def test_a_shared_storage_that_grew(sharing):
+    assert allocations.claim("a", "h1", _of("h1", "a", 100).asked)
+    compute_nodes.report("h2", {"local_gb": 150, "reserved_gb": 10, "disk_allocation_ratio": 1.0,
+                                "disk_pool": "rbd:x/vms"})  # fmt: skip
+    assert not allocations.claim("b", "h2", _of("h2", "b", 41).asked)
+    assert allocations.claim("b", "h2", _of("h2", "b", 40).asked)
+
+
+def test_a_shared_storage_counts_once_in_the_sums(sharing):
+    sums = hypervisors.get_sums("compute")
+    assert (sums["count"], sums["local_gb"], sums["vcpus"]) == (3, 200, 24)
+
+
+def test_the_scheduler_knows_that_a_storage_is_shared():
+    table = cloud.make_table(
+        {"disk_pool": "rbd:x/vms", "local_gb_used": 50},
+        {"disk_pool": "rbd:x/vms", "local_gb_used": 20},
+        {"local_gb_used": 20},
+    )
+    assert table.free("local_gb").tolist() == [30, 30, 80]
+    asked = {"local_gb": 40}
+    assert table.having_room(asked).tolist() == [False, False, True]
+    assert [table.fits(i, asked) for i in range(3)] == [False, False, True]
+    table.take(0, {"local_gb": 30})
+    assert table.free("local_gb").tolist() == [0, 0, 80]

@@ -168,6 +168,7 @@ def upgrade():
             nullable=True,
         ),
         sa.Column("disk_available_least", sa.Integer(), nullable=True),
+        sa.Column("disk_pool", sa.String(length=255), nullable=True),
         sa.Column("failed_builds", sa.Integer(), nullable=False),
         sa.Column(
             "cpu_info",
@@ -187,11 +188,36 @@ def upgrade():
         mysql_engine="InnoDB",
     )
     with op.batch_alter_table("compute_nodes", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_compute_nodes_disk_pool"), ["disk_pool"], unique=False)
         batch_op.create_index(batch_op.f("ix_compute_nodes_ledger_at"), ["ledger_at"], unique=False)
         batch_op.create_index(
             batch_op.f("ix_compute_nodes_updated_at"), ["updated_at"], unique=False
         )
 
+    op.create_table(
+        "disk_pools",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime()
+            .with_variant(mysql.DATETIME(fsp=6), "mariadb")
+            .with_variant(mysql.DATETIME(fsp=6), "mysql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime()
+            .with_variant(mysql.DATETIME(fsp=6), "mariadb")
+            .with_variant(mysql.DATETIME(fsp=6), "mysql"),
+            nullable=True,
+        ),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("limit_gb", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_disk_pools")),
+        sa.UniqueConstraint("name", name=op.f("uq_disk_pools_name")),
+        mysql_charset="utf8mb4",
+        mysql_engine="InnoDB",
+    )
     op.create_table(
         "flavors",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),

@@ -542,6 +542,13 @@ class RescheduledException(NovaException):
     msg_fmt = "Build of instance %(instance_uuid)s was re-scheduled: %(reason)s"
 
 
+class HostTaken(NovaException):
+    msg_fmt = (
+        "Another compute process of host %(host)s holds %(lock)s and cannot be ended from here "
+        "(%(reason)s). Stop it, or give this one a host and a state_path of its own."
+    )
+
+
 class HypervisorUnavailable(NovaException):
     msg_fmt = "Connection to the hypervisor is broken on host %(host)s"
 

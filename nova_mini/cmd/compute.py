@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from nova_mini import rpc
+from nova_mini.compute import host_lock
 from nova_mini.compute.manager import ComputeManager
 from nova_mini.conductor.rpcapi import ConductorAPI
 from nova_mini.conf import CONF
@@ -17,6 +18,7 @@ from nova_mini.service import Service, prepare, serve
 
 def main() -> NoReturn:
     prepare()
+    host_lock.take(CONF.host)
     NovaObject.indirection_api = ConductorAPI()
     serve(
         [Service("nova-mini-compute", rpc.COMPUTE_TOPIC, host, ComputeManager) for host in _hosts()]

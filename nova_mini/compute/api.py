@@ -7,6 +7,7 @@ told to a conductor or a host. ``InstanceInvalidState``, ``InstanceIsLocked`` an
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 
 from nova_mini import exception, quota
@@ -41,6 +42,7 @@ from nova_mini.objects.instance_action import InstanceAction
 from nova_mini.trace import traced
 from nova_mini.volume import cinder
 
+_NOT_DELETING = task_states.ALL - {task_states.DELETING}
 _REBOOT_TASK = {"SOFT": task_states.REBOOTING, "HARD": task_states.REBOOTING_HARD}
 
 
@@ -137,7 +139,12 @@ class API:
         instance.task_state = task_states.DELETING
         instance.progress = 0
         method = "terminate_instance" if instance.host else "delete_unscheduled_instance"
-        self._send(context, self._begin(context, instance, "delete", method, allowed))
+        allowed = dataclasses.replace(allowed, task_states=_NOT_DELETING)
+        try:
+            action = self._begin(context, instance, "delete", method, allowed)
+        except exception.UnexpectedTaskStateError:
+            return  # another request was quicker by a moment
+        self._send(context, action)
 
     # -- power -----------------------------------------------------------------------------------
 

@@ -31,3 +31,5 @@ REBUILD_BLOCK_DEVICE_MAPPING = "rebuild_block_device_mapping"
 REBUILD_SPAWNING = "rebuild_spawning"
 
 DELETING = "deleting"
+
+ALL = frozenset({None, *(value for name, value in dict(globals()).items() if name.isupper())})

@@ -6,7 +6,8 @@ joins it, so several queries become one commit by standing in one ``with writer(
 
 A round trip to the database costs more than the statement it carries, so none is made but these: no
 BEGIN and COMMIT around a read, no rollback of what is committed, and a ping only for a connection
-that has long been idle.
+that has long been idle. That the server has closed a connection is seen without asking it, so the
+first request after a restart of the database is served like any other.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import contextlib
 import functools
 import importlib
 import pkgutil
+import select
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -30,8 +32,9 @@ from nova_mini import db, exception
 
 T = TypeVar("T")
 
-# Idle for longer than this (seconds), a connection is tried before it is used.
-_PING_AFTER = 0.5
+# Idle for longer than this (seconds), a connection is tried before it is used: a server whose
+# machine lost its power did not close it, and no machine is back sooner.
+_PING_AFTER = 5
 
 
 class _Engines:
@@ -76,7 +79,7 @@ def _create(conf: cfg.ConfigOpts, isolation_level: str) -> sa.Engine:
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _keep_foreign_keys)
     else:
-        sa.event.listen(engine, "checkout", _ping_if_idle)
+        sa.event.listen(engine, "checkout", _refuse_dead)
         sa.event.listen(engine, "checkin", _note_time)
     return engine
 
@@ -89,14 +92,25 @@ def _note_time(_dbapi_connection, record) -> None:
     record.info["used_at"] = time.monotonic()
 
 
-def _ping_if_idle(dbapi_connection, record, _proxy) -> None:
-    """SQLAlchemy replaces the connection, and tries the new one, when this raises."""
+def _refuse_dead(dbapi_connection, record, _proxy) -> None:
+    """SQLAlchemy makes a new connection when this raises, and forgets all that are as old."""
+    if _is_closed(dbapi_connection):
+        raise sa.exc.InvalidatePoolError()
     if time.monotonic() - record.info.get("used_at", time.monotonic()) < _PING_AFTER:
         return
     try:
         dbapi_connection.ping(reconnect=False)
     except Exception as exc:
-        raise sa.exc.DisconnectionError() from exc
+        raise sa.exc.InvalidatePoolError() from exc
+
+
+def _is_closed(dbapi_connection) -> bool:
+    """Whether the server has gone: else it has nothing to say on a connection that is idle."""
+    if not dbapi_connection.open:
+        return True
+    socket = select.poll()
+    socket.register(dbapi_connection._sock, select.POLLIN)
+    return bool(socket.poll(0))
 
 
 class _ThreadState(threading.local):

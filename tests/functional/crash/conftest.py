@@ -11,7 +11,6 @@ from tests.functional.crash.injection import Report
 from tests.functional.harness import cloud as clouds
 from tests.functional.harness.cloud import Cloud
 from tests.functional.harness.project import Project
-from tests.functional.harness.waiting import until
 
 _report = Report()
 
@@ -37,15 +36,11 @@ def cloud(crash_cloud) -> Iterator[Cloud]:
 @pytest.fixture
 def project(request, cloud, catalog) -> Iterator[Project]:
     one = Project(cloud, request.node.name, catalog)
-    until("the API is well again after the test before", lambda: _raise_quota(cloud, one), 30)
+    wanted = {"quota_set": {"instances": 100, "cores": 100}}
+    cloud.admin.put(f"/os-quota-sets/{one.id}", wanted)
     yield one
     cloud.mend()
     one.end()
-
-
-def _raise_quota(cloud: Cloud, project: Project) -> bool:
-    wanted = {"quota_set": {"instances": 100, "cores": 100}}
-    return cloud.admin.request("PUT", f"/os-quota-sets/{project.id}", wanted).status_code == 200
 
 
 @pytest.fixture(scope="session")

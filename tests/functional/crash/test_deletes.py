@@ -61,6 +61,11 @@ def test_many_times_at_once(cloud, project):
     assert set(codes) <= {204, 404}
     project.user.wait_gone(server_id, _SECONDS)
     oracle.assert_clean(cloud)
+    actions = cloud.query(
+        "SELECT id FROM instance_actions WHERE instance_uuid = :uuid AND action = 'delete'",
+        uuid=server_id,
+    )
+    assert len(actions) == 1
 
 
 @pytest.mark.parametrize("action", ["os-stop", "pause", "suspend"])

@@ -86,23 +86,45 @@ def test_a_server_is_deleted_while_its_host_is_dead(cloud, project, only):
     assert server_id not in cloud.guests(HOST)
 
 
-@pytest.mark.parametrize("moment", ["FakeDriver.spawn", "InstanceBuild._finish"])
-def test_a_successor_does_what_a_silent_process_was_doing(cloud, project, only, moment):
-    """Two processes of one host: the older one notices, changes nothing and leaves."""
-    old: Daemon = cloud.computes[HOST]
+@pytest.mark.parametrize(
+    "moment", ["before FakeDriver.spawn", "FakeDriver.spawn", "InstanceBuild._finish"]
+)
+def test_a_successor_does_what_a_frozen_process_was_doing(cloud, project, only, moment):
+    """It goes on before it is thawed; the guest that its predecessor was about to start stays as
+    it was left."""
+    frozen: Daemon = cloud.computes[HOST]
     only(HOST)
-    old.strike_at(moment, "SIGSTOP")
+    frozen.strike_at(moment, "SIGSTOP")
     server_id = project.create()
-    old.wait_struck(moment)
+    frozen.wait_struck(moment)
     successor = cloud.another_compute(HOST)
     successor.start()
     try:
         project.user.wait_for(server_id, "ACTIVE", _SECONDS)
         project.user.act(server_id, "os-stop")
         project.user.wait_for(server_id, "SHUTOFF", _SECONDS)
-        old.go_on()
-        old.process.wait_dead(_SECONDS)
+        frozen.go_on()
+        frozen.process.wait_dead(_SECONDS)
         oracle.assert_clean(cloud)
         assert project.user.show(server_id)["status"] == "SHUTOFF"
+    finally:
+        successor.kill()
+
+
+def test_a_deleted_server_stays_so_when_a_frozen_process_goes_on(cloud, project, only):
+    frozen: Daemon = cloud.computes[HOST]
+    only(HOST)
+    frozen.strike_at("before FakeDriver.spawn", "SIGSTOP")
+    server_id = project.create()
+    frozen.wait_struck("before FakeDriver.spawn")
+    successor = cloud.another_compute(HOST)
+    successor.start()
+    try:
+        project.user.delete(f"/servers/{server_id}")
+        project.user.wait_gone(server_id, _SECONDS)
+        frozen.go_on()
+        frozen.process.wait_dead(_SECONDS)
+        assert server_id not in cloud.guests(HOST)
+        oracle.assert_clean(cloud)
     finally:
         successor.kill()

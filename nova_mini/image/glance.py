@@ -7,6 +7,7 @@ fails. Made for any number of threads.
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 _CHUNK = 1024 * 1024
+_ACTIVATION_SECONDS = 60
+_POLL_SECONDS = 0.2
 _PATCH_TYPE = "application/openstack-images-v2.1-json-patch"
 _BROKEN_STREAM = (
     requests.exceptions.ChunkedEncodingError,
@@ -90,6 +93,25 @@ class API:
                 if self.get(context, image_id).status != "active":
                     raise
                 LOG.info("The answer to the upload of image %s was lost; it is active.", image_id)
+
+    def add_location(self, context: RequestContext, image_id: str, url: str) -> None:
+        """Tell Glance where the data of a queued image lies already; it is active then.
+
+        Asked for as the service: users may not say such a thing. May be called again. Raises
+        ImageNotAuthorized and ImageBadRequest when Glance does not want it.
+        """
+        with _translated(image_id):
+            try:
+                self._client(context, as_service=True).post(
+                    f"{_path(image_id)}/locations", json={"url": url}, **_retries()
+                )
+            except ks_exc.Conflict:
+                LOG.info("image %s has, or is about to have, its location already", image_id)
+        deadline = time.monotonic() + _ACTIVATION_SECONDS
+        while self.get(context, image_id).status != "active":
+            if time.monotonic() > deadline:
+                raise exception.GlanceConnectionFailed(reason="the image does not become active")
+            time.sleep(_POLL_SECONDS)
 
     def download(self, context: RequestContext, image_id: str, target_path: str) -> ImageMeta:
         """Write the image's data to ``target_path``, sparse, and make sure that it is the data.

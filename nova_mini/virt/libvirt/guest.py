@@ -168,7 +168,7 @@ class Guest:
         )
         try:
             self._wait_for_mirror(disk, patience)
-            with self._frozen_file_systems() if quiesce else contextlib.nullcontext():
+            with self.at_rest(quiesce):
                 self._domain.blockJobAbort(disk, 0)
         except BaseException:
             self.abort_disk_job(disk)
@@ -212,7 +212,11 @@ class Guest:
             time.sleep(POLL_INTERVAL)
 
     @contextlib.contextmanager
-    def _frozen_file_systems(self) -> Iterator[None]:
+    def at_rest(self, quiesce: bool) -> Iterator[None]:
+        """The agent of an active guest keeps its file systems at rest inside, if it shall."""
+        if not quiesce:
+            yield
+            return
         self._domain.fsFreeze()
         try:
             yield

@@ -6,9 +6,11 @@ A disk of an image that Glance keeps raw in the same cluster is a clone of it, a
 from __future__ import annotations
 
 import collections
+import contextlib
 import functools
 import pathlib
 import uuid
+from collections.abc import Iterator
 
 from oslo_utils import units, uuidutils
 
@@ -64,10 +66,7 @@ class Rbd(Image):
             raise exception.ImageUnacceptable(
                 image_id=image.id, reason=f"it is {image.status} and {image.disk_format}"
             )
-        for found in image.locations or []:
-            location = Location.parse_url(found["url"])
-            if location is None or location.fsid != self._backend.fsid:
-                continue
+        for location in self._locations_in_cluster(image):
             head = self.ceph.read_head(location, _HEAD)
             if head is not None:
                 images.inspect_head(image.id, head, image.disk_format)
@@ -75,6 +74,10 @@ class Rbd(Image):
         raise exception.ImageUnacceptable(
             image_id=image.id, reason="it has no location that this host can clone"
         )
+
+    def _locations_in_cluster(self, image: ImageMeta) -> list[Location]:
+        found = (Location.parse_url(each["url"]) for each in image.locations or [])
+        return [each for each in found if each and each.fsid == self._backend.fsid]
 
     def _create(self, base, size):
         base_size = utils.get_disk_size(base, utils.get_base_format(base))
@@ -108,11 +111,46 @@ class Rbd(Image):
     def resize_image(self, size):
         self.ceph.resize(self.rbd_name, size)
 
+    @contextlib.contextmanager
+    def snapshot(self, name: str) -> Iterator[Location]:
+        """The disk as it is now, whatever a guest does to it inside. What a process that died left
+        of a snapshot of the same name is removed."""
+        self.ceph.remove_snap(self.rbd_name, name)
+        self.ceph.create_snap(self.rbd_name, name, protect=True)
+        try:
+            yield Location(self._backend.fsid, self.ceph.pool, self.rbd_name, name)
+        finally:
+            self.ceph.remove_snap(self.rbd_name, name)
+
     def snapshot_extract(self, target, out_format):
+        self.extract(target, out_format)
+
+    def extract(self, target: pathlib.Path, out_format: str, **snapshot: str) -> None:
+        """Write a flattened copy of the disk, or of its snapshot ``snapshot=NAME``."""
         images.qemu_img(
-            "convert", "-O", out_format, "--image-opts", self._qemu_options(self.rbd_name),
-            str(target),
+            "convert", "-O", out_format, "--image-opts",
+            self._qemu_options(self.rbd_name, **snapshot), str(target),
         )  # fmt: skip
+
+    def url(self, image: str, pool: str, snapshot: str) -> str:
+        """By which Glance can find an image in our cluster."""
+        return Location(self._backend.fsid, pool, image, snapshot).to_url()
+
+    def find_images_pool(self, context, image_api, image_id: str | None) -> str:
+        """Where Glance keeps its images in our cluster: the pool of the image that this disk was
+        made from. Raises ImageUnacceptable when it is not there."""
+        parent = self.ceph.parent(self.rbd_name)
+        if parent:
+            return parent[0]
+        try:
+            image = image_api.get(context, image_id, include_locations=True)
+        except (exception.ImageNotFound, exception.ImageNotAuthorized):
+            raise exception.ImageUnacceptable(
+                image_id=image_id, reason="it is gone, and with it where its like is kept"
+            ) from None
+        for location in self._locations_in_cluster(image):
+            return location.pool
+        raise exception.ImageUnacceptable(image_id=image_id, reason="it is not in our cluster")
 
     def _qemu_options(self, name: str, **more: str) -> str:
         """The image, for a tool of QEMU's."""

@@ -1,4 +1,5 @@
-"""A server's root disk as a new image: copied, flattened, uploaded."""
+"""A server's root disk as a new image: copied, flattened, uploaded; or, where disks and Glance's
+images are in one Ceph cluster, copied there."""
 
 from __future__ import annotations
 
@@ -10,13 +11,20 @@ from oslo_log import log as logging
 from nova_mini import exception
 from nova_mini.compute import task_states
 from nova_mini.conf import CONF
-from nova_mini.objects.image_meta import ImageMeta
-from nova_mini.virt.libvirt import blockinfo
+from nova_mini.virt.libvirt import blockinfo, snapshot_direct
 from nova_mini.virt.libvirt.config_devices import LibvirtConfigGuestDisk
 from nova_mini.virt.libvirt.guest import Guest
 from nova_mini.virt.libvirt.imagebackend import Image
 
 LOG = logging.getLogger(__name__)
+
+# Glance or Ceph does not want a direct copy; an upload goes another way.
+_REFUSED = (
+    exception.CephFailed,
+    exception.ImageBadRequest,
+    exception.ImageNotAuthorized,
+    exception.ImageUnacceptable,
+)
 
 
 def snapshots_path() -> pathlib.Path:
@@ -36,13 +44,31 @@ def _remove(directory: pathlib.Path) -> None:
 
 def take(context, image_api, instance, guest: Guest, disk: Image, image_id, update_task_state):
     """See ``ComputeDriver.snapshot``."""
+    out_format = CONF.libvirt.snapshot_image_format or disk.driver_format
+    if disk.SUPPORTS_CLONE and out_format == disk.driver_format:
+        try:
+            snapshot_direct.take(
+                context, image_api, instance, guest, disk, image_id, update_task_state
+            )
+            return
+        except _REFUSED as exc:
+            LOG.info("uploading the snapshot: %s", exc, instance=instance)
+    _upload(context, image_api, instance, guest, disk, image_id, out_format, update_task_state)
+
+
+def _upload(
+    context, image_api, instance, guest, disk, image_id, out_format, update_task_state
+) -> None:
     directory = snapshots_path() / image_id
     _remove(directory)
     directory.mkdir(parents=True)
     try:
-        out_format = CONF.libvirt.snapshot_image_format or disk.driver_format
         target = directory / "disk"
-        _copy(instance, guest, disk, target, out_format)
+        if disk.SUPPORTS_CLONE:
+            with snapshot_direct.snapshot(instance, guest, disk, image_id):
+                disk.extract(target, out_format, snapshot=image_id)
+        else:
+            _copy(instance, guest, disk, target, out_format)
         update_task_state(task_state=task_states.IMAGE_PENDING_UPLOAD)
         update_task_state(
             task_state=task_states.IMAGE_UPLOADING,
@@ -69,5 +95,4 @@ def _copy(instance, guest: Guest, disk: Image, target: pathlib.Path, out_format:
     copy = LibvirtConfigGuestDisk(
         str(target), device.target_dev, device.target_bus, driver_format=out_format
     )
-    quiesce = ImageMeta.from_instance(instance).get_bool("os_require_quiesce")
-    guest.copy_disk(device.target_dev, copy, quiesce)
+    guest.copy_disk(device.target_dev, copy, snapshot_direct.wants_rest(instance))

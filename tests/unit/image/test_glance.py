@@ -172,3 +172,40 @@ def test_delete_of_nothing_is_fine_and_of_a_protected_image_is_not(server, ctxt)
     server.script["DELETE", URL] = [(403, b"{}")]
     with pytest.raises(exception.ImageNotAuthorized):
         glance.API().delete(ctxt, IMAGE)
+
+
+# -- locations -----------------------------------------------------------------------------------
+
+LOCATION = "rbd://fsid/images/name/snap"
+
+
+def test_a_registered_image_is_waited_for(server, ctxt, monkeypatch):
+    monkeypatch.setattr(glance, "_POLL_SECONDS", 0.01)
+    server.script["POST", f"{URL}/locations"] = [(202, b"{}")]
+    server.script["GET", URL] = [record(status="queued"), record(status="importing"), record()]
+    glance.API().add_location(ctxt, IMAGE, LOCATION)
+    told = [body for method, _path, _headers, body in server.seen if method == "POST"]
+    assert [json.loads(body) for body in told] == [{"url": LOCATION}]
+
+
+def test_a_location_that_is_known_already_is_fine(server, ctxt):
+    server.script["POST", f"{URL}/locations"] = [(409, b"{}")]
+    server.script["GET", URL] = [record()]
+    glance.API().add_location(ctxt, IMAGE, LOCATION)
+
+
+@pytest.mark.parametrize(
+    ("code", "error"), [(403, exception.ImageNotAuthorized), (400, exception.ImageBadRequest)]
+)
+def test_a_location_that_glance_does_not_want(server, ctxt, code, error):
+    server.script["POST", f"{URL}/locations"] = [(code, b"{}")]
+    with pytest.raises(error):
+        glance.API().add_location(ctxt, IMAGE, LOCATION)
+
+
+def test_an_image_that_never_becomes_active_is_asked_for_again(server, ctxt, monkeypatch):
+    monkeypatch.setattr(glance, "_ACTIVATION_SECONDS", 0)
+    server.script["POST", f"{URL}/locations"] = [(202, b"{}")]
+    server.script["GET", URL] = [record(status="queued")]
+    with pytest.raises(exception.GlanceConnectionFailed):
+        glance.API().add_location(ctxt, IMAGE, LOCATION)

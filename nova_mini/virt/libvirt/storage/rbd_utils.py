@@ -281,6 +281,11 @@ class RBDDriver:
             if snapshot in {each["name"] for each in image.list_snaps()}:
                 _remove_snapshot(image, snapshot)
 
+    def remove_unfinished(self, name: str, pool: str | None = None) -> None:
+        """What others, who are dead, began to make under this name."""
+        for part in self.list(name + _UNFINISHED, pool):
+            self.remove_image(part, pool)
+
     # -- removing images ---------------------------------------------------------------------
 
     def unmake(self, name: str, pool: str | None = None) -> None:

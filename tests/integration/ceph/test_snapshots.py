@@ -1,0 +1,203 @@
+"""Images of servers whose disks are in Ceph: copied there, and uploaded where that is refused."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+import pytest
+
+from nova_mini import exception
+from nova_mini.objects.image_meta import ImageMeta
+from nova_mini.virt.libvirt import disks, snapshot
+from nova_mini.virt.libvirt.storage.rbd_utils import Location
+from tests.integration.ceph.conftest import IMAGES_POOL, MIB
+from tests.integration.ceph.test_disks import root_of
+
+CONTENT = os.urandom(MIB).ljust(8 * MIB, b"\0")
+IMAGE = "44444444-0000-0000-0000-000000000001"
+
+
+class Guest:
+    """A guest that notes when its file systems are at rest."""
+
+    rested = 0
+
+    def is_active(self):
+        return True
+
+    @contextlib.contextmanager
+    def at_rest(self, quiesce):
+        self.rested += quiesce
+        yield
+
+
+class Snapshots:
+    """In Glance's place, for one queued image."""
+
+    def __init__(self, glance):
+        self._glance = glance
+        self.refusal: Exception | None = None
+        self.url = self.uploaded = None
+
+    def get(self, context, image_id, include_locations=False) -> ImageMeta:
+        return self._glance.get(context, image_id, include_locations)
+
+    def update(self, context, image_id, **properties):
+        self.properties = properties
+
+    def add_location(self, context, image_id, url):
+        if self.refusal:
+            raise self.refusal
+        self.url = url
+
+    def upload(self, context, image_id, fileobj):
+        self.uploaded = fileobj.read()
+
+
+@pytest.fixture
+def image_api(glance):
+    return Snapshots(glance)
+
+
+@pytest.fixture
+def disk(backend, glance, instance):
+    """A clone of an image of Glance's, which the guest has written to."""
+    import rbd
+
+    instance.image_ref = glance.add(CONTENT)
+    root = root_of(backend, instance)
+    disks.clone_fallback_to_fetch(None, glance, root, instance.image_ref, 16 * MIB)
+    with backend.ceph._ioctx() as ioctx, rbd.Image(ioctx, root.rbd_name) as image:
+        image.write(b"written by the guest", 4 * MIB)
+    return root
+
+
+def expected() -> bytes:
+    content = bytearray(CONTENT.ljust(16 * MIB, b"\0"))
+    content[4 * MIB : 4 * MIB + 20] = b"written by the guest"
+    return bytes(content)
+
+
+def take(image_api, instance, disk, guest=None):
+    states = []
+    snapshot.take(None, image_api, instance, guest or Guest(), disk, IMAGE,
+                  lambda task_state, expected_state=None: states.append(task_state))  # fmt: skip
+    assert states == ["image_pending_upload", "image_uploading"]
+
+
+def snapshots_of(ceph, name) -> list[str]:
+    import rbd
+
+    with ceph._ioctx() as ioctx, rbd.Image(ioctx, name, read_only=True) as image:
+        return [each["name"] for each in image.list_snaps()]
+
+
+def assert_direct(image_api, disk) -> None:
+    ceph = disk.ceph
+    assert image_api.uploaded is None
+    location = Location.parse_url(image_api.url)
+    assert (location.pool, location.image, location.snapshot) == (IMAGES_POOL, IMAGE, "snap")
+    assert ceph.read_head(location, 16 * MIB) == expected()
+    assert image_api.properties == {"disk_format": "raw", "container_format": "bare"}
+    assert [name for name in ceph.list(pool=IMAGES_POOL) if name.startswith(IMAGE)] == [IMAGE]
+    assert snapshots_of(ceph, disk.rbd_name) == []
+
+
+def test_a_snapshot_is_a_copy_in_the_pool_of_images(image_api, instance, disk, backend):
+    take(image_api, instance, disk)
+    assert_direct(image_api, disk)
+    backend.remove_disks(instance.uuid)  # nothing of the copy depends on the server's disk
+    assert disk.ceph.read_head(Location.parse_url(image_api.url), 16 * MIB) == expected()
+
+
+def test_file_systems_are_at_rest_when_the_image_wants_it(image_api, instance, disk):
+    instance.system_metadata = {**instance.system_metadata, "image_os_require_quiesce": "yes"}
+    guest = Guest()
+    take(image_api, instance, disk, guest)
+    assert guest.rested == 1
+
+
+def test_the_pool_of_an_image_that_was_fetched_is_found(image_api, instance, glance, backend):
+    instance.image_ref = glance.add(CONTENT)
+    root = root_of(backend, instance)
+    disks.fetch_image(None, glance, root, instance.image_ref, 16 * MIB)
+    take(image_api, instance, root)
+    assert Location.parse_url(image_api.url).pool == IMAGES_POOL
+
+
+@pytest.mark.parametrize("refusal", [
+    exception.ImageNotAuthorized(image_id=IMAGE),
+    exception.ImageBadRequest(image_id=IMAGE, response="no"),
+])  # fmt: skip
+def test_what_glance_refuses_is_uploaded(image_api, instance, disk, refusal):
+    image_api.refusal = refusal
+    states = []
+    snapshot.take(None, image_api, instance, Guest(), disk, IMAGE,
+                  lambda task_state, expected_state=None: states.append(task_state))  # fmt: skip
+    assert image_api.uploaded == expected()
+    assert not disk.ceph.exists(IMAGE, IMAGES_POOL)
+    assert snapshots_of(disk.ceph, disk.rbd_name) == []
+
+
+def test_images_elsewhere_are_uploaded(image_api, instance, glance, backend):
+    instance.image_ref = glance.add(CONTENT)
+    root = root_of(backend, instance)
+    disks.fetch_image(None, glance, root, instance.image_ref)
+    glance.records[instance.image_ref].locations = []
+    take(image_api, instance, root)
+    assert image_api.uploaded == CONTENT
+
+
+def test_another_format_is_uploaded(image_api, instance, disk, override):
+    override("snapshot_image_format", "qcow2")
+    take(image_api, instance, disk)
+    assert image_api.uploaded.startswith(b"QFI\xfb")
+
+
+def test_an_image_that_its_user_deleted_leaves_nothing(image_api, instance, disk):
+    image_api.refusal = exception.ImageNotFound(image_id=IMAGE)
+    with pytest.raises(exception.ImageNotFound):
+        take(image_api, instance, disk)
+    assert not disk.ceph.exists(IMAGE, IMAGES_POOL)
+
+
+@pytest.mark.parametrize(
+    "step", ["create_snap", "clone", "flatten", "remove_snap", "rename", "registered"]
+)
+def test_a_snapshot_after_one_that_died(image_api, instance, disk, glance, backend, step,
+                                        monkeypatch):  # fmt: skip
+    """The first ends right after a step, and nothing of it is cleaned up: as if it were killed."""
+
+    class Killed(BaseException):
+        pass
+
+    with monkeypatch.context() as patched:
+        ceph = disk.ceph
+        dead = type(ceph)(ceph.pool, ceph.user, ceph.ceph_conf)
+        disk.ceph = dead
+        patched.setattr(dead, "_try_to_remove", lambda name, pool: None)
+        if step == "registered":
+            patched.setattr(image_api, "add_location", _then_die(image_api.add_location, Killed))
+        else:
+            patched.setattr(dead, step, _then_die(getattr(dead, step), Killed))
+        if step in ("create_snap", "clone", "flatten"):
+            removals = iter([dead.remove_snap, _nothing])
+            patched.setattr(dead, "remove_snap", lambda *args: next(removals)(*args))
+        with pytest.raises(Killed):
+            take(image_api, instance, disk)
+        disk.ceph = ceph
+    take(image_api, instance, disk)
+    assert_direct(image_api, disk)
+
+
+def _then_die(function, death):
+    def run(*args, **kwargs):
+        function(*args, **kwargs)
+        raise death
+
+    return run
+
+
+def _nothing(*args):
+    """Who is dead removes nothing."""

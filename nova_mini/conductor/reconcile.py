@@ -36,7 +36,10 @@ class Reconciler:
         if not rows:
             return
         computes = self._computes()
-        db.actions.mark_sent([row["id"] for row in rows])
+        ids = [row["id"] for row in rows]
+        db.actions.mark_sent(ids)
+        reasons = {row["id"]: _why_sent_again(row) for row in rows}
+        db.recoveries.record_once(ids, db.recoveries.RESENT, CONF.host, reasons)
         for row in rows:
             try:
                 self._resume(row, computes)
@@ -95,18 +98,30 @@ class Reconciler:
     @staticmethod
     def _move_to_conductor(row, method: str, args: dict | None) -> str | None:
         values = {"host": None, "method": method, "args": args}
-        return method if db.actions.take_away(row["id"], row["owner"], values) else None
+        with db.session.writer():
+            if not db.actions.take_away(row["id"], row["owner"], values):
+                return None
+            db.recoveries.record(
+                row["id"], db.recoveries.TAKEN, CONF.host,
+                f"Host {row['host']} is down: {row['method']} is not waited for there.",
+            )  # fmt: skip
+        return method
 
     def sweep(self) -> None:
         """Correct what should never differ and, after a crash at a bad moment, may."""
         if not db.leases.take("sweep", self._owner, CONF.conductor.sweep_interval * 3):
             return
         before = utcnow() - datetime.timedelta(seconds=CONF.conductor.sweep_interval)
-        for what, count in (
-            ("allocations of instances that are gone", db.sweeps.orphaned_allocations(before)),
-            ("hosts whose ledger was not the sum of its allocations", db.sweeps.ledgers(before)),
-            ("projects whose usage was not the sum of its instances", db.sweeps.usages(before)),
-            ("instances with a task that nobody does", db.sweeps.stranded_tasks(before)),
-        ):
+        for sweep in db.sweeps.ALL:
+            found = sweep.find(before)
+            count = sweep.mend(found, CONF.host) if found else 0
             if count:
-                LOG.warning("Swept: %d %s", count, what)
+                LOG.warning("Swept: %d %s", count, sweep.what)
+
+
+def _why_sent_again(row) -> str:
+    if row["owner"] is not None:
+        return f"Who was doing {row['method']} ended before it was done."
+    if row["attempts"]:
+        return f"{row['method']} was put back until what it needs is there again."
+    return f"Nobody took up {row['method']}: its message was lost, or is late."

@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from nova_mini import exception
-from nova_mini.db import query
+from nova_mini.db import query, recoveries
 from nova_mini.db.models import instance_actions, instance_actions_events, instances, services
 from nova_mini.db.session import reader, writer
 
@@ -179,11 +179,12 @@ def supersede(instance_uuid: str, but: int | None = None) -> None:
     where = [_ACTION.instance_uuid == instance_uuid, _ACTION.finish_time.is_(None)]
     if but is not None:
         where.append(_ACTION.id != but)
-    query.update(
-        instance_actions,
-        {"finish_time": query.now(), "message": "Error", "args": None, "owner": None},
-        *where,
-    )
+    ended = {"finish_time": query.now(), "message": "Error", "args": None, "owner": None}
+    if query.update(instance_actions, ended, *where):
+        others = sa.select(_ACTION.id).where(_ACTION.instance_uuid == instance_uuid)
+        if but is not None:
+            others = others.where(_ACTION.id != but)
+        recoveries.end_open_events(others, "Superseded by what was asked of the server since.")
 
 
 def get_unfinished(host: str) -> list[Mapping]:
@@ -275,14 +276,20 @@ def instances_with_unfinished(uuids: Collection[str]) -> set[str]:
         return set(connection.execute(statement).scalars())
 
 
-def stranded_instances() -> list[Mapping]:
-    """Living servers with a task_state and no action that would ever end it."""
+def has_unfinished() -> sa.ColumnElement:
+    """Of a row of ``instances``: whether some action of it is still to be done."""
+    return sa.exists().where(
+        _ACTION.instance_uuid == instances.c.uuid, _ACTION.finish_time.is_(None)
+    )
+
+
+def stranded_instances(before: datetime.datetime) -> list[Mapping]:
+    """Living servers with a task_state, unchanged since then, that no action would ever end."""
     statement = instances.select().where(
         instances.c.deleted.is_(False),
         instances.c.task_state.is_not(None),
-        ~sa.exists().where(
-            _ACTION.instance_uuid == instances.c.uuid, _ACTION.finish_time.is_(None)
-        ),
+        sa.func.coalesce(instances.c.updated_at, instances.c.created_at) < before,
+        ~has_unfinished(),
     )
     with reader() as connection:
         return list(connection.execute(statement).mappings())

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from nova_mini.db import disk_pools, query
 from nova_mini.db.models import COMPUTE_TOPIC, allocations, compute_nodes, services
-from nova_mini.db.session import reader, writer
+from nova_mini.db.session import writer
 
 _HOST = compute_nodes.c
 # what is asked -> (total, reserved, ratio, used) columns
@@ -222,14 +222,3 @@ def get(consumer_uuid: str) -> Mapping | None:
 
 def get_many(consumer_uuids: Collection[str]) -> list[Mapping]:
     return query.many(allocations, allocations.c.consumer_uuid.in_(consumer_uuids))
-
-
-def sums_by_host() -> dict[str, dict[str, int]]:
-    """What each host's ledger should say: the sum of its allocations."""
-    statement = sa.select(
-        allocations.c.host,
-        sa.func.count().label("running_vms"),
-        *(sa.func.sum(allocations.c[name]).label(name) for name in _LEDGER),
-    ).group_by(allocations.c.host)
-    with reader() as connection:
-        return {row["host"]: dict(row) for row in connection.execute(statement).mappings()}

@@ -1,96 +1,196 @@
-"""Corrections of what a crash at a bad moment may have left; each is a few set-based queries.
+"""What a crash at a bad moment may have left in the records: how it is found, how it is mended.
 
-Every transaction of ours keeps these sums true by itself: a correction here is worth a warning.
-``before``: only what has not changed since then, so that nothing under way is touched.
+Every transaction of ours keeps these sums true by itself: whatever is found here is worth a
+warning. The conductors mend it on their rounds (``conductor.reconcile``), an operator who does not
+want to wait with ``nova-mini-manage doctor``. To find is one query; to mend changes only what is
+still as it was found, so that nothing under way is touched.
 """
 
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from nova_mini.db import actions, allocations, query
+from nova_mini.db import actions, allocations, query, recoveries
 from nova_mini.db import models as m
-from nova_mini.db.session import writer
+from nova_mini.db.session import reader, writer
+
+Row = Mapping
+_LEDGER = ("vcpus_used", "memory_mb_used", "local_gb_used", "running_vms")
+_USAGE = ("instances", "cores", "ram")
 
 
-def orphaned_allocations(before: datetime.datetime) -> int:
-    """Give back what deleted or unknown servers hold."""
+class Sweep(NamedTuple):
+    """``find(before)``: what is wrong and has been since before then; ``mend(rows, at)``: put right
+    those of them that still are, and return how many. ``at``: the host of who mends."""
+
+    what: str
+    find: Callable[[datetime.datetime], list[Row]]
+    mend: Callable[[Sequence[Row], str], int]
+
+
+# -- allocations of servers that are gone --------------------------------------------------------
+
+
+def find_orphaned_allocations(before: datetime.datetime) -> list[Row]:
+    """What deleted or unknown servers hold; rows of ``allocations``."""
     alive = sa.exists().where(
         m.instances.c.uuid == m.allocations.c.consumer_uuid, m.instances.c.deleted.is_(False)
     )
-    rows = query.many(m.allocations, m.allocations.c.created_at < before, ~alive)
-    for row in rows:
-        allocations.release(row["consumer_uuid"])
+    return query.many(m.allocations, m.allocations.c.created_at < before, ~alive)
+
+
+def release_allocations(rows: Sequence[Row], _at: str) -> int:
+    allocations.release_many(row["consumer_uuid"] for row in rows)
     return len(rows)
 
 
-def ledgers(before: datetime.datetime) -> int:
-    """Make every host's ledger the sum of its allocations."""
-    count = 0
-    with writer():
-        # Read before the sums: a claim that comes between them has changed the host's row by then.
-        nodes = query.many(m.compute_nodes, m.compute_nodes.c.updated_at < before)
-        sums = allocations.sums_by_host()
-        for node in nodes:
-            due = sums.get(node["host"], {})
-            wanted = {
-                "vcpus_used": int(due.get("vcpus", 0)),
-                "memory_mb_used": int(due.get("memory_mb", 0)),
-                "local_gb_used": int(due.get("local_gb", 0)),
-                "running_vms": int(due.get("running_vms", 0)),
-            }
-            found = {name: node[name] for name in wanted}
-            if found != wanted:
-                # Only if it is still what we read: a claim in between wins.
-                same = [m.compute_nodes.c[name] == value for name, value in found.items()]
-                count += query.update(
-                    m.compute_nodes, wanted, m.compute_nodes.c.id == node["id"], *same
-                )
-    return count
+# -- ledgers -------------------------------------------------------------------------------------
 
 
-def usages(before: datetime.datetime) -> int:
-    """Make every project's usage the sum of its living servers."""
-    inst = m.instances.c
+def find_wrong_ledgers(_before: datetime.datetime) -> list[Row]:
+    """Hosts whose ledger is not the sum of their allocations: host, id, each used amount, and as
+    ``due_...`` what it should be. One statement, so it sees no claim by half."""
+    held = m.allocations.c
     sums = (
         sa.select(
-            inst.project_id,
-            sa.func.count().label("instances"),
-            sa.func.sum(inst.vcpus).label("cores"),
-            sa.func.sum(inst.memory_mb).label("ram"),
+            held.host,
+            sa.func.sum(held.vcpus).label("vcpus_used"),
+            sa.func.sum(held.memory_mb).label("memory_mb_used"),
+            sa.func.sum(held.local_gb).label("local_gb_used"),
+            sa.func.count().label("running_vms"),
         )
-        .where(inst.deleted.is_(False))
-        .group_by(inst.project_id)
+        .group_by(held.host)
+        .subquery()
     )
-    count = 0
-    with writer() as connection:
-        # Locked before the sum is read: who makes or deletes a server waits for us from here.
-        rows = connection.execute(m.project_usages.select().with_for_update()).mappings().all()
-        due = {row["project_id"]: row for row in connection.execute(sums).mappings()}
-        for row in rows:
-            names = ("instances", "cores", "ram")
-            wanted = {n: int(due[row["project_id"]][n]) if row["project_id"] in due else 0
-                      for n in names}  # fmt: skip
-            if any(row[name] != wanted[name] for name in names):
-                where = m.project_usages.c.project_id == row["project_id"]
-                connection.execute(m.project_usages.update().where(where).values(wanted))
-                count += 1
-    return count
+    node = m.compute_nodes.c
+    return _differing(
+        [node.id, node.host],
+        [(node[name], sums.c[name]) for name in _LEDGER],
+        m.compute_nodes.outerjoin(sums, sums.c.host == node.host),
+    )
 
 
-def stranded_tasks(before: datetime.datetime) -> int:
-    """Servers whose task_state nobody will ever end: back to what they are."""
-    rows = [row for row in actions.stranded_instances() if row["updated_at"] < before]
-    for row in rows:
-        values = {"task_state": None}
-        if row["vm_state"] == "building":
-            values["vm_state"] = "error"
+def correct_ledgers(rows: Sequence[Row], _at: str) -> int:
+    """A claim since then wins; the next look finds what is still wrong."""
+    node = m.compute_nodes.c
+    return sum(
         query.update(
+            m.compute_nodes,
+            {name: row[f"due_{name}"] for name in _LEDGER} | {"ledger_at": query.now()},
+            node.id == row["id"],
+            *(node[name] == row[name] for name in _LEDGER),
+        )
+        for row in rows
+    )
+
+
+# -- usages --------------------------------------------------------------------------------------
+
+
+def find_wrong_usages(_before: datetime.datetime) -> list[Row]:
+    """Projects whose usage is not the sum of their living servers; rows as of ledgers."""
+    usage, sums = m.project_usages.c, _usage_sums().subquery()
+    return _differing(
+        [usage.project_id],
+        [(usage[name], sums.c[name]) for name in _USAGE],
+        m.project_usages.outerjoin(sums, sums.c.project_id == usage.project_id),
+    )
+
+
+def correct_usages(rows: Sequence[Row], _at: str) -> int:
+    """Locked before the sum is read: who makes or deletes a server waits for us from there."""
+    usage = m.project_usages.c
+    for row in rows:
+        own = usage.project_id == row["project_id"]
+        with writer() as connection:
+            connection.execute(m.project_usages.select().where(own).with_for_update())
+            sums = _usage_sums().where(m.instances.c.project_id == row["project_id"])
+            due = connection.execute(sums).mappings().first()
+            wanted = {name: int(due[name]) if due else 0 for name in _USAGE}
+            connection.execute(m.project_usages.update().where(own).values(wanted))
+    return len(rows)
+
+
+def _usage_sums() -> sa.Select:
+    server = m.instances.c
+    return (
+        sa.select(
+            server.project_id,
+            sa.func.count().label("instances"),
+            sa.func.sum(server.vcpus).label("cores"),
+            sa.func.sum(server.memory_mb).label("ram"),
+        )
+        .where(server.deleted.is_(False))
+        .group_by(server.project_id)
+    )
+
+
+def _differing(
+    keys: list[sa.Column], amounts: list[tuple[sa.Column, sa.ColumnElement]], joined
+) -> list[Row]:
+    """The rows of a join in which some amount is not what it is due to be (nothing: 0)."""
+    pairs = [(amount, sa.func.coalesce(due, 0)) for amount, due in amounts]
+    statement = (
+        sa.select(
+            *keys,
+            *(amount for amount, _ in pairs),
+            *(due.label(f"due_{amount.name}") for amount, due in pairs),
+        )
+        .select_from(joined)
+        .where(sa.or_(*(amount != due for amount, due in pairs)))
+    )
+    with reader() as connection:
+        rows = connection.execute(statement).mappings().all()
+    # A sum is a Decimal on some databases.
+    return [
+        {key: int(value) if key.startswith("due_") else value for key, value in row.items()}
+        for row in rows
+    ]
+
+
+# -- tasks ---------------------------------------------------------------------------------------
+
+
+def find_stranded_tasks(before: datetime.datetime) -> list[Row]:
+    """Servers whose task_state nobody will ever end; rows of ``instances``."""
+    return actions.stranded_instances(before)
+
+
+def end_tasks(rows: Sequence[Row], at: str) -> int:
+    """Back to what the servers are; one that was never built is broken."""
+    return sum(_end_task(row, at) for row in rows)
+
+
+def _end_task(row: Row, at: str) -> int:
+    values = {"task_state": None}
+    if row["vm_state"] == "building":
+        values["vm_state"] = "error"
+    server = m.instances.c
+    with writer():
+        ended = query.update(
             m.instances,
             values,
-            m.instances.c.id == row["id"],
-            m.instances.c.task_state == row["task_state"],
+            server.id == row["id"],
+            server.task_state == row["task_state"],
+            ~actions.has_unfinished(),
         )
-    return len(rows)
+        if ended:
+            recoveries.record_for_server(
+                row["uuid"], recoveries.TASK_ENDED, at,
+                f"The task {row['task_state']} was set, and nobody was at it.",
+            )  # fmt: skip
+    return ended
+
+
+ALL = (
+    Sweep("allocations of servers that are gone", find_orphaned_allocations, release_allocations),
+    Sweep(
+        "hosts whose ledger was not the sum of its allocations", find_wrong_ledgers, correct_ledgers
+    ),
+    Sweep("projects whose usage was not the sum of its servers", find_wrong_usages, correct_usages),
+    Sweep("servers with a task that nobody does", find_stranded_tasks, end_tasks),
+)

@@ -154,6 +154,8 @@ class InstanceAction(TimestampedObject, NovaObject):
             if instance_row is None:
                 db.actions.finish(action_id, owner)
                 return None
+            if row["attempts"] > 1:
+                db.recoveries.resumed(action_id, at, row["attempts"])
             db.actions.event_start(action_id, event, at)
         action = cls.from_row(context, row)
         action.args = row["args"] or {}
@@ -228,6 +230,12 @@ class InstanceAction(TimestampedObject, NovaObject):
         with db.session.writer():
             db.actions.event_finish(action_id, event, "Error", details=reason)
             db.actions.hand_over(action_id, owner, {})
+
+    @classmethod
+    @remotable
+    def record_leftover(cls, context, instance_uuid: str, at: str, details: str) -> None:
+        """Something was destroyed that a host (``at``), or a neighbour, still had of a server."""
+        db.recoveries.record_for_server(instance_uuid, db.recoveries.LEFTOVER, at, details)
 
     @classmethod
     @remotable

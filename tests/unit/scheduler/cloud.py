@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import collections
 import json
 import types
 import uuid
 
 from nova_mini import rpc
-from nova_mini.db import allocations, models, query
+from nova_mini.db import models, query
 from nova_mini.objects.request_spec import RequestSpec
 from nova_mini.scheduler.host_table import HostTable
 
@@ -109,7 +110,11 @@ def check_ledger() -> dict[str, dict]:
 
     Returns host -> the row of its node.
     """
-    sums = allocations.sums_by_host()
+    sums: dict[str, collections.Counter] = {}
+    for row in query.many(models.allocations):
+        due = sums.setdefault(row["host"], collections.Counter(running_vms=0))
+        due.update({name: row[name] for name in ("vcpus", "memory_mb", "local_gb")})
+        due["running_vms"] += 1
     nodes = {row["host"]: row for row in query.many(models.compute_nodes)}
     assert sums.keys() <= nodes.keys()
     for host, node in nodes.items():

@@ -358,6 +358,11 @@ class VolumeSwapFailed(NovaException):
     safe = True
 
 
+class VolumeReimageFailed(NovaException):
+    msg_fmt = "Volume %(volume_id)s did not get the content of image %(image_id)s: %(reason)s"
+    safe = True
+
+
 class MultiattachSwapVolumeNotSupported(Invalid):
     msg_fmt = "Volume %(volume_id)s is attached to several servers and cannot be swapped."
 

@@ -18,7 +18,6 @@ from nova_mini.compute import (
     create,
     create_checks,
     destination,
-    image_checks,
     rebuild_request,
     snapshot_request,
     state_checks,
@@ -35,7 +34,7 @@ from nova_mini.image import glance
 from nova_mini.network import neutron
 from nova_mini.network.model import NetworkRequest
 from nova_mini.objects import instance_creation
-from nova_mini.objects.block_device_mapping import BlockDeviceMapping, BlockDeviceMappingList
+from nova_mini.objects.block_device_mapping import BlockDeviceMapping
 from nova_mini.objects.image_meta import ImageMeta
 from nova_mini.objects.instance import Instance
 from nova_mini.objects.instance_action import InstanceAction
@@ -208,12 +207,11 @@ class API:
         Raises Invalid, OverQuota.
         """
         allowed = state_checks.check(context, instance, "rebuild")
-        volume_request.refuse_volume_backed(instance, "rebuilt")
         limits = quota.get_limits(context, context.project_id)
         create_checks.check_injected_files(request.injected_files, limits)
         create_checks.check_metadata(request.metadata or {}, limits)
         image = self._get_image(context, request.image_ref)
-        image_checks.check_fits(image, instance.flavor)
+        rebuild_request.check_image(context, self.volume_api, instance, request, image)
         args = rebuild_request.apply(context, instance, request, image)
         instance.task_state = task_states.REBUILDING
         action = self._begin(context, instance, "rebuild", "rebuild_instance", allowed, args)
@@ -227,8 +225,6 @@ class API:
         """
         allowed = state_checks.check(context, instance, "createImage")
         record = snapshot_request.image_record(context, instance, name, properties)
-        if instance.is_volume_backed:
-            return self._snapshot_volumes(context, instance, record)
         instance.task_state = task_states.IMAGE_SNAPSHOT_PENDING
         args = {"image_id": record["id"]}
         action = self._begin(context, instance, "createImage", "snapshot_instance", allowed, args)
@@ -238,14 +234,6 @@ class API:
             action.abandon(context, instance)
             raise
         self._send(context, action)
-        return record["id"]
-
-    def _snapshot_volumes(self, context, instance: Instance, record: dict) -> str:
-        """No host has anything to do with it: it is done when this returns."""
-        bdms = BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
-        volumes = [bdm for bdm in bdms if bdm.is_volume]
-        volume_backed_image.make_image(context, self.volume_api, self.image_api, volumes, record)
-        InstanceAction.begin(context, instance, "createImage", expected_task_state=None)
         return record["id"]
 
     # -- interfaces ------------------------------------------------------------------------------

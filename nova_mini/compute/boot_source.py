@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from oslo_utils import units
-
 from nova_mini import exception
 from nova_mini.compute import image_checks
 from nova_mini.compute.server_request import ServerRequest
@@ -67,11 +65,7 @@ class BootSources:
 
     def _check_image(self, mapping: dict) -> ImageMeta:
         image = self._get_image(mapping["image_id"])
-        needed = max(image.min_disk, -(-(image.size or 0) // units.Gi))
-        if mapping["volume_size"] < needed:
-            raise exception.InvalidBDM(
-                reason=f"image {image.id} needs a volume of {needed} GiB at least"
-            )
+        image_checks.check_fits_volume(image, mapping["volume_size"])
         return self._booted(mapping, image)
 
     def _check_volume(self, mapping: dict, zone: str | None) -> ImageMeta:

@@ -27,6 +27,15 @@ def check_fits(image: ImageMeta, flavor: Flavor) -> None:
         )
 
 
+def check_fits_volume(image: ImageMeta, volume_size: int) -> None:
+    """For a root disk that is a volume of so many GiB. Raises InvalidBDM."""
+    needed = max(image.min_disk, -(-(image.size or 0) // units.Gi))
+    if volume_size < needed:
+        raise exception.InvalidBDM(
+            reason=f"image {image.id} needs a volume of {needed} GiB at least"
+        )
+
+
 def check_runs(image: ImageMeta, flavor: Flavor) -> None:
     """Wherever its disk is. Raises ImageNotActive, FlavorMemoryTooSmall."""
     if image.status != "active":

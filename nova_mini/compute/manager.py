@@ -47,9 +47,10 @@ LOG = logging.getLogger(__name__)
 
 
 class ComputeVirtAPI(VirtAPI):
-    def __init__(self, instance_events: events.InstanceEvents, network_api):
+    def __init__(self, instance_events: events.InstanceEvents, network_api, volume_api):
         self._events = instance_events
         self._network_api = network_api
+        self._volume_api = volume_api
 
     def wait_for_instance_event(
         self, instance, events_awaited, *, deadline=300, error_callback=None
@@ -58,7 +59,8 @@ class ComputeVirtAPI(VirtAPI):
             return error_callback is None or error_callback(name, instance) is not False
 
         def has_happened(key: events.EventKey) -> bool:
-            return key[0] == "network-vif-plugged" and self._is_wired(key[1])
+            ask = {"network-vif-plugged": self._is_wired, "volume-reimaged": self._is_reimaged}
+            return key[0] in ask and ask[key[0]](key[1])
 
         return events.wait_for_instance_event(
             self._events,
@@ -74,6 +76,13 @@ class ComputeVirtAPI(VirtAPI):
             return self._network_api.is_wired(get_admin_context(), port_id)
         except exception.NovaException as exc:
             LOG.warning("Cannot ask whether port %s is wired: %s", port_id, exc)
+            return False
+
+    def _is_reimaged(self, volume_id: str) -> bool:
+        try:
+            return self._volume_api.get(get_admin_context(), volume_id).status != "downloading"
+        except exception.NovaException as exc:
+            LOG.warning("Cannot ask whether volume %s has its image: %s", volume_id, exc)
             return False
 
 
@@ -92,10 +101,10 @@ class ComputeManager(Manager):
         self.endpoints = [self]
         self.instance_events = events.InstanceEvents()
         self.network_api = neutron.API()
-        virtapi = ComputeVirtAPI(self.instance_events, self.network_api)
-        self.driver = load_compute_driver(virtapi, CONF.compute_driver)
         self.image_api = glance.API()
         self.volume_api = cinder.API()
+        self.virtapi = ComputeVirtAPI(self.instance_events, self.network_api, self.volume_api)
+        self.driver = load_compute_driver(self.virtapi, CONF.compute_driver)
         self.rt = ResourceTracker(host, self.driver)
         self.running_actions = RunningActions()
         self._builds = threading.BoundedSemaphore(CONF.max_concurrent_builds or 10_000)
@@ -223,11 +232,15 @@ class ComputeManager(Manager):
     @traced
     def rebuild_instance(
         self, context, instance, image_ref, orig_image_ref, admin_password=None,
-        injected_files=(), preserve_ephemeral=False,
+        injected_files=(), preserve_ephemeral=False, reimage_boot_volume=False,
     ) -> None:  # fmt: skip
-        """A new root disk from ``instance.image_ref``. No driver of ours keeps ephemeral disks."""
+        """A new root disk from image ``image_ref``; one that is a volume keeps its content, but for
+        ``reimage_boot_volume``. No driver of ours keeps ephemeral disks."""
         with error_on_failure(instance):
-            rebuild.rebuild(self, context, instance, admin_password, injected_files)
+            rebuild.rebuild(
+                self, context, instance, image_ref, admin_password, injected_files,
+                reimage_boot_volume,
+            )  # fmt: skip
 
     @operation
     @traced

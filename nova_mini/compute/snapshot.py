@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nova_mini import exception
-from nova_mini.compute import task_states
+from nova_mini.compute import task_states, volume_snapshots
 from nova_mini.notifications import notify_about_instance_usage
 from nova_mini.trace import traced
 
@@ -33,7 +33,10 @@ def _take(manager, context, instance, image_id: str) -> None:
     try:
         instance.task_state = task_states.IMAGE_SNAPSHOT
         instance.save()
-        manager.driver.snapshot(context, instance, image_id, update_task_state)
+        if instance.is_volume_backed:
+            volume_snapshots.take(manager, context, instance, image_id)
+        else:
+            manager.driver.snapshot(context, instance, image_id, update_task_state)
     except (exception.Invalid, exception.InstanceNotFound, exception.ImageQuotaExceeded):
         manager.image_api.delete(context, image_id)
         raise

@@ -1,60 +1,49 @@
-"""Images of servers that run from volumes: snapshots of the volumes, and a record that names them.
-
-Such an image has no data. Its properties say which disks a server gets that is made from it.
+"""Images of servers that run from volumes: they have no data, and say which disks a server gets
+that is made from them.
 """
 
 from __future__ import annotations
 
-import io
 import json
 
 from nova_mini import exception
 from nova_mini.objects.block_device_mapping import BlockDeviceMapping
 from nova_mini.objects.image_meta import ImageMeta
-from nova_mini.trace import traced
 
 MAPPINGS, IS_V2 = "block_device_mapping", "bdm_v2"
 
-_KEPT = ("boot_index", "device_type", "disk_bus", "guest_format", "tag", "delete_on_termination")
+_KEPT = ("boot_index", "device_name", "device_type", "disk_bus", "guest_format", "tag",
+         "delete_on_termination")  # fmt: skip
+_TEXTS = {"device_name": 255, "device_type": 36, "disk_bus": 36, "guest_format": 36, "tag": 60}
 
 
-@traced
-def make_image(
-    context, volume_api, image_api, bdms: list[BlockDeviceMapping], record: dict
-) -> None:
-    """Snapshot every volume and make ``record`` (of ``snapshot_request``) an image of them.
-
-    When Cinder or Glance refuses, what was made is gone again and their error is raised.
-    """
-    snapshots = []
-    try:
-        for bdm in bdms:
-            name = f"snapshot for {record['name']}"
-            snapshots.append(volume_api.create_snapshot(context, bdm.volume_id, name))
-        mappings = [_mapping(bdm, made) for bdm, made in zip(bdms, snapshots, strict=True)]
-        described = {
-            "container_format": "bare",
-            "disk_format": "raw",
-            **record,
-            MAPPINGS: json.dumps(mappings),
-            IS_V2: "True",
-        }
-        image_api.create(context, described)
-        image_api.upload(context, record["id"], io.BytesIO(b""))
-    except exception.NovaException:
-        image_api.delete(context, record["id"])
-        for made in snapshots:
-            volume_api.delete_snapshot(context, made.id)
-        raise
+def describe(bdms: list[BlockDeviceMapping], snapshots: dict[str, object]) -> dict[str, str]:
+    """The properties of such an image; ``snapshots``: volume id -> its snapshot in Cinder. Empty
+    disks of the host are remembered as well."""
+    mappings = [
+        _of_volume(bdm, snapshots[bdm.volume_id]) if bdm.is_volume else _of_blank(bdm)
+        for bdm in bdms
+        if bdm.is_volume or bdm.source_type == "blank"
+    ]
+    return {MAPPINGS: json.dumps(mappings), IS_V2: "True"}
 
 
-def _mapping(bdm: BlockDeviceMapping, snapshot) -> dict:
+def _of_volume(bdm: BlockDeviceMapping, snapshot) -> dict:
     return {
         **{name: getattr(bdm, name) for name in _KEPT},
         "source_type": "snapshot",
         "destination_type": "volume",
         "snapshot_id": snapshot.id,
         "volume_size": snapshot.size,
+    }
+
+
+def _of_blank(bdm: BlockDeviceMapping) -> dict:
+    return {
+        **{name: getattr(bdm, name) for name in _KEPT},
+        "source_type": "blank",
+        "destination_type": "local",
+        "volume_size": bdm.volume_size,
     }
 
 
@@ -74,17 +63,24 @@ def mappings_of(image: ImageMeta) -> list[dict]:
 
 
 def _checked(item) -> dict:
-    if not isinstance(item, dict) or item.get("source_type") != "snapshot":
-        raise exception.InvalidBDM(reason=f"{MAPPINGS} of the image must name snapshots alone")
+    places = {"snapshot": "volume", "blank": "local"}
+    if not isinstance(item, dict) or item.get("source_type") not in places:
+        raise exception.InvalidBDM(
+            reason=f"{MAPPINGS} of the image must name snapshots and blank disks alone"
+        )
     numbers = {name: item.get(name) for name in ("boot_index", "volume_size")}
     if not all(value is None or isinstance(value, int) for value in numbers.values()):
         raise exception.InvalidBDM(reason=f"numbers in {MAPPINGS} of the image must be such")
-    texts = ("device_type", "disk_bus", "guest_format", "tag", "snapshot_id")
-    words = {name: None if item.get(name) is None else str(item[name])[:36] for name in texts}
+    words = {name: _text(item.get(name), limit) for name, limit in _TEXTS.items()}
     return {
         **numbers,
         **words,
-        "source_type": "snapshot",
-        "destination_type": "volume",
+        "snapshot_id": _text(item.get("snapshot_id"), 36),
+        "source_type": item["source_type"],
+        "destination_type": places[item["source_type"]],
         "delete_on_termination": item.get("delete_on_termination") is True,
     }
+
+
+def _text(value, limit: int) -> str | None:
+    return None if value is None else str(value)[:limit]

@@ -128,12 +128,6 @@ def is_refusal(exc: Exception) -> bool:
     return isinstance(exc, exception.NovaException) and not unsure
 
 
-def refuse_volume_backed(instance: Instance, what: str) -> None:
-    """Raises InvalidInput for what this cloud does with disks of the host alone."""
-    if instance.is_volume_backed:
-        raise exception.InvalidInput(reason=f"a server that runs from a volume cannot be {what}")
-
-
 def check_detach(bdm: BlockDeviceMapping) -> None:
     """Raises Forbidden for the disk that the server runs from."""
     if bdm.is_root:

@@ -72,6 +72,12 @@ OPTIONS = {
             "not know of.",
         ),
         cfg.IntOpt(
+            "reimage_timeout_per_gb",
+            default=20,
+            min=1,
+            help="Seconds for each GiB of a volume that Cinder may take to write an image into it.",
+        ),
+        cfg.IntOpt(
             "max_concurrent_builds",
             default=10,
             min=0,

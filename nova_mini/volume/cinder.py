@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # Metadata of a volume that we made: the mapping that it was made for.
 MADE_FOR = "nova_mini_block_device_mapping"
+# And of a snapshot: the image.
+MADE_FOR_IMAGE = "nova_mini_image"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,13 +148,23 @@ class API:
         return Snapshot(found.id, found.status, found.size, found.volume_id)
 
     @traced
-    def create_snapshot(self, context: RequestContext, volume_id: str, name: str) -> Snapshot:
-        """Also of a volume in use, as it is at one moment. Raises VolumeQuotaExceeded."""
+    def create_snapshot(
+        self, context: RequestContext, volume_id: str, name: str, *, made_for: str
+    ) -> Snapshot:
+        """Also of a volume in use, as it is at one moment; ``made_for``: id of the image that will
+        name it. Raises VolumeQuotaExceeded."""
         with translated(exception.VolumeNotFound(volume_id=volume_id), volume_id):
             made = client(context, repeat=False).volume_snapshots.create(
-                volume_id, force=True, name=name
+                volume_id, force=True, name=name, metadata={MADE_FOR_IMAGE: made_for}
             )
         return Snapshot(made.id, made.status, made.size, made.volume_id)
+
+    def snapshots_made_for(self, context: RequestContext, image_id: str) -> list[Snapshot]:
+        """What an earlier attempt made; asked as the service."""
+        wanted = {"all_tenants": 1, "metadata": {MADE_FOR_IMAGE: image_id}}
+        with translated():
+            found = client(context, as_service=True).volume_snapshots.list(search_opts=wanted)
+        return [Snapshot(each.id, each.status, each.size, each.volume_id) for each in found]
 
     def delete_snapshot(self, context: RequestContext, snapshot_id: str) -> None:
         """No such snapshot is fine."""

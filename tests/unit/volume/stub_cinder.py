@@ -26,6 +26,7 @@ class Cinder:
         self.lost_answers: list[tuple[str, str]] = []  # done, and the connection broken then
         self.seen: list[tuple[str, str, dict]] = []
         self.new_status = "available"
+        self.on_reimage = lambda volume: None
         self._ports = itertools.count(3260)
 
     # -- what tests look at ----------------------------------------------------------------------
@@ -42,7 +43,8 @@ class Cinder:
     def add_snapshot(self, volume_id: str, **fields) -> str:
         snapshot_id = str(uuid.uuid4())
         self.snapshots[snapshot_id] = {
-            "id": snapshot_id, "status": "available", "size": 1, "volume_id": volume_id, **fields
+            "id": snapshot_id, "status": "available", "size": 1, "volume_id": volume_id,
+            "metadata": {}, **fields,
         }  # fmt: skip
         return snapshot_id
 
@@ -112,6 +114,10 @@ class Cinder:
                 volume["status"] = "detaching"
         elif "os-roll_detaching" in body and volume["status"] == "detaching":
             volume["status"] = "in-use"
+        elif "os-reimage" in body:
+            _require(volume["status"] in ("reserved", "error"), f"it is {volume['status']}")
+            volume["volume_image_metadata"]["image_id"] = body["os-reimage"]["image_id"]
+            self.on_reimage(volume)
         elif "os-migrate_volume_completion" in body:
             return 200, self._complete_migration(volume, **body["os-migrate_volume_completion"])
         return 202, {}
@@ -134,13 +140,19 @@ class Cinder:
         return 202, {}
 
     def _get_snapshots(self, snapshot_id, *, query, body):
+        if snapshot_id == "detail":
+            wanted = json.loads(query["metadata"][0].replace("'", '"'))
+            found = self.snapshots.values()
+            return 200, {"snapshots": [s for s in found if wanted.items() <= s["metadata"].items()]}
         return 200, {"snapshot": self.snapshots[snapshot_id]}
 
     def _post_snapshots(self, *, query, body):
         asked = body["snapshot"]
         volume = self.volumes[asked["volume_id"]]
         _require(asked["force"] or volume["status"] == "available", "the volume is in use")
-        made = self.add_snapshot(volume["id"], size=volume["size"], name=asked["name"])
+        made = self.add_snapshot(
+            volume["id"], size=volume["size"], name=asked["name"], metadata=asked["metadata"]
+        )
         return 202, {"snapshot": self.snapshots[made]}
 
     def _delete_snapshots(self, snapshot_id, *, query, body):
@@ -164,8 +176,12 @@ class Cinder:
         asked = body["attachment"]
         volume = self.volumes[asked["volume_uuid"]]
         usable = ["available", *(["in-use"] if volume["multiattach"] else [])]
-        _require(volume["status"] in usable, f"the current status is {volume['status']}")
-        volume["status"] = "reserved"
+        # A server may reserve again what it has, as a rebuild and a migration do.
+        ours = asked["instance_uuid"] in (a["instance"] for a in self._of_volume(volume["id"]))
+        _require(
+            ours or volume["status"] in usable, f"the current status is {volume['status']}"
+        )
+        volume["status"] = volume["status"] if ours else "reserved"
         made = {
             "id": str(uuid.uuid4()), "volume_id": volume["id"], "status": "reserved",
             "instance": asked["instance_uuid"], "connection_info": {},
@@ -189,9 +205,14 @@ class Cinder:
 
     def _delete_attachments(self, attachment_id, *, query, body):
         gone = self.attachments.pop(attachment_id)
-        others = [a for a in self.attachments.values() if a["volume_id"] == gone["volume_id"]]
-        self.volumes[gone["volume_id"]]["status"] = "in-use" if others else "available"
+        others = self._of_volume(gone["volume_id"])
+        states = {"attached": "in-use", "attaching": "attaching", "reserved": "reserved"}
+        left = {states[a["status"]] for a in others} or {"available"}
+        self.volumes[gone["volume_id"]]["status"] = "in-use" if "in-use" in left else left.pop()
         return 200, {"attachments": others}
+
+    def _of_volume(self, volume_id: str) -> list[dict]:
+        return [a for a in self.attachments.values() if a["volume_id"] == volume_id]
 
 
 def _require(is_so: bool, otherwise: str) -> None:

@@ -72,13 +72,14 @@ def changes(asked: dict) -> dict:
     return made
 
 
-def rebuild_request(asked: dict) -> RebuildRequest:
+def rebuild_request(req: Request, asked: dict) -> RebuildRequest:
     """Of the action rebuild. Raises InvalidInput."""
     refuse_trusted_certificates(asked)
     return RebuildRequest(
         image_ref=asked["imageRef"],
         admin_password=admin_password(asked),
         preserve_ephemeral=common.is_true(asked.get("preserve_ephemeral", False)),
+        reimage_boot_volume=req.api_version >= (2, 93),
         injected_files=personality(asked),
         metadata=asked.get("metadata"),
         changes=changes(asked),

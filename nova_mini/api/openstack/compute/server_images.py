@@ -35,7 +35,7 @@ class ServerImagesController(wsgi.Controller):
             policy.authorize(
                 req.context, server_policy.CREATE_ZERO_DISK_FLAVOR, target_of(instance)
             )
-        request = server_body.rebuild_request(body["rebuild"])
+        request = server_body.rebuild_request(req, body["rebuild"])
         self.compute_api.rebuild(req.context, instance, request)
         server = self._show(req, id)
         if CONF.api.enable_instance_password:

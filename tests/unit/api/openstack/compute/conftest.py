@@ -88,6 +88,12 @@ class Glance:
         if method == "PUT":
             self.images[path.split("/")[-2]].update(status="active", size=len(body))
             return 204, b""
+        if method == "PATCH":
+            changed = {each["path"].strip("/"): each["value"] for each in json.loads(body)}
+            self.images[image_id].update(changed)
+            return 200, self.images[image_id]
+        if method == "DELETE":
+            return (204 if self.images.pop(image_id, None) else 404), b""
         self.reads += 1
         if image_id not in self.images:
             return 404, b"{}"

@@ -1,9 +1,11 @@
 """``POST /servers`` with disks that are volumes."""
 
+import json
+
 import pytest
 
 from nova_mini import db
-from tests.unit.api.openstack.compute.conftest import IMAGE, make_flavor
+from tests.unit.api.openstack.compute.conftest import IMAGE, OTHER_IMAGE, make_flavor
 from tests.unit.volume import stub_cinder
 
 
@@ -138,14 +140,6 @@ def test_a_multiattach_volume_needs_a_newer_version(cloud, cinder):
     assert create(cloud, one, version="2.60", max_count=2).status_int == 202
 
 
-def test_what_is_not_done_with_volume_backed_servers(cloud, cinder):
-    answer = create(cloud, disk("volume", cinder.add_volume()))
-    server_id = answer.json["server"]["id"]
-    cloud.built(server_id)
-    answer = cloud.api.post(f"/servers/{server_id}/action", {"rebuild": {"imageRef": IMAGE}})
-    assert answer.status_int == 400 and "runs from a volume" in answer.text
-
-
 def boot_in_use(cloud, cinder) -> tuple[str, list[str]]:
     """A server with a root and a data volume, both in use; their ids."""
     told = {"hw_disk_bus": "scsi", "disk_format": "qcow2"}
@@ -161,40 +155,63 @@ def boot_in_use(cloud, cinder) -> tuple[str, list[str]]:
     return answer.json["server"]["id"], volumes
 
 
-def test_an_image_of_volumes_is_made_and_booted(cloud, cinder):
-    server_id, volumes = boot_in_use(cloud, cinder)
-    answer = cloud.api.post(
-        f"/servers/{server_id}/action", {"createImage": {"name": "copy"}}, version="2.45"
-    )
+def act(cloud, server_id, action, arguments, version="2.96"):
+    return cloud.api.post(f"/servers/{server_id}/action", {action: arguments}, version=version)
+
+
+def test_the_host_is_asked_for_an_image_of_volumes(cloud, cinder):
+    server_id, _ = boot_in_use(cloud, cinder)
+    answer = act(cloud, server_id, "createImage", {"name": "copy"})
     assert answer.status_int == 202, answer.text
-    image_id = answer.json["image_id"]
-    assert [s["volume_id"] for s in cinder.snapshots.values()] == volumes
-    image = cloud.glance.images[image_id]
-    assert (image["status"], image["size"]) == ("active", 0)
-    assert image["bdm_v2"] == "True" and image["hw_disk_bus"] == "scsi"
-    assert db.actions.get_by_instance(server_id)[0]["action"] == "createImage"
-
-    answer = cloud.api.post("/servers", cloud.body(imageRef=image_id), version="2.96")
-    assert answer.status_int == 202, answer.text
-    mappings = db.block_device_mappings.get_by_instances([answer.json["server"]["id"]])
-    assert [m["snapshot_id"] for m in mappings] == list(cinder.snapshots)
-    assert [(m["volume_size"], m["boot_index"], m["delete_on_termination"]) for m in mappings] == [
-        (3, 0, True), (1, -1, False),
-    ]  # fmt: skip
+    image = cloud.glance.images[answer.json["image_id"]]
+    assert (image["status"], image["hw_disk_bus"]) == ("queued", "scsi")
+    action = cloud.action(server_id)
+    assert (action["action"], action["method"]) == ("createImage", "snapshot_instance")
 
 
-def test_a_refused_image_leaves_no_snapshots(cloud, cinder):
+def test_a_refused_image_leaves_no_task(cloud, cinder):
     server_id, _ = boot_in_use(cloud, cinder)
     cloud.glance.refuses = 403
-    answer = cloud.api.post(f"/servers/{server_id}/action", {"createImage": {"name": "copy"}})
-    assert answer.status_int == 403
-    assert cinder.snapshots == {}
+    assert act(cloud, server_id, "createImage", {"name": "copy"}).status_int == 403
+    assert cloud.row(server_id)["task_state"] is None
+
+
+def test_a_rebuild_with_the_image_that_the_volume_is_of(cloud, cinder):
+    server_id, (root, _) = boot_in_use(cloud, cinder)
+    cinder.volumes[root]["volume_image_metadata"]["image_id"] = IMAGE
+    answer = act(cloud, server_id, "rebuild", {"imageRef": OTHER_IMAGE}, "2.92")
+    assert answer.status_int == 400 and "different image" in answer.text
+    assert act(cloud, server_id, "rebuild", {"imageRef": IMAGE}, "2.92").status_int == 202
+    assert cloud.action(server_id)["args"]["reimage_boot_volume"] is False
+    assert cloud.row(server_id)["image_ref"] is None
+
+
+def test_a_rebuild_with_any_image_writes_it_into_the_volume(cloud, cinder):
+    server_id, (root, _) = boot_in_use(cloud, cinder)
+    cloud.glance.images[OTHER_IMAGE]["min_disk"] = 4
+    answer = act(cloud, server_id, "rebuild", {"imageRef": OTHER_IMAGE}, "2.93")
+    assert answer.status_int == 400 and "needs a volume of 4 GiB" in answer.text
+    cloud.glance.images[OTHER_IMAGE]["min_disk"] = 3
+    answer = act(cloud, server_id, "rebuild", {"imageRef": OTHER_IMAGE}, "2.93")
+    assert answer.status_int == 202, answer.text
+    assert answer.json["server"]["image"] == ""
+    args = cloud.action(server_id)["args"]
+    assert (args["image_ref"], args["reimage_boot_volume"]) == (OTHER_IMAGE, True)
+
+
+def test_an_image_without_data_is_nothing_to_rebuild_from(cloud, cinder):
+    server_id, _ = boot_in_use(cloud, cinder)
+    told = [{"source_type": "snapshot", "snapshot_id": IMAGE, "boot_index": 0}]
+    cloud.glance.images[IMAGE].update(bdm_v2="True", block_device_mapping=json.dumps(told))
+    answer = act(cloud, server_id, "rebuild", {"imageRef": IMAGE})
+    assert answer.status_int == 400 and "no data of its own" in answer.text
 
 
 @pytest.mark.parametrize(
     "told",
     [
         "no json", '[1]', '[{"source_type": "volume"}]', '[{"source_type": "snapshot"}]',
+        '[{"source_type": "blank", "boot_index": 0, "volume_size": 1}]',
         '[{"source_type": "snapshot", "boot_index": "first"}]',
         '[{"source_type": "snapshot", "boot_index": 0, "snapshot_id": "../../volumes"}]',
     ],

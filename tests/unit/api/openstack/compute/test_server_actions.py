@@ -260,7 +260,7 @@ def test_rebuild(cloud):
     assert begun["method"] == "rebuild_instance"
     assert begun["args"] == {
         "image_ref": OTHER_IMAGE, "orig_image_ref": IMAGE, "admin_password": "secret",
-        "injected_files": [], "preserve_ephemeral": False,
+        "injected_files": [], "preserve_ephemeral": False, "reimage_boot_volume": False,
     }  # fmt: skip
     assert "secret" not in str(cloud.bus.sent)
 

@@ -7,6 +7,7 @@ paging): the thousandth page costs what the first does.
 from __future__ import annotations
 
 import datetime
+import functools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -126,6 +127,25 @@ def get_page(
         return list(connection.execute(page))
 
 
+def get_one(columns: tuple[str, ...], uuid: str, with_service: bool = False) -> sa.Row | None:
+    """One server's row, deleted or not, with columns as :func:`get_page` has them."""
+    with reader() as connection:
+        return connection.execute(_one(columns, with_service), {"of_uuid": uuid}).first()
+
+
+@functools.cache
+def _one(columns: tuple[str, ...], with_service: bool) -> sa.Select:
+    """Built once: to build it takes longer than to run it."""
+    wanted = dict.fromkeys([*columns, *(["host"] * with_service)])
+    statement = sa.select(*(_INSTANCE[name] for name in wanted))
+    if with_service:
+        of_host = sa.and_(services.c.host == _INSTANCE.host, services.c.topic == COMPUTE_TOPIC)
+        statement = statement.add_columns(*_SERVICE_COLUMNS).outerjoin_from(
+            instances, services, of_host
+        )
+    return statement.where(_INSTANCE.uuid == sa.bindparam("of_uuid"))
+
+
 def _with_service(page: sa.Subquery, sort: keyset.Sort) -> sa.Select:
     """Joined after the limit: joined before, the database would sort all servers first."""
     of_host = sa.and_(services.c.host == page.c.host, services.c.topic == COMPUTE_TOPIC)
@@ -155,14 +175,20 @@ def _marker_row(connection, marker: str, filters: Mapping, sort: keyset.Sort) ->
 
 def get_volumes(uuids: Collection[str]) -> dict[str, list[tuple[str, bool]]]:
     """uuid -> (volume id, delete_on_termination) of what is attached; one query."""
-    bdm = block_device_mapping.c
-    statement = (
-        sa.select(bdm.instance_uuid, bdm.volume_id, bdm.delete_on_termination)
-        .where(bdm.instance_uuid.in_(uuids), bdm.volume_id.is_not(None))
-        .order_by(bdm.id)
-    )
     found: dict[str, list[tuple[str, bool]]] = {}
     with reader() as connection:
-        for uuid, volume_id, delete_on_termination in connection.execute(statement):
+        rows = connection.execute(_VOLUMES, {"of_uuids": list(uuids)})
+        for uuid, volume_id, delete_on_termination in rows:
             found.setdefault(uuid, []).append((volume_id, delete_on_termination))
     return found
+
+
+_BDM = block_device_mapping.c
+_VOLUMES = (
+    sa.select(_BDM.instance_uuid, _BDM.volume_id, _BDM.delete_on_termination)
+    .where(
+        _BDM.instance_uuid.in_(sa.bindparam("of_uuids", expanding=True)),
+        _BDM.volume_id.is_not(None),
+    )
+    .order_by(_BDM.id)
+)

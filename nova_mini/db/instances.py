@@ -202,11 +202,16 @@ def get_tags(uuids: Collection[str]) -> dict[str, list[str]]:
     """uuid -> its tags in order, for those that have any; one query."""
     found: dict[str, list[str]] = {}
     with reader() as connection:
-        for uuid, tag in connection.execute(
-            tags.select().where(tags.c.resource_id.in_(uuids)).order_by(tags.c.tag)
-        ):
+        for uuid, tag in connection.execute(_TAGS, {"of_uuids": list(uuids)}):
             found.setdefault(uuid, []).append(tag)
     return found
+
+
+_TAGS = (
+    tags.select()
+    .where(tags.c.resource_id.in_(sa.bindparam("of_uuids", expanding=True)))
+    .order_by(tags.c.tag)
+)
 
 
 def set_tags(uuid: str, wanted: Sequence[str]) -> None:

@@ -117,6 +117,18 @@ def get_page(
     return found
 
 
+def get_one(uuid: str, want: Collection[str] = ()) -> ServerRecord | None:
+    """One server, deleted or not, with what ``want`` says; as :func:`get_page`."""
+    columns = (*_COLUMNS, *_ATTRIBUTES) if ATTRIBUTES in want else _COLUMNS
+    with db.session.reader():
+        row = db.instance_list.get_one(columns, uuid, HOST_STATUS in want)
+        if row is None:
+            return None
+        record = ServerRecord(row)
+        _load_beside([record], want)
+    return record
+
+
 def _select(columns, filters, limit, marker, sort, with_service) -> list[ServerRecord]:
     filters, address_matches = _address_filter(filters)
     if address_matches is None:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from nova_mini import exception, policy
 from nova_mini.api.openstack.request import Request
 from nova_mini.objects.instance import Instance
-from nova_mini.objects.instance_list import ServerRecord, get_page
+from nova_mini.objects.instance_list import ServerRecord, get_one
 
 
 def get_instance(req: Request, server_id: str, rule: str) -> Instance:
@@ -28,13 +28,12 @@ def get_record(
     with_deleted: bool = False,
 ) -> ServerRecord:
     """To be shown, with what ``want`` says (see ``objects.instance_list``). Raises as above."""
-    filters = {"uuid": server_id} if with_deleted else {"uuid": server_id, "deleted": False}
-    found = get_page(filters, limit=1, want=want)
-    if not found:
+    record = get_one(server_id, want)
+    if record is None or (record.deleted and not with_deleted):
         raise exception.InstanceNotFound(instance_id=server_id)
-    _check_visible(req, found[0])
-    policy.authorize(req.context, rule, target_of(found[0]))
-    return found[0]
+    _check_visible(req, record)
+    policy.authorize(req.context, rule, target_of(record))
+    return record
 
 
 def target_of(server: Instance | ServerRecord) -> dict[str, str]:

@@ -15,10 +15,14 @@ from nova_mini.objects.flavor import Flavor
 from nova_mini.objects.instance_fault import InstanceFault
 
 
-@functools.lru_cache(maxsize=256)
 def _flavor_of(text: str) -> Flavor:
-    """Servers of one flavor share its object: nobody changes the flavor of a server in place."""
-    return Flavor().set_fields(json.loads(text))
+    """An object of the server's own: while one thread sends it, no other may hold it."""
+    return Flavor().set_fields(_parsed(text))
+
+
+@functools.lru_cache(maxsize=256)
+def _parsed(flavor: str) -> dict:
+    return json.loads(flavor)
 
 
 @register

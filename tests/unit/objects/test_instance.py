@@ -9,6 +9,8 @@ from oslo_config import cfg
 from oslo_log import formatters
 from oslo_log import log as oslo_log
 
+from nova_mini.context import get_admin_context
+from nova_mini.objects.instance import Instance
 from tests import servers
 
 
@@ -30,3 +32,11 @@ def test_a_log_line_about_it_tells_its_id_and_nothing_of_its_user():
     assert out.getvalue().endswith(f" [instance: {instance.uuid}] is here\n")
     assert "AAAA" not in out.getvalue()
     assert "c2VjcmV0" not in repr(instance)
+
+
+def test_servers_of_one_flavor_share_no_object():
+    """oslo.versionedobjects writes into an object while it makes a message of it."""
+    row = servers.make_instance().columns()
+    first, second = (Instance.from_row(get_admin_context(), row) for _ in range(2))
+    assert first.flavor.as_dict() == second.flavor.as_dict()
+    assert first.flavor is not second.flavor

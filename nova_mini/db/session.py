@@ -5,9 +5,7 @@ conn`` one on which every statement stands by itself. They nest: what is called 
 joins it, so several queries become one commit by standing in one ``with writer()``.
 
 A round trip to the database costs more than the statement it carries, so none is made but these: no
-BEGIN and COMMIT around a read, no rollback of what is committed, and a ping only for a connection
-that has long been idle. That the server has closed a connection is seen without asking it, so the
-first request after a restart of the database is served like any other.
+BEGIN and COMMIT around a read, no rollback of what is committed.
 """
 
 from __future__ import annotations
@@ -16,9 +14,7 @@ import contextlib
 import functools
 import importlib
 import pkgutil
-import select
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -26,91 +22,25 @@ import sqlalchemy as sa
 from oslo_config import cfg
 from oslo_db import api as oslo_db_api
 from oslo_db import exception as db_exc
-from oslo_db.sqlalchemy import exc_filters
 
 from nova_mini import db, exception
+from nova_mini.db import engine
 
 T = TypeVar("T")
-
-# Idle for longer than this (seconds), a connection is tried before it is used: a server whose
-# machine lost its power did not close it, and no machine is back sooner.
-_PING_AFTER = 5
 
 
 class _Engines:
     """One pool for transactions, one in autocommit for reads; the same one for SQLite."""
 
     def __init__(self, conf: cfg.ConfigOpts):
-        self.writer = _create(conf, isolation_level="READ COMMITTED")
+        self.writer = engine.create(conf, isolation_level="READ COMMITTED")
         self.reader = self.writer
         if self.writer.dialect.name != "sqlite":
-            self.reader = _create(conf, isolation_level="AUTOCOMMIT")
+            self.reader = engine.create(conf, isolation_level="AUTOCOMMIT")
 
     def dispose(self) -> None:
         self.writer.dispose(close=False)
         self.reader.dispose(close=False)
-
-
-def _create(conf: cfg.ConfigOpts, isolation_level: str) -> sa.Engine:
-    url = sa.make_url(conf.database.connection)
-    # Keys, user data and passwords are parameters: an error that is logged must not show them.
-    options = {"hide_parameters": True}
-    if url.get_backend_name() != "sqlite":
-        options.update(
-            isolation_level=isolation_level,
-            pool_size=conf.database.max_pool_size,
-            max_overflow=conf.database.max_overflow,
-            pool_recycle=conf.database.connection_recycle_time,
-            pool_reset_on_return=None,
-            skip_autocommit_rollback=True,
-        )
-    if url.get_backend_name() in ("mysql", "mariadb"):
-        options["connect_args"] = {
-            "connect_timeout": 5,
-            "init_command": "SET SESSION sql_mode = 'TRADITIONAL'",
-        }
-    if url.get_driver_name() == "pymysql":
-        # Encrypted when the URL says so (?ssl_ca=...). Else PyMySQL would offer it, to whoever
-        # answers, with an SSL context of 3 MiB.
-        encrypted = any(name.startswith("ssl") for name in url.query)
-        options["connect_args"]["ssl_disabled"] = not encrypted
-    engine = sa.create_engine(url, **options)
-    exc_filters.register_engine(engine)
-    if engine.dialect.name == "sqlite":
-        sa.event.listen(engine, "connect", _keep_foreign_keys)
-    else:
-        sa.event.listen(engine, "checkout", _refuse_dead)
-        sa.event.listen(engine, "checkin", _note_time)
-    return engine
-
-
-def _keep_foreign_keys(dbapi_connection, _record) -> None:
-    dbapi_connection.execute("PRAGMA foreign_keys = ON")
-
-
-def _note_time(_dbapi_connection, record) -> None:
-    record.info["used_at"] = time.monotonic()
-
-
-def _refuse_dead(dbapi_connection, record, _proxy) -> None:
-    """SQLAlchemy makes a new connection when this raises, and forgets all that are as old."""
-    if _is_closed(dbapi_connection):
-        raise sa.exc.InvalidatePoolError()
-    if time.monotonic() - record.info.get("used_at", time.monotonic()) < _PING_AFTER:
-        return
-    try:
-        dbapi_connection.ping(reconnect=False)
-    except Exception as exc:
-        raise sa.exc.InvalidatePoolError() from exc
-
-
-def _is_closed(dbapi_connection) -> bool:
-    """Whether the server has gone: else it has nothing to say on a connection that is idle."""
-    if not dbapi_connection.open:
-        return True
-    socket = select.poll()
-    socket.register(dbapi_connection._sock, select.POLLIN)
-    return bool(socket.poll(0))
 
 
 class _ThreadState(threading.local):

@@ -27,10 +27,6 @@ class Operation:
     prepare: Callable[[Boot], Guest | None]
 
 
-def _create(cloud: Cloud, boot: Boot, _: None) -> Guest:
-    return boot(networks="auto", wait=None)
-
-
 def _boot(boot: Boot) -> Guest:
     return boot(networks="auto")
 
@@ -59,7 +55,15 @@ def _gone(cloud: Cloud, guest: Guest) -> None:
     cloud.admin.wait_gone(guest.id, SECONDS)
 
 
-BUILD = Operation(_create, _runs, prepare=lambda boot: None)
+def build(**fields) -> Operation:
+    return Operation(
+        lambda cloud, boot, _: boot(networks="auto", wait=None, **fields),
+        _runs,
+        prepare=lambda boot: None,
+    )
+
+
+BUILD = build()
 DELETE = Operation(_ask("DELETE"), _gone, prepare=_boot)
 REBOOT = Operation(_ask("POST", "/action", {"reboot": {"type": "HARD"}}), _runs, prepare=_boot)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.functional.harness import oracle
 from tests.functional.harness.waiting import until
-from tests.integration.cloud.harness import node
+from tests.integration.cloud.harness import ceph, node
 from tests.integration.cloud.harness.cloud import Cloud
 
 PAUSE = 0.5
@@ -27,13 +27,30 @@ def assert_clean(cloud: Cloud, seconds: float = 60) -> None:
 def violations(cloud: Cloud) -> list[str]:
     here = cloud.query("SELECT uuid FROM instances WHERE NOT deleted AND host IS NOT NULL")
     uuids = {row["uuid"] for row in here}
-    return [*oracle.violations(cloud), *_files(uuids), *_wires(uuids), *_ports(cloud, uuids)]
+    return [
+        *oracle.violations(cloud),
+        *_files(uuids),
+        *_wires(uuids),
+        *_ports(cloud, uuids),
+        *(_disks(cloud, uuids) if ceph.HERE else ()),
+    ]
 
 
 def _files(uuids: set[str]) -> list[str]:
     return [
         *(f"directory {name} is nobody's" for name in node.instance_directories() - uuids),
         *(f"cached image {name} is not finished" for name in node.unfinished_images()),
+    ]
+
+
+def _disks(cloud: Cloud, uuids: set[str]) -> list[str]:
+    """In Ceph there are the disks of servers and the images of Glance, whole."""
+    disks, images = ceph.names(ceph.DISKS), ceph.names(ceph.IMAGES)
+    known = {image.id for image in cloud.of_admin.image.images()}
+    return [
+        *(f"disk {name} is nobody's" for name in disks if name.partition("_")[0] not in uuids),
+        *(f"disk {name} is not finished" for name in disks if ".part-" in name),
+        *(f"image {name} is not Glance's" for name in images - known),
     ]
 
 

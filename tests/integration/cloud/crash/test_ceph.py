@@ -1,0 +1,71 @@
+"""A compute dies over a disk in Ceph: the disk is whole or made again, and nothing else stays."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.functional.harness.waiting import until
+from tests.integration.cloud.crash import injection, operations
+from tests.integration.cloud.harness import ceph, oracle
+
+pytestmark = pytest.mark.skipif(not ceph.HERE, reason="the stack has no Ceph")
+
+_DEATH_SECONDS = 40
+
+
+@pytest.mark.parametrize(
+    "step",
+    ["RBDDriver.clone", "RBDDriver.resize", "RBDDriver.rename", "Rbd.clone",
+     "clone_fallback_to_fetch"],
+)  # fmt: skip
+def test_compute_dies_over_a_clone(step, cloud, boot, instruments, record):
+    operation = operations.build(imageRef=cloud.image("mini-raw"))
+    record("clone", f"death after {step}",
+           injection.run(cloud, boot, operation, step, instruments))  # fmt: skip
+
+
+@pytest.mark.parametrize("step", ["RBDDriver.create", "Rbd._import", "RBDDriver.rename"])
+def test_compute_dies_over_an_import(step, cloud, boot, instruments, record):
+    operation = operations.build(imageRef=cloud.image("mini-qcow2"))
+    record("import", f"death after {step}",
+           injection.run(cloud, boot, operation, step, instruments))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "step",
+    ["RBDDriver.create_snap", "RBDDriver.clone", "RBDDriver.flatten", "RBDDriver.remove_snap",
+     "_copy", "RBDDriver.rename", "_register", "LibvirtDriver.snapshot", "snapshot"],
+)  # fmt: skip
+def test_compute_dies_over_an_image_of_a_server(step, cloud, boot, instruments, record):
+    guest = boot(imageRef=cloud.image("mini-raw"))
+    instruments.die_after(step)
+    answer = cloud.user.request(
+        "POST", f"/servers/{guest.id}/action", {"createImage": {"name": "it-crash"}}
+    )
+    image_id = answer.json()["image_id"]
+    instruments.wait_struck(step, _DEATH_SECONDS)
+    struck = time.monotonic()
+    glance = cloud.of_user.image
+    until("it is active", lambda: glance.get_image(image_id).status == "active", 60, 0.3)
+    oracle.assert_clean(cloud, operations.SECONDS)
+    record("snapshot", f"death after {step}", time.monotonic() - struck)
+    assert ceph.snapshots(f"{guest.id}_disk") == []
+    glance.delete_image(image_id)
+
+
+def test_a_server_is_deleted_whose_image_was_being_made(cloud, boot, instruments):
+    """The copy that was not finished is a child of the disk: it goes first."""
+    guest = boot(imageRef=cloud.image("mini-raw"))
+    instruments.die_after("RBDDriver.clone")
+    answer = cloud.user.request(
+        "POST", f"/servers/{guest.id}/action", {"createImage": {"name": "it-crash"}}
+    )
+    image_id = answer.json()["image_id"]
+    instruments.wait_struck("RBDDriver.clone", _DEATH_SECONDS)
+    guest.delete()
+    until("the image is decided on",
+          lambda: cloud.of_user.image.get_image(image_id).status in ("active", "queued"), 60, 0.5)
+    oracle.assert_clean(cloud, operations.SECONDS)
+    cloud.of_user.image.delete_image(image_id)

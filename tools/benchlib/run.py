@@ -22,6 +22,7 @@ class Sizes(NamedTuple):
     readers: int = 8
     duration: float = 8.0  # seconds that a read phase lasts
     fill: int = 1000
+    idle: float = 30.0  # seconds of doing nothing
 
 
 def phases(compute: Compute, sizes: Sizes) -> dict[str, Callable[[], dict[str, Any]]]:
@@ -34,6 +35,7 @@ def phases(compute: Compute, sizes: Sizes) -> dict[str, Callable[[], dict[str, A
         "show": lambda: reads.show(compute, sizes.readers, sizes.duration),
         "list": lambda: reads.list_servers(compute, sizes.readers, sizes.duration),
         "delete": lambda: lifecycle.delete(compute, sizes.concurrency),
+        "idle": lambda: _idle(sizes.idle),
     }
 
 
@@ -51,6 +53,12 @@ def run_phase(name: str, phase: Callable[[], dict[str, Any]], rundir: Path | Non
     spent["_others"] = spent["_machine_busy"] - named
     figures["cpu_s"] = {s: round(used, 2) for s, used in sorted(spent.items()) if used >= LEAST_CPU}
     return {"phase": name, "took_s": round(time.monotonic() - start, 1), **figures}
+
+
+def _idle(seconds: float) -> dict[str, Any]:
+    """Ask for nothing: what is spent goes to heartbeats and other periodic work."""
+    time.sleep(seconds)
+    return {"seconds": seconds}
 
 
 def _cpu(rundir: Path | None) -> dict[str, float]:

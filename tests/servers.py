@@ -34,6 +34,7 @@ def make_instance(flavor: Flavor | None = None, **overrides) -> Instance:
     values = {
         "id": number,
         "uuid": str(uuid.uuid4()),
+        "deleted": False,
         "project_id": "project",
         "user_id": "user",
         "display_name": f"server {number}",

@@ -18,7 +18,7 @@ from oslo_log import log as logging
 from nova_mini import exception
 from nova_mini.conf import CONF
 from nova_mini.trace import traced
-from nova_mini.virt.libvirt import events
+from nova_mini.virt.libvirt import events, relics
 from nova_mini.virt.libvirt.config import NOVA_NS
 from nova_mini.virt.libvirt.guest import LIBVIRT_POWER_STATE, Guest
 
@@ -113,6 +113,8 @@ class Host:
         except libvirt.libvirtError as exc:
             LOG.error("cannot reach libvirt at %s: %s", self._uri, exc)
             raise exception.HypervisorUnavailable(host=CONF.host) from exc
+        if relics.remove(self._uri):
+            raise exception.HypervisorUnavailable(host=CONF.host)
         LOG.info("connected to libvirt at %s", self._uri)
         return conn
 

@@ -1,7 +1,7 @@
 """Real guests under a real libvirtd, driven by LibvirtDriver alone.
 
-LIBVIRT_TEST_URI names the libvirtd; without it these tests are skipped. They must run as root in
-that libvirtd's mount and network namespaces.
+In a node of ``tools/stack`` they have a libvirtd of their own. Elsewhere LIBVIRT_TEST_URI names one
+that has no other guests, and they run as root where its files and its network are.
 """
 
 from __future__ import annotations
@@ -10,36 +10,47 @@ import os
 import pathlib
 import subprocess
 import time
+from collections.abc import Iterator
 
 import pytest
 
 from nova_mini.conf import CONF
-from tests.integration.libvirt import cloud
+from tests.integration.cloud.harness import node
+from tests.integration.libvirt import cloud, libvirtd
 
-URI = os.environ.get("LIBVIRT_TEST_URI")
+GIVEN_URI = os.environ.get("LIBVIRT_TEST_URI")
 REPOSITORY = pathlib.Path(__file__).parents[3]
 
 
 def pytest_collection_modifyitems(items):
     here = pathlib.Path(__file__).parent
     for item in items:
-        if not URI and here in item.path.parents:
-            item.add_marker(pytest.mark.skip(reason="LIBVIRT_TEST_URI is not set"))
+        if not (GIVEN_URI or node.NAME) and here in item.path.parents:
+            item.add_marker(pytest.mark.skip(reason="neither in a node nor LIBVIRT_TEST_URI set"))
+
+
+@pytest.fixture(scope="session")
+def uri() -> Iterator[str]:
+    if GIVEN_URI:
+        yield GIVEN_URI
+        return
+    with libvirtd.running() as own:
+        yield own
 
 
 @pytest.fixture(scope="session")
 def guest_image(tmp_path_factory) -> pathlib.Path:
-    """The folder of the small guest's images: LIBVIRT_TEST_IMAGES, else made for this run."""
-    if given := os.environ.get("LIBVIRT_TEST_IMAGES"):
-        return pathlib.Path(given)
+    """The folder of the small guest's images: the stack's, else made for this run."""
+    if node.NAME:
+        return node.STACK / "images"
     path = tmp_path_factory.mktemp("guest")
     subprocess.run([REPOSITORY / "tools/guest/build", path], check=True, timeout=300)
     return path
 
 
 @pytest.fixture
-def driver(tmp_path, guest_image):
-    made = cloud.make_driver(URI, tmp_path, guest_image)
+def driver(uri, tmp_path, guest_image):
+    made = cloud.make_driver(uri, tmp_path, guest_image)
     yield made
     for uuid in made.list_instance_uuids():
         made.destroy(None, cloud.instance_with(uuid))

@@ -33,6 +33,25 @@ def test_compute_dies_in_a_delete(cloud, boot, instruments, subtests, record):
                     record)  # fmt: skip
 
 
+def test_the_api_dies_in_a_build(cloud, boot, instruments, subtests, record):
+    _die_after_each(operations.BUILD_FOR_SURE, "build", ["api"], cloud, boot, instruments, subtests,
+                    record)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "operation", "moment"),
+    [
+        ("delete", operations.DELETE, "before ComputeAPI.send"),
+        ("delete", operations.DELETE, "ComputeAPI.send"),
+        ("reboot", operations.REBOOT, "before ComputeAPI.send"),
+    ],
+)
+def test_the_api_dies_when_it_has_committed(name, operation, moment, cloud, boot, instruments,
+                                            record):  # fmt: skip
+    seconds = injection.run(cloud, boot, operation, moment, instruments)
+    record(name, f"death of the API at {moment}", seconds)
+
+
 @pytest.mark.parametrize("step", ["LibvirtDriver._create_image", "Guest.launch", "reboot"])
 def test_compute_dies_in_a_reboot(step, cloud, boot, instruments, record):
     record("reboot", f"death after {step}",

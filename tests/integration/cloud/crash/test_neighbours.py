@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 
 from tests.functional.harness.waiting import until
@@ -62,15 +64,29 @@ def test_libvirtd_hangs_and_is_killed(cloud, boot, record):
     assert {guest.id, other.id} <= node.domains().keys()
 
 
-def test_libvirtd_is_killed_during_a_build(cloud, boot, record):
+def test_libvirtd_is_killed_while_qemu_waits(cloud, boot, record):
     """When QEMU has started and waits, paused, for its port to be wired."""
     guest = boot(networks="auto", wait=None)
     until("the domain is there", lambda: node.domains().get(guest.id) == PAUSED, 30, 0.02)
     _signal_libvirtd("KILL")
+    _assert_built(cloud, guest, record, "killed while QEMU waits")
+
+
+def test_libvirtd_is_killed_while_it_starts_qemu(cloud, boot, record):
+    """When there is no process of the domain yet: by itself libvirtd never gets over that."""
+    libvirtd, started = node.main_pid(LIBVIRTD), set(node.STARTED.glob("*.xml"))
+    guest = boot(networks="auto", wait=None)
+    (note,) = until("it is noted", lambda: set(node.STARTED.glob("*.xml")) - started, 60, 0.001)
+    os.kill(libvirtd, signal.SIGKILL)
+    assert "pid='0'" in note.read_text(), "struck too late"
+    _assert_built(cloud, guest, record, "killed while it starts QEMU")
+
+
+def _assert_built(cloud, guest, record, fault: str) -> None:
     struck = time.monotonic()
     operations.BUILD.check(cloud, guest)
     oracle.assert_clean(cloud)
-    record("build", f"{LIBVIRTD} killed", time.monotonic() - struck)
+    record("build", f"{LIBVIRTD} {fault}", time.monotonic() - struck)
 
 
 def _signal_libvirtd(signal: str) -> None:

@@ -17,6 +17,7 @@ NAME = os.environ.get("NOVA_MINI_NODE", "")
 STACK = pathlib.Path(os.environ.get("NOVA_MINI_STACK_DIR", "/"))
 STATE = STACK / "data" / "nova-mini" / NAME
 INSTANCES = STATE / "instances"
+STARTED = pathlib.Path("/run/libvirt/qemu")  # where libvirtd notes each domain that it starts
 
 DAEMONS = ("conductor", "scheduler", "api", "compute")
 READY_SECONDS = 60

@@ -63,7 +63,9 @@ class Guest:
 
     def attach_device(self, config, live):
         if self._refuses_attach:
-            raise libvirt.libvirtError("no more PCI slots")
+            refused = libvirt.libvirtError("no more PCI slots")
+            refused.err = (libvirt.VIR_ERR_INTERNAL_ERROR, libvirt.VIR_FROM_QEMU, "", 2)
+            raise refused
         xml = config.to_xml().replace("</disk>", "<alias name='virtio-disk1'/></disk>")
         assert config.serial not in self.disks[not live], "attached twice"
         self.disks[not live][config.serial] = xml

@@ -11,7 +11,7 @@ import threading
 from concurrent import futures
 
 import oslo_messaging as messaging
-from oslo_concurrency import lockutils
+from oslo_concurrency import lockutils, processutils
 
 from nova_mini import exception
 from nova_mini.compute import (
@@ -301,6 +301,19 @@ class ComputeManager(Manager):
         if tail_length is None:
             return lines
         return "\n".join(lines.split("\n")[-int(tail_length) :]) if int(tail_length) else ""
+
+    @messaging.expected_exceptions(exception.NovaException)
+    @traced
+    def cache_images(self, context, image_ids: list[str]) -> dict[str, str]:
+        """Image -> "cached" (now), "existing" (nothing to do) or "error". Called by a conductor."""
+        return {image_id: self._cache_image(context, image_id) for image_id in image_ids}
+
+    def _cache_image(self, context, image_id: str) -> str:
+        try:
+            return "cached" if self.driver.cache_image(context, image_id) else "existing"
+        except (exception.NovaException, OSError, processutils.ProcessExecutionError) as exc:
+            LOG.error("Image %s could not be cached: %s", image_id, exc)
+            return "error"
 
     def external_instance_event(self, context, events: list[dict]) -> None:
         """What Neutron or Cinder said of servers here. Cast by the API."""

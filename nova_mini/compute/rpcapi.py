@@ -9,6 +9,8 @@ from nova_mini.conf import CONF
 from nova_mini.objects.instance_action import InstanceAction
 from nova_mini.trace import traced
 
+_SIGN_OF_LIFE = 30  # seconds in which a host that works for long must show that it is there
+
 
 class ComputeAPI:
     """Casts are hints that an action waits; calls ask and wait for the answer.
@@ -44,6 +46,16 @@ class ComputeAPI:
         return self._to(action.host, timeout=CONF.long_rpc_timeout).call(
             context, action.method, instance_uuid=action.instance_uuid, action_id=action.id
         )
+
+    @traced
+    def cache_images(self, context, host: str, image_ids: list[str]) -> dict[str, str]:
+        """Image -> "cached", "existing" or "error"; takes as long as Glance does, while the host
+        shows that it is alive."""
+        options = {
+            "timeout": CONF.long_rpc_timeout,
+            "call_monitor_timeout": _SIGN_OF_LIFE,
+        }
+        return self._to(host, **options).call(context, "cache_images", image_ids=image_ids)
 
     def external_instance_event(self, context, host: str, events: list[dict]) -> None:
         """``events``: name, server_uuid, status, tag, as Neutron and Cinder sent them."""

@@ -19,6 +19,11 @@ class ComputeTaskAPI:
         self._rpcapi.schedule_and_build_instances(context, [action.id for action in actions])
 
     @traced
+    def cache_images(self, context, hosts: list[str], image_ids: list[str]) -> None:
+        """Bring images to the caches of these hosts."""
+        self._rpcapi.cache_images(context, hosts, image_ids)
+
+    @traced
     def send(self, context, action: InstanceAction) -> None:
         """Tell the conductors that an action waits for one of them."""
         self._rpcapi.run_action(context, action.method, action.id)

@@ -10,7 +10,7 @@ import oslo_messaging as messaging
 from oslo_versionedobjects import base as ovo
 
 from nova_mini import db, exception
-from nova_mini.conductor.tasks import build
+from nova_mini.conductor.tasks import build, cache_images
 from nova_mini.objects.base import NovaObject
 from nova_mini.running_actions import RunningActions
 from nova_mini.trace import traced
@@ -83,6 +83,11 @@ class ComputeTaskManager:
         """A host could not build: go on with the next. Cast by a compute."""
         with self.running_actions.entered(action_ids) as ids:
             self._builder.build_instances(context, ids)
+
+    @traced
+    def cache_images(self, context, hosts: list[str], image_ids: list[str]) -> None:
+        """Bring images to hosts' caches, as well as can be. Cast by the API."""
+        cache_images.cache_images(context, hosts, image_ids)
 
     @traced
     def delete_unscheduled_instance(self, context, action_ids: list[int]) -> None:

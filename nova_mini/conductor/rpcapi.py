@@ -87,5 +87,10 @@ class ComputeTaskAPI:
         """An action that waits for any conductor."""
         self._cast(context, method, action_ids=[action_id])
 
+    @traced
+    def cache_images(self, context, hosts: list[str], image_ids: list[str]) -> None:
+        """Lost with the message: nothing depends on it."""
+        self._cast(context, "cache_images", hosts=hosts, image_ids=image_ids)
+
     def _cast(self, context, method: str, **kwargs) -> None:
         rpc.cast_hint(rpc.get_client(self._target), context, method, **kwargs)

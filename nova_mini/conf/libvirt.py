@@ -91,6 +91,13 @@ OPTIONS = {
             min=1,
             help="Seconds between two looks for cached images that nobody uses.",
         ),
+        cfg.IntOpt(
+            "precache_concurrency",
+            default=1,
+            min=1,
+            help="How many hosts at a time fetch the images that an administrator wants on all "
+            "hosts of an aggregate.",
+        ),
         cfg.BoolOpt("remove_unused_base_images", default=True),
         cfg.IntOpt(
             "remove_unused_original_minimum_age_seconds",

@@ -10,6 +10,7 @@ UPDATE = _NAME + "update"
 DELETE = _NAME + "delete"
 ADD_HOST = _NAME + "add_host"
 REMOVE_HOST = _NAME + "remove_host"
+IMAGES = "compute:aggregates:images"
 SET_METADATA = _NAME + "set_metadata"
 
 _ALL = "/os-aggregates"
@@ -24,5 +25,8 @@ RULES = [
     base.rule(DELETE, base.ADMIN, "Delete an aggregate", ("DELETE", _ONE)),
     base.rule(ADD_HOST, base.ADMIN, "Add a host to an aggregate", _ACTION),
     base.rule(REMOVE_HOST, base.ADMIN, "Take a host out of an aggregate", _ACTION),
+    base.rule(
+        IMAGES, base.ADMIN, "Cache images on an aggregate's hosts", ("POST", _ONE + "/images")
+    ),
     base.rule(SET_METADATA, base.ADMIN, "Set an aggregate's metadata", _ACTION),
 ]

@@ -303,6 +303,11 @@ class ComputeDriver(abc.ABC):
     ) -> None:
         """Remove cached base images that neither ``used_images`` nor a disk on this host needs."""
 
+    @abc.abstractmethod
+    def cache_image(self, context: RequestContext, image_id: str) -> bool:
+        """Fetch an image before it is needed; False when that is not necessary. Raises as spawn
+        does over an image."""
+
     def list_shared_disk_owners(self) -> set[str]:
         """Uuids of all instances, of whatever host, that have disks in a storage of several."""
         return set()

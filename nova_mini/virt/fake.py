@@ -88,6 +88,7 @@ class FakeDriver(driver.ComputeDriver):
         self._image_api = glance.API()
         self._host = ""
         self._guests: GuestStore | None = None
+        self._cached: set[str] = set()
 
     # -- the host ----------------------------------------------------------------------------
 
@@ -279,6 +280,14 @@ class FakeDriver(driver.ComputeDriver):
 
     def extend_volume(self, context, connection_info, instance, mountpoint, size):
         self._get(instance).say(f"volume {_volume_id(connection_info)} has {size} GiB")
+
+    # -- housekeeping ------------------------------------------------------------------------
+
+    def cache_image(self, context, image_id):
+        self._image_api.get(context, image_id)
+        is_new = image_id not in self._cached
+        self._cached.add(image_id)
+        return is_new
 
 
 def _volume_id(connection_info: dict) -> str:

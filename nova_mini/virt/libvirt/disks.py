@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import os
 import pathlib
 
 from oslo_concurrency import processutils
@@ -19,7 +20,7 @@ from nova_mini.conf import CONF
 from nova_mini.objects.instance_metadata import InstanceMetadata
 from nova_mini.trace import traced
 from nova_mini.virt import configdrive, images
-from nova_mini.virt.libvirt import blockinfo
+from nova_mini.virt.libvirt import blockinfo, utils
 from nova_mini.virt.libvirt.guest_config import KERNEL, RAMDISK
 from nova_mini.virt.libvirt.imagebackend import Backend, Flat, Image
 
@@ -64,6 +65,20 @@ def fetch_image(context, image_api, disk: Image, image_id: str, size: int = 0) -
     """Make a disk from an image by way of the cache."""
     fetch_func = functools.partial(_fetch, context, image_api, image_id, size)
     _try_fetch_image_cache(disk, fetch_func, get_cache_fname(image_id), size)
+
+
+@traced
+def cache_image(context, image_api, backend: Backend, image_id: str) -> bool:
+    """Whether it had to be fetched: not one that is here, nor one that disks are cloned from."""
+    if backend.can_clone(context, image_api, image_id):
+        return False
+    base = utils.base_dir() / get_cache_fname(image_id)
+    with utils.cache_lock(base.name):
+        if base.exists():
+            os.utime(base)  # so that it does not age meanwhile
+            return False
+        images.fetch_to_raw(context, image_api, image_id, base)
+        return True
 
 
 def _fetch(context, image_api, image_id: str, max_size: int, target: pathlib.Path) -> None:

@@ -442,6 +442,9 @@ class LibvirtDriver(driver.ComputeDriver):
 
     # -- housekeeping ------------------------------------------------------------------------
 
+    def cache_image(self, context, image_id):
+        return disks.cache_image(context, self._image_api, self.image_backend, image_id)
+
     def list_shared_disk_owners(self):
         return self.image_backend.list_shared_owners()
 

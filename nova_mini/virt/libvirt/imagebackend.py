@@ -206,6 +206,10 @@ class Backend:
         image_class = Flat if disk_name == blockinfo.CONFIG_DRIVE else self._image_class
         return image_class(instance, disk_name)
 
+    def can_clone(self, context, image_api, image_id: str) -> bool:
+        """Whether disks are made of Glance's own copy of an image."""
+        return False
+
     def get_shared_storage(self) -> SharedStorage | None:
         """None: disks are in files of this host."""
         return None

@@ -52,32 +52,13 @@ class Rbd(Image):
         """
         if self.exists():
             return
-        image = image_api.get(context, image_id, include_locations=True)
-        parent = self._find_cloneable(image)
+        parent = self._backend.find_cloneable(context, image_api, image_id)
         with self.ceph.unfinished(self.rbd_name) as part:
             self.ceph.clone(parent, part)
             image_size = self.ceph.size(part)
             if size and image_size > size:
                 raise exception.FlavorDiskSmallerThanImage(flavor_size=size, image_size=image_size)
             self.ceph.resize(part, size)
-
-    def _find_cloneable(self, image: ImageMeta) -> Location:
-        if image.status != "active" or image.disk_format not in ("raw", "iso"):
-            raise exception.ImageUnacceptable(
-                image_id=image.id, reason=f"it is {image.status} and {image.disk_format}"
-            )
-        for location in self._locations_in_cluster(image):
-            head = self.ceph.read_head(location, _HEAD)
-            if head is not None:
-                images.inspect_head(image.id, head, image.disk_format)
-                return location
-        raise exception.ImageUnacceptable(
-            image_id=image.id, reason="it has no location that this host can clone"
-        )
-
-    def _locations_in_cluster(self, image: ImageMeta) -> list[Location]:
-        found = (Location.parse_url(each["url"]) for each in image.locations or [])
-        return [each for each in found if each and each.fsid == self._backend.fsid]
 
     def _create(self, base, size):
         base_size = utils.get_disk_size(base, utils.get_base_format(base))
@@ -148,7 +129,7 @@ class Rbd(Image):
             raise exception.ImageUnacceptable(
                 image_id=image_id, reason="it is gone, and with it where its like is kept"
             ) from None
-        for location in self._locations_in_cluster(image):
+        for location in self._backend.locations_of(image):
             return location.pool
         raise exception.ImageUnacceptable(image_id=image_id, reason="it is not in our cluster")
 
@@ -187,6 +168,38 @@ class RbdBackend(Backend):
 
     def by_name(self, instance, disk_name):
         return Rbd(instance, disk_name, self)
+
+    # -- images ------------------------------------------------------------------------------
+
+    def can_clone(self, context, image_api, image_id):
+        try:
+            self.find_cloneable(context, image_api, image_id)
+        except exception.ImageUnacceptable:
+            return False
+        return True
+
+    def find_cloneable(self, context, image_api, image_id: str) -> Location:
+        """Where the data of an image is that disks may be cloned from. Raises ImageUnacceptable."""
+        image = image_api.get(context, image_id, include_locations=True)
+        if image.status != "active" or image.disk_format not in ("raw", "iso"):
+            raise exception.ImageUnacceptable(
+                image_id=image.id, reason=f"it is {image.status} and {image.disk_format}"
+            )
+        for location in self.locations_of(image):
+            head = self.ceph.read_head(location, _HEAD)
+            if head is not None:
+                images.inspect_head(image.id, head, image.disk_format)
+                return location
+        raise exception.ImageUnacceptable(
+            image_id=image.id, reason="it has no location that this host can clone"
+        )
+
+    def locations_of(self, image: ImageMeta) -> list[Location]:
+        """Those in our cluster."""
+        found = (Location.parse_url(each["url"]) for each in image.locations or [])
+        return [each for each in found if each and each.fsid == self.fsid]
+
+    # -- the cluster, for hosts and guests ---------------------------------------------------
 
     def get_shared_storage(self):
         stats = self.ceph.get_pool_stats()

@@ -6,6 +6,7 @@ from nova_mini import exception, policy
 from nova_mini.api import validation
 from nova_mini.api.openstack import common, wsgi
 from nova_mini.api.openstack.compute.schemas import aggregates as schema
+from nova_mini.compute import aggregate_images
 from nova_mini.objects.aggregate import AVAILABILITY_ZONE, Aggregate, AggregateList
 from nova_mini.policies import aggregates as aggregates_policy
 
@@ -72,6 +73,17 @@ class AggregatesController(wsgi.Controller):
         aggregate = _get(req, id)
         aggregate.change(None, body["set_metadata"]["metadata"])
         return {"aggregate": _view(req, aggregate)}
+
+    @wsgi.api_version("2.81")
+    @wsgi.response(202)
+    @validation.schema(schema.images)
+    def images(self, req, id, body):
+        policy.authorize(req.context, aggregates_policy.IMAGES)
+        aggregate = _get(req, id)
+        image_ids = [image["id"] for image in body["cache"]]
+        if len(set(image_ids)) < len(image_ids):
+            raise exception.ValidationError(detail="An image is named twice in 'cache'.")
+        aggregate_images.cache_images(req.context, aggregate, image_ids)
 
 
 def _get(req, aggregate_id: str) -> Aggregate:

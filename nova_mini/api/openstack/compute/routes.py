@@ -117,5 +117,6 @@ ROUTE_LIST = (
         {"GET": "aggregates:show", "PUT": "aggregates:update", "DELETE": "aggregates:delete"},
     ),
     ("/os-aggregates/{id}/action", {"POST": ("aggregates",)}),
+    ("/os-aggregates/{id}/images", {"POST": "aggregates:images"}),
     ("/os-server-external-events", {"POST": "server_external_events:create"}),
 )

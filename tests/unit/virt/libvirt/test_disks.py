@@ -1,10 +1,13 @@
 """Ephemeral disks and swap carry what the guest expects to find on them."""
 
+import os
+import pathlib
 import shutil
 import subprocess
 
 import pytest
 
+from nova_mini.objects.image_meta import ImageMeta
 from nova_mini.virt.libvirt import disks, utils
 from nova_mini.virt.libvirt.imagebackend import Backend
 from tests import servers
@@ -71,3 +74,28 @@ def test_secrets_of_a_guest_do_not_show_in_a_log():
     info = disks.InjectionInfo([], [("/etc/key", b"private")], "secret-password")
     assert "private" not in repr(info)
     assert "secret-password" not in repr(info)
+
+
+# -- images that are fetched before they are needed ----------------------------------------------
+
+
+class Glance:
+    downloads = 0
+
+    def get(self, context, image_id, include_locations=False):
+        return ImageMeta(id=image_id, disk_format="raw", container_format="bare")
+
+    def download(self, context, image_id, target_path):
+        self.downloads += 1
+        pathlib.Path(target_path).write_bytes(b"raw" * 1024)
+
+
+def test_an_image_is_cached_once_and_kept_young():
+    glance, backend = Glance(), Backend("qcow2")
+    assert disks.cache_image(None, glance, backend, "image")
+    base = utils.base_dir() / disks.get_cache_fname("image")
+    assert base.stat().st_size == 3 * 1024
+    os.utime(base, (0, 0))
+    assert not disks.cache_image(None, glance, backend, "image")
+    assert glance.downloads == 1
+    assert base.stat().st_mtime > 0

@@ -14,5 +14,22 @@ update["properties"]["aggregate"]["minProperties"] = 1
 add_host = types.body_of("add_host", {"host": types.service_host}, ["host"])
 remove_host = types.body_of("remove_host", {"host": types.service_host}, ["host"])
 set_metadata = types.body_of("set_metadata", {"metadata": types.metadata_with_null}, ["metadata"])
+images = {
+    "type": "object",
+    "properties": {
+        "cache": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "properties": {"id": types.uuid},
+                "required": ["id"],
+                "additionalProperties": False,
+            },
+        }
+    },
+    "required": ["cache"],
+    "additionalProperties": False,
+}
 query = types.query_params({})
 query_v275 = types.query_params({}, strict=True)

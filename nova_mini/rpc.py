@@ -14,7 +14,7 @@ import oslo_messaging as messaging
 from oslo_messaging._drivers import impl_rabbit
 
 from nova_mini import context as nova_context
-from nova_mini import exception
+from nova_mini import exception, faults
 from nova_mini.conf import CONF
 from nova_mini.objects.base import NovaObjectSerializer
 
@@ -104,7 +104,9 @@ def cast_hint(prepared_client, context, method: str, **kwargs) -> None:
     A broker that is away delays the work until the conductors' reconcile comes by; it never fails
     the request.
     """
+    LOG.debug("Casting %s", method)
     try:
-        prepared_client.prepare(retry=1).cast(context, method, **kwargs)
+        for _ in range(faults.copies(method)):
+            prepared_client.prepare(retry=1).cast(context, method, **kwargs)
     except (messaging.MessagingException, kombu.exceptions.OperationalError) as exc:
         LOG.warning("Could not send %s, it will be sent again later: %s", method, exc)

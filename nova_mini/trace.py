@@ -2,7 +2,7 @@
 
 ``with step("name")`` or ``@traced`` around a function marks one. A step is a debug log line with
 the request's id, and, inside an operation on a server, an event in the server's action history
-with its times. It is also where the chaos tests strike: see ``_strike``.
+with its times. It is also where the chaos tests strike: see ``faults``.
 """
 
 from __future__ import annotations
@@ -11,14 +11,12 @@ import contextlib
 import contextvars
 import functools
 import logging
-import os
-import pathlib
-import signal
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from oslo_context import context as oslo_context
 
+from nova_mini import faults
 from nova_mini.objects.base import utcnow
 
 LOG = logging.getLogger(__name__)
@@ -26,7 +24,6 @@ F = TypeVar("F", bound=Callable)
 
 Steps = list[list[str]]
 _collected: contextvars.ContextVar[Steps | None] = contextvars.ContextVar("steps", default=None)
-_fault_dir = os.environ.get("NOVA_MINI_FAULT_DIR")
 
 
 @contextlib.contextmanager
@@ -44,8 +41,7 @@ def collecting() -> Iterator[Steps]:
 def step(name: str) -> Iterator[None]:
     start = utcnow()
     LOG.debug("step %s begins", name)
-    if _fault_dir:
-        _strike(f"before {name}")
+    faults.strike(f"before {name}")
     try:
         yield
     except BaseException as exc:
@@ -56,8 +52,7 @@ def step(name: str) -> Iterator[None]:
     steps = _collected.get()
     if steps is not None:
         steps.append([name, start.isoformat(), finish.isoformat()])
-    if _fault_dir:
-        _strike(name)
+    faults.strike(name)
 
 
 def traced(function: F) -> F:
@@ -81,19 +76,3 @@ def in_thread(function: Callable, *args, **kwargs) -> Callable:
         return function(*args, **kwargs)
 
     return functools.partial(contextvars.copy_context().run, run)
-
-
-def _strike(moment: str) -> None:
-    """Obey a test: a file in NOVA_MINI_FAULT_DIR, named like a step (for its end) or "before" and a
-    step, holds the signal that this process sends itself; an empty one is SIGKILL.
-
-    The file is removed first, so the next incarnation lives.
-    """
-    order = pathlib.Path(_fault_dir) / moment
-    try:
-        name = order.read_text() or "SIGKILL"
-        order.unlink()
-    except FileNotFoundError:
-        return
-    LOG.warning("%s at %s, as a test asked", name, moment)
-    os.kill(os.getpid(), signal.Signals[name])

@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import pytest
 
+from tests.chaos.proxy import Proxy
+from tests.chaos.report import Report
+from tests.chaos.wire import Wire
 from tests.functional.conftest import make_catalog
-from tests.functional.crash.injection import Report
 from tests.functional.harness import cloud as clouds
 from tests.functional.harness.cloud import Cloud
 from tests.functional.harness.project import Project
+
+HOST, OTHER = "c1", "c2"
 
 _report = Report()
 
 
 @pytest.fixture(scope="package")
-def crash_cloud(engines, images, workspace) -> Iterator[Cloud]:
-    with clouds.running(engines, workspace / "crash", images) as running:
+def glance(images) -> Iterator[Proxy]:
+    """The way to the images, which can be broken."""
+    with Proxy(images.url).running() as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="package")
+def wires(engines) -> Iterator[dict[str, Wire]]:
+    """Each host's way to the broker, which can be cut."""
+    with contextlib.ExitStack() as stack:
+        made = {host: Wire(engines.rabbitmq.port) for host in (HOST, OTHER)}
+        for wire in made.values():
+            stack.callback(wire.close)
+        yield made
+
+
+@pytest.fixture(scope="package")
+def crash_cloud(engines, glance, wires, workspace) -> Iterator[Cloud]:
+    with clouds.running(engines, workspace / "crash", glance, wires=wires) as running:
         yield running
 
 
@@ -52,5 +74,5 @@ def pytest_terminal_summary(terminalreporter):
     if not _report.rows:
         return
     terminalreporter.section("recovered from")
-    for operation, fault, seconds in _report.rows:
-        terminalreporter.write_line(f"{operation:10} {fault:75} {seconds:5.1f} s")
+    for line in _report.table():
+        terminalreporter.write_line(line)

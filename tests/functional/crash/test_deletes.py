@@ -7,7 +7,7 @@ from concurrent import futures
 
 import pytest
 
-from tests.functional.crash.operations import HOST
+from tests.functional.crash.conftest import HOST
 from tests.functional.harness import oracle
 
 _SECONDS = 40

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nova_mini.context import RequestContext
-from tests.functional.crash.operations import HOST
+from tests.functional.crash.conftest import HOST
 from tests.functional.harness import bus, oracle
 from tests.functional.harness.waiting import until
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.functional.crash.operations import HOST
+from tests.functional.crash.conftest import HOST
 from tests.functional.harness import oracle
 from tests.functional.harness.daemon import Daemon
 from tests.functional.harness.waiting import until

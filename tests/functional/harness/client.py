@@ -85,7 +85,7 @@ class Client:
             return seen["status"] == status and seen["OS-EXT-STS:task_state"] is None
 
         try:
-            until(f"server {server_id} {status}", reached, seconds)
+            until(f"server {server_id} {status}", reached, seconds, self.pause)
         except AssertionError as exc:
             now = [seen[key] for key in ("status", "OS-EXT-STS:task_state", "fault")]
             raise AssertionError(f"{exc}; it is {now}") from None

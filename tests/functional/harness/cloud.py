@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import sqlalchemy as sa
 
+from tests.chaos.wire import Wire
 from tests.functional.harness import config
 from tests.functional.harness.client import Client
 from tests.functional.harness.daemon import Daemon
@@ -21,7 +23,8 @@ from tests.functional.harness.network import ADDRESS, free_port
 
 
 class Cloud:
-    """``computes`` are the hosts' names, a process for each."""
+    """``computes`` are the hosts' names, a process for each; ``wires``: host -> its way to the
+    broker, where it has one of its own."""
 
     def __init__(
         self,
@@ -30,6 +33,7 @@ class Cloud:
         images: ImageService,
         computes: Sequence[str] = ("c1", "c2"),
         options: config.Sections | None = None,
+        wires: Mapping[str, Wire] | None = None,
     ):
         self.engines = engines
         self.images = images
@@ -38,7 +42,9 @@ class Cloud:
         self.api_port = free_port()
         url = engines.mariadb.create_database()
         self.database = sa.create_engine(url, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
-        shared = config.common(engines.rabbitmq.next_url(), self.state, images.url)
+        self._broker = engines.rabbitmq.next_url()
+        self._wires = wires or {}
+        shared = config.common(self._broker, self.state, images.url)
         common = config.write(directory / "common.conf", config.merged(shared, options or {}))
         database = config.write(directory / "db.conf", {"database": {"connection": url}})
         served = config.write(directory / "api.conf", config.api(self.api_port))
@@ -50,7 +56,11 @@ class Cloud:
         self.computes = {host: self._compute(host, host) for host in computes}
 
     def _compute(self, host: str, name: str) -> Daemon:
-        own = config.write(self._directory / f"{name}.conf", {"DEFAULT": {"host": host}})
+        options = {"host": host}
+        if host in self._wires:
+            port = self._wires[host].port
+            options["transport_url"] = re.sub(r":\d+/", f":{port}/", self._broker)
+        own = config.write(self._directory / f"{name}.conf", {"DEFAULT": options})
         return Daemon("compute", (self.config_file, own), self._directory, name)
 
     def another_compute(self, host: str) -> Daemon:

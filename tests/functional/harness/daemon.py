@@ -77,13 +77,19 @@ class Daemon:
     def strike_at(self, moment: str, signal_name: str = "SIGKILL") -> None:
         """The next time that ``moment`` comes, a step's name or "before" and a step's name, the
         process that walks it sends itself the signal."""
+        self.order(moment, signal_name)
+
+    def order(self, name: str, text: str) -> None:
+        """See ``nova_mini.faults``."""
         draft = self.faults.with_suffix(".order")
-        draft.write_text(signal_name)
-        draft.rename(self.faults / moment)
+        draft.write_text(text)
+        draft.rename(self.faults / name)
+
+    def is_struck(self, moment: str) -> bool:
+        return not (self.faults / moment).exists()
 
     def wait_struck(self, moment: str, seconds: float = 15) -> None:
-        order = self.faults / moment
-        until(f"{self.name} is struck at {moment}", lambda: not order.exists(), seconds)
+        until(f"{self.name} is struck at {moment}", lambda: self.is_struck(moment), seconds)
 
     def disarm(self) -> None:
         for order in self.faults.iterdir():

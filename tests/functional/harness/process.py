@@ -7,8 +7,11 @@ import pathlib
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from concurrent import futures
 
 _TAIL_LINES = 25
+# The kernel takes the thread that started a process for its parent: this one lives to the end.
+_PARENT = futures.ThreadPoolExecutor(1, thread_name_prefix="parent")
 
 
 class Process:
@@ -37,10 +40,15 @@ class Process:
 
     def spawn(self, environment: Mapping[str, str] | None = None) -> None:
         """``environment``: what this run alone gets besides."""
+        self._popen = _PARENT.submit(
+            self._start, {**self._environment, **(environment or {})}
+        ).result()
+
+    def _start(self, environment: Mapping[str, str]) -> subprocess.Popen:
         with self.log.open("ab") as output:
-            self._popen = subprocess.Popen(
+            return subprocess.Popen(
                 self._argv,
-                env={**self._environment, **(environment or {})},
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -25,7 +25,7 @@ class RabbitMQ:
     """One broker; ``kill`` and ``start`` again keep what it stored."""
 
     def __init__(self, directory: pathlib.Path):
-        self._port = free_port()
+        self.port = free_port()
         self._epmd_port = free_port()
         self._password = secrets.token_hex(8)
         self._vhosts = (f"cloud{number}" for number in itertools.count())
@@ -48,7 +48,7 @@ class RabbitMQ:
         (directory / "enabled_plugins").write_text("[].\n")
         distribution = free_port()
         (directory / "rabbitmq.conf").write_text(
-            f"listeners.tcp.local = {ADDRESS}:{self._port}\n"
+            f"listeners.tcp.local = {ADDRESS}:{self.port}\n"
             f"distribution.listener.port_range.min = {distribution}\n"
             f"distribution.listener.port_range.max = {distribution}\n"
             f"load_definitions = {directory}/definitions.json\n"
@@ -91,7 +91,7 @@ class RabbitMQ:
 
     def next_url(self) -> str:
         """A transport URL with a virtual host that nobody has used."""
-        return f"rabbit://test:{self._password}@{ADDRESS}:{self._port}/{next(self._vhosts)}"
+        return f"rabbit://test:{self._password}@{ADDRESS}:{self.port}/{next(self._vhosts)}"
 
     def start(self) -> None:
         if not self._epmd.alive:
@@ -101,7 +101,7 @@ class RabbitMQ:
     def wait_ready(self, seconds: float = 60) -> None:
         def ready() -> bool:
             assert self.process.alive, f"RabbitMQ died:\n{self.process.tail()}"
-            return greets(self._port, _GREETING, _CONNECTION_START)
+            return greets(self.port, _GREETING, _CONNECTION_START)
 
         until("RabbitMQ answers", ready, seconds)
 

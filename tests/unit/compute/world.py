@@ -12,7 +12,7 @@ import uuid
 
 import oslo_messaging as messaging
 
-from nova_mini import db, exception, rpc, trace
+from nova_mini import db, exception, faults, rpc
 from nova_mini.compute import api as compute_api
 from nova_mini.compute.manager import ComputeManager
 from nova_mini.compute.volume_request import AttachRequest
@@ -86,8 +86,7 @@ class World:
         self.steps: list[str] = []
         self._order: str | None = None
         monkeypatch.setattr(rpc, "get_client", lambda target: _Client(self))
-        monkeypatch.setattr(trace, "_fault_dir", "in this process")
-        monkeypatch.setattr(trace, "_strike", self._at)
+        monkeypatch.setattr(faults, "strike", self._at)
         monkeypatch.setattr(rpc, "notifications_wanted", lambda: False)
         CONF.set_override("compute_driver", "fake.FakeDriver")
         CONF.set_override("auth_strategy", "keystone", group="api")

@@ -13,9 +13,18 @@ VERSION = "2.96"
 
 
 class Client(client.Client):
-    """A user of the Compute API; others use this machine, too."""
+    """A user of the Compute API, by the token that ``connection`` has and renews; others use this
+    machine, too."""
 
     pause = 0.3
+
+    def __init__(self, connection):
+        super().__init__(connection.compute.get_endpoint(), None, VERSION)
+        self._connection = connection
+
+    def request(self, method, path, body=None, *, headers=None, **kwargs):
+        headers = {"X-Auth-Token": self._connection.auth_token, **(headers or {})}
+        return super().request(method, path, body, headers=headers, **kwargs)
 
 
 class Cloud:
@@ -25,11 +34,12 @@ class Cloud:
     def __init__(self):
         self.of_user = openstack.connect(cloud="demo")
         self.of_admin = openstack.connect(cloud="admin")
-        self.user = _client(self.of_user)
-        self.admin = _client(self.of_admin)
+        self.user = Client(self.of_user)
+        self.admin = Client(self.of_admin)
         url = node.config("nova-mini-db.conf")["database"]["connection"]
         self._database = sa.create_engine(url, poolclass=sa.NullPool)
         self.computes = [node.NAME]
+        self.has_volumes = self.of_admin.has_service("block-storage")
 
     def query(self, statement: str, **parameters) -> list[dict]:
         with self._database.connect() as connection:
@@ -52,8 +62,3 @@ class Cloud:
             return self.of_user.compute.get("/servers").status_code == 200
         except ClientException:
             return False
-
-
-def _client(connection) -> Client:
-    endpoint = connection.compute.get_endpoint()
-    return Client(endpoint, connection.auth_token, VERSION)

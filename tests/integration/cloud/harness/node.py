@@ -61,6 +61,16 @@ def main_pid(unit_name: str) -> int:
     return int(run("systemctl", "show", "--value", "--property=MainPID", unit_name))
 
 
+def processes(unit_name: str) -> list[int]:
+    """The pids of a unit."""
+    group = run("systemctl", "show", "--value", "--property=ControlGroup", unit_name).strip()
+    if not group:
+        return []
+    return [
+        int(pid) for pid in pathlib.Path(f"/sys/fs/cgroup{group}/cgroup.procs").read_text().split()
+    ]
+
+
 def is_active(unit_name: str) -> bool:
     return succeeds("systemctl", "is-active", "--quiet", unit_name)
 
@@ -131,6 +141,21 @@ def instance_directories() -> set[str]:
 def unfinished_images() -> set[str]:
     base = INSTANCES / "_base"
     return {path.name for path in base.glob("*") if path.suffix in (".part", ".converted")}
+
+
+# -- storage -------------------------------------------------------------------------------------
+
+
+def rbd_images(pool: str) -> list[str]:
+    """What Ceph has there; those that wait for their clones to go are not listed."""
+    return run("rbd", "--conf", str(STACK / "etc" / "ceph" / "ceph.conf"), "ls", pool).split()
+
+
+def secrets(usage: str) -> list[str]:
+    """The names of libvirt's secrets for that ("iscsi", "ceph")."""
+    lines = run("virsh", "--quiet", "secret-list").splitlines()
+    pairs = (line.split()[1:3] for line in lines if line.strip())
+    return [name for kind, name in pairs if kind == usage]
 
 
 # -- network -------------------------------------------------------------------------------------

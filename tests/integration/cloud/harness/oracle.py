@@ -33,6 +33,8 @@ def violations(cloud: Cloud) -> list[str]:
         *_wires(uuids),
         *_ports(cloud, uuids),
         *(_disks(cloud, uuids) if ceph.HERE else ()),
+        *_images(cloud),
+        *(_volumes(cloud) if cloud.has_volumes else []),
     ]
 
 
@@ -79,3 +81,58 @@ def _ports(cloud: Cloud, uuids: set[str]) -> list[str]:
         for port, owner in theirs.items()
         if owner not in uuids
     ]
+
+
+def _images(cloud: Cloud) -> list[str]:
+    """An image is whole, or it is not there."""
+    return [
+        f"image {image.id} ({image.name}) is {image.status}"
+        for image in cloud.of_admin.image.images()
+        if image.status in ("queued", "saving")
+    ]
+
+
+def _volumes(cloud: Cloud) -> list[str]:
+    """Cinder and the servers tell the same of who has which volume, and Ceph has just Cinder's."""
+    storage = cloud.of_admin.block_storage
+    mapped = {
+        row["attachment_id"]: row["instance_uuid"]
+        for row in cloud.query(
+            "SELECT attachment_id, instance_uuid FROM block_device_mapping"
+            " WHERE attachment_id IS NOT NULL"
+        )
+    }
+    answer = storage.get("/attachments?all_tenants=1", microversion="3.27").json()
+    attachments = {each["id"]: each["instance"] for each in answer["attachments"]}
+    volumes = list(storage.volumes(all_projects=True))
+    return [
+        *(
+            f"attachment {one} is of {owner}, which does not know it"
+            for one, owner in attachments.items()
+            if mapped.get(one) != owner
+        ),
+        *(
+            f"server {owner} has the attachment {one}, which is gone"
+            for one, owner in mapped.items()
+            if one not in attachments
+        ),
+        *(
+            f"volume {volume.id} is {volume.status}"
+            for volume in volumes
+            if volume.status not in ("available", "in-use")
+        ),
+        *_rbd_volumes({volume.id for volume in volumes}),
+        *_secrets(mapped),
+    ]
+
+
+def _rbd_volumes(uuids: set[str]) -> list[str]:
+    there = {name.removeprefix("volume-") for name in node.rbd_images("volumes")}
+    return [f"rbd image volumes/volume-{one} is nobody's" for one in there - uuids]
+
+
+def _secrets(mapped: dict[str, str]) -> list[str]:
+    """A secret of an iSCSI target stays no longer than somebody uses one."""
+    if mapped:
+        return []
+    return [f"libvirt's secret {usage} is nobody's" for usage in node.secrets("iscsi")]

@@ -1,0 +1,113 @@
+"""The command that `tools/chaos` runs inside the node of the stack."""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+import random
+import sys
+import time
+
+from tests.chaos import operations, plan, rounds, soak, stack_site
+from tests.chaos.discovery import walk
+from tests.chaos.fleet import Fleet
+from tests.chaos.operations import Operation
+from tests.chaos.report import Report
+
+_IDLE = 4  # servers that wait for an operation
+_BESIDE = 2  # operations beside the one that is broken
+_FAULTS = ("death", "message", "engine", "neighbour")
+
+
+def main(argv: list[str]) -> int:
+    """0 when nothing was stuck, nothing leaked, and nothing else went wrong."""
+    arguments = _parse(argv)
+    known = [operations.ALL[name] for name in arguments.operations or operations.ALL]
+    rng = random.Random(arguments.seed)
+    report = Report()
+    with stack_site.running() as site:
+        fleet = Fleet(site, rng, known)
+        try:
+            if arguments.command == "soak":
+                well = soak.run(site, fleet, rng, arguments.minutes, report)
+            else:
+                well = _run(site, fleet, rng, known, arguments, report)
+        finally:
+            report.save(arguments.report)
+            print("\n".join(report.table()), flush=True)
+            fleet.end()
+            site.clean_up()
+    return 0 if well and not report.bad else 1
+
+
+def _run(site, fleet: Fleet, rng: random.Random, known: list[Operation], arguments,
+         report: Report) -> bool:  # fmt: skip
+    print(f"seed {arguments.seed}: finding the moments of {len(known)} operations", flush=True)
+    walks = {}
+    for each in known:
+        walks[each.name] = walk(site, fleet, each)
+        print(f"{each.name}: {walks[each.name]}", flush=True)
+    injections = _injections(site, rng, walks, arguments.faults)
+    rng.shuffle(injections)
+    chosen = injections[: arguments.injections] if arguments.injections else injections
+    print(f"{len(injections)} injections are possible, {len(chosen)} are made", flush=True)
+    for together in plan.rounds_of(chosen, arguments.at_once):
+        fleet.keep(_IDLE)
+        begun = time.monotonic()
+        rows = rounds.play(site, fleet, together, _BESIDE)
+        report.rows += rows
+        took = time.monotonic() - begun
+        print("\n".join(f"{row}" for row in rows), f"  ({took:.0f} s)", flush=True)
+        report.save(arguments.report)
+    return True
+
+
+def _injections(site, rng, walks, wanted: list[str]) -> list[rounds.Injection]:
+    made = []
+    if "death" in wanted:
+        made += plan.deaths(walks, plan.PAUSES, site.hosts)
+    if "message" in wanted:
+        made += plan.messages(walks)
+    if "neighbour" in wanted:
+        made += plan.neighbours(walks, rng, plan.OUTAGE_SECONDS)
+    if "engine" in wanted:
+        partitions = dict.fromkeys(site.hosts, plan.PARTITION_SECONDS)
+        made += plan.surroundings(walks, rng, site.engines, partitions, has_disk=True)
+    return made
+
+
+def _parse(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="chaos",
+        description="Break the stack's cloud at every moment of every operation, and see whether "
+        "it mends itself.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    run = commands.add_parser("run", help="one fault after the other, each judged")
+    run.add_argument("--injections", type=int, metavar="N", help="so many; all by default")
+    run.add_argument("--faults", type=_words, default=list(_FAULTS), metavar="NAME,…",
+                     help=f"of {', '.join(_FAULTS)}")  # fmt: skip
+    run.add_argument("--at-once", type=int, default=1, metavar="N", help="faults in one round")
+    soaked = commands.add_parser("soak", help="load, with a fault every 20 seconds")
+    soaked.add_argument("--minutes", type=float, default=30)
+    for command in (run, soaked):
+        command.add_argument("--seed", type=int, default=1, help="the same gives the same order")
+        command.add_argument("--operations", type=_words, metavar="NAME,…",
+                             help=f"of {', '.join(operations.ALL)}")  # fmt: skip
+        command.add_argument("--report", type=pathlib.Path, metavar="PATH",
+                             default=pathlib.Path("/tmp/chaos"),
+                             help="PATH.txt gets the table, PATH.jsonl every run")  # fmt: skip
+    arguments = parser.parse_args(argv)
+    for given, known in ((arguments.operations, operations.ALL),
+                         (getattr(arguments, "faults", None), _FAULTS)):  # fmt: skip
+        if unknown := [name for name in given or () if name not in known]:
+            parser.error(f"there is no {unknown[0]}; take of {', '.join(known)}")
+    return arguments
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in text.split(",") if word]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

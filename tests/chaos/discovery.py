@@ -1,0 +1,62 @@
+"""The moments of an operation: the steps that its daemons walk, the messages that they send and
+the requests that they make of neighbours, in a run that nothing disturbs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from tests.chaos.operations import Operation
+
+_BEGINS = re.compile(r"step (\S+) begins")
+_ENDS = re.compile(r"step (\S+) took")
+_CASTS = re.compile(r"Casting (\S+)")
+# What goes on by itself, whether anything is asked or not.
+_PERIODIC = ("external_instance_event",)
+
+
+@dataclass(frozen=True)
+class Walk:
+    """``moments`` and ``messages``: (daemon, name), each once; ``requests``: how many each
+    neighbour got."""
+
+    moments: list[tuple[str, str]]
+    messages: list[tuple[str, str]]
+    requests: dict[str, int]
+
+    def __str__(self) -> str:
+        asked = ", ".join(f"{number} to {name}" for name, number in self.requests.items())
+        return f"{len(self.moments)} moments, {len(self.messages)} messages; requests: {asked}"
+
+
+def walk(site, fleet, operation: Operation) -> Walk:
+    """Have it done once, on any server."""
+    server = fleet.take(operation, site.hosts[0])
+    logs = {name: daemon.log.stat().st_size for name, daemon in site.daemons.items()}
+    asked = {name: proxy.requests for name, proxy in site.neighbours.items()}
+    fleet.do(operation, server)
+    texts = {name: _read(site.daemons[name].log, offset) for name, offset in logs.items()}
+    if operation.ends is not None:
+        fleet.put_back(server)
+    moments = {(name, moment): None for name, text in texts.items() for moment in _moments(text)}
+    messages = {
+        (name, method): None
+        for name, text in texts.items()
+        for method in _CASTS.findall(text)
+        if method not in _PERIODIC
+    }
+    requests = {name: proxy.requests - asked[name] for name, proxy in site.neighbours.items()}
+    return Walk(list(moments), list(messages), requests)
+
+
+def _moments(text: str) -> list[str]:
+    """The end of each step, and the begin of the first and of those that send a message."""
+    begun = _BEGINS.findall(text)
+    begins = [f"before {step}" for step in begun if step == begun[0] or "API." in step]
+    return [*begins, *_ENDS.findall(text)]
+
+
+def _read(log, offset: int) -> str:
+    with log.open(errors="replace") as text:
+        text.seek(offset)
+        return text.read()

@@ -1,0 +1,163 @@
+"""An HTTP proxy before a neighbour, which can be made to fail as neighbours do."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+UNAVAILABLE, HANG, DROP = "503", "hang", "drop"
+MODES = (UNAVAILABLE, HANG, DROP)
+
+_CHUNK = 256 * 1024
+_SECONDS = 120
+_OF_ONE_CONNECTION = {"connection", "keep-alive", "transfer-encoding", "content-length"}
+
+
+class Proxy:
+    """Hands everything on to ``target`` (an http URL), until it is told to fail.
+
+    ``requests`` counts what came so far; ``url`` is where it listens.
+    """
+
+    def __init__(self, target: str):
+        self._target = urlsplit(target)
+        self._lock = threading.Lock()
+        self._repaired = threading.Event()
+        self._mode: str | None = None
+        self._nth = 0
+        self.requests = 0
+        self.is_broken = False
+        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server.proxy = self
+        self.url = f"http://127.0.0.1:{self._server.server_port}{self._target.path.rstrip('/')}"
+
+    def break_at(self, nth: int, mode: str) -> None:
+        """From the ``nth`` request from now on (1: the next one): answer 503, or hang, until
+        :meth:`repair`; or hang up on just that one, when its work is done."""
+        with self._lock:
+            self._repaired.clear()
+            self._nth, self._mode, self.is_broken = self.requests + nth, mode, False
+
+    def repair(self) -> None:
+        with self._lock:
+            self._mode = None
+            self._repaired.set()
+
+    def _fault(self) -> str | None:
+        """How the request that has just come is to fail."""
+        with self._lock:
+            self.requests += 1
+            if self._mode is None or self.requests < self._nth:
+                return None
+            if self._mode == DROP and self.is_broken:
+                return None
+            self.is_broken = True
+            return self._mode
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Proxy]:
+        thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self.repair()
+            self._server.shutdown()
+            self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def handle_error(self, request, client_address) -> None:
+        """A client that was killed, or that a fault has made hang up."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def _serve(self) -> None:
+        proxy = self.server.proxy
+        fault = proxy._fault()
+        if fault == HANG:
+            proxy._repaired.wait(_SECONDS)
+            return self._hang_up()
+        if fault == UNAVAILABLE:
+            for _ in self._body():
+                continue  # a client that still sends would not hear the answer
+            return self._answer(503, [("Content-Type", "text/plain")], [b"out of order\n"], 13)
+        return self._forward(drop=fault == DROP)
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
+
+    def _forward(self, drop: bool) -> None:
+        target = self.server.proxy._target
+        line = http.client.HTTPConnection(target.hostname, target.port, timeout=_SECONDS)
+        with contextlib.closing(line):
+            try:
+                answer = self._ask(line)
+            except OSError:
+                return self._hang_up()  # as the neighbour, which is away, would
+            if drop:
+                answer.read()
+                return self._hang_up()
+            length = answer.getheader("Content-Length")
+            headers = [
+                pair for pair in answer.getheaders() if pair[0].lower() not in _OF_ONE_CONNECTION
+            ]
+            parts = iter(lambda: answer.read(_CHUNK), b"")
+            return self._answer(answer.status, headers, parts, length)
+
+    def _ask(self, line: http.client.HTTPConnection) -> http.client.HTTPResponse:
+        chunked = "chunked" in self.headers.get("Transfer-Encoding", "")
+        line.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+        for name, value in self.headers.items():
+            if name.lower() not in ("connection", "keep-alive"):
+                line.putheader(name, value)
+        line.endheaders()
+        for part in self._body():
+            line.send(b"%x\r\n%s\r\n" % (len(part), part) if chunked else part)
+        if chunked:
+            line.send(b"0\r\n\r\n")
+        return line.getresponse()
+
+    def _body(self) -> Iterator[bytes]:
+        if "chunked" in self.headers.get("Transfer-Encoding", ""):
+            while size := int(self.rfile.readline().split(b";")[0], 16):
+                yield self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+            return
+        left = int(self.headers.get("Content-Length") or 0)
+        while left:
+            part = self.rfile.read(min(left, _CHUNK))
+            left -= len(part)
+            yield part
+
+    def _answer(self, status: int, headers, parts, length) -> None:
+        self.send_response_only(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        if length is not None:
+            self.send_header("Content-Length", str(length))
+        elif status not in (204, 304):
+            self.close_connection = True
+            self.send_header("Connection", "close")
+        self.end_headers()
+        for part in parts:
+            self.wfile.write(part)
+
+    def _hang_up(self) -> None:
+        self.close_connection = True
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
+
+    def log_message(self, *args) -> None:
+        """The daemons' logs tell enough."""

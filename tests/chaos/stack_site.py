@@ -1,0 +1,260 @@
+"""The stack's cloud as a site of chaos: real guests, ports, images and volumes. Run in its node."""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+
+from tests.chaos.operations import SNAPSHOT
+from tests.chaos.proxy import Proxy
+from tests.functional.harness.waiting import until
+from tests.integration.cloud.harness import node, oracle
+from tests.integration.cloud.harness.cloud import Cloud
+from tests.integration.cloud.harness.guest import FLAVOR
+
+_HOME = pathlib.Path("/run/nova-mini-chaos")
+_DROP_INS = pathlib.Path("/run/systemd/system")
+_USER = "nova-mini"
+_BACK_SECONDS = 90
+_BROKER_PORT = 5672
+_IMAGE_CACHE = node.INSTANCES / "_base"
+# neighbour -> its type in the catalog
+_NEIGHBOURS = {"glance": "image", "neutron": "network", "cinder": "block-storage"}
+_IMAGE, _OTHER_IMAGE = "mini-qcow2", "mini-raw"
+_VOLUME = "chaos"
+
+
+class _Daemon:
+    """A unit of nova_mini's, with a directory of orders of its own."""
+
+    def __init__(self, name: str):
+        self._unit = node.unit(name)
+        self._name = name
+        self._orders = _HOME / name
+        self._before = 0
+        self.log = node.log(name)
+
+    def equip(self, variables: Mapping[str, str]) -> None:
+        self._orders.mkdir(parents=True)
+        shutil.chown(self._orders, user=_USER)  # who obeys takes the order away
+        variables = {"NOVA_MINI_FAULT_DIR": str(self._orders), **variables}
+        self._drop_in("chaos", [f"Environment={name}={text}" for name, text in variables.items()])
+
+    def order(self, name: str, text: str) -> None:
+        draft = _HOME / f"{self._name}.order"
+        draft.write_text(text)
+        draft.rename(self._orders / name)
+
+    def strike_at(self, moment: str, pause: float) -> None:
+        self._drop_in("chaos-pause", [f"RestartSec={max(pause, 0.1)}"])
+        node.run("systemctl", "daemon-reload")
+        # The API's parent replaces its workers by itself.
+        self._before = 0 if self._name == "api" else node.main_pid(self._unit)
+        self.order(moment, "SIGKILL")
+
+    def is_struck(self, moment: str) -> bool:
+        return not (self._orders / moment).exists()
+
+    def kill(self) -> None:
+        self._before = node.main_pid(self._unit)
+        node.kill(self._unit)
+
+    def rise(self, _pause: float) -> None:
+        """systemd starts it, ``pause`` seconds after its death."""
+        if self._before:
+            _wait_back(self._unit, self._before)
+
+    def memory(self) -> int:
+        """MiB that its processes have for themselves, and their share of what they share."""
+        return sum(map(_pss, node.processes(self._unit))) // 1024
+
+    def disarm(self) -> None:
+        for order in self._orders.iterdir():
+            order.unlink(missing_ok=True)
+
+    def _drop_in(self, name: str, lines: list[str]) -> None:
+        directory = _DROP_INS / f"{self._unit}.service.d"
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / f"{name}.conf").write_text("\n".join(["[Service]", *lines, ""]))
+
+    def unequip(self) -> None:
+        shutil.rmtree(_DROP_INS / f"{self._unit}.service.d", ignore_errors=True)
+
+
+class _Engine:
+    """``answers()``: whether it is of use again."""
+
+    def __init__(self, unit: str, answers, whom: str = "all"):
+        self._unit, self._answers, self._whom = unit, answers, whom
+        self._before = 0
+
+    def kill(self) -> None:
+        self._before = node.main_pid(self._unit)
+        node.kill(self._unit, whom=self._whom)
+
+    def rise(self) -> None:
+        _wait_back(self._unit, self._before)
+        until(f"{self._unit} answers", self._answers, _BACK_SECONDS, 0.2)
+
+
+def _wait_back(unit: str, before: int) -> None:
+    def is_back() -> bool:
+        return node.main_pid(unit) not in (0, before) and node.is_active(unit)
+
+    until(f"{unit} is back", is_back, _BACK_SECONDS, 0.1)
+
+
+class StackSite:
+    pause = 0.3  # seconds between two looks at how things are
+    has_parts = True
+    ports_at_birth = 1
+
+    def __init__(self, cloud: Cloud, neighbours: Mapping[str, Proxy]):
+        self.cloud = cloud
+        self.user, self.admin = cloud.user, cloud.user
+        self.hosts = [node.NAME]
+        self.other_image = cloud.image(_OTHER_IMAGE)
+        self._image = cloud.image(_IMAGE)
+        self._network = cloud.network("private")
+        self._forgiven: set[str] = set()
+        self.neighbours = neighbours
+        self.daemons = {
+            node.NAME if name == "compute" else name: _Daemon(name) for name in node.DAEMONS
+        }
+        self.engines = {
+            "broker": _Engine("nova-mini-stack-rabbitmq", _broker_answers),
+            "database": _Engine("nova-mini-stack-mariadb", self._database_answers),
+            "libvirtd": _Engine("nova-mini-stack-libvirtd", _libvirt_answers, whom="main"),
+        }
+
+    # -- what users have -------------------------------------------------------------------------
+
+    def new_server(self, kind: str, name: str, _host: str | None) -> dict:
+        server = {"name": name, "flavorRef": FLAVOR, "networks": [{"uuid": self._network}]}
+        if kind == "image":
+            return {"server": {**server, "imageRef": self._image}}
+        disk = {"boot_index": 0, "uuid": self.other_image, "source_type": "image",
+                "destination_type": "volume", "volume_size": 1,
+                "delete_on_termination": True}  # fmt: skip
+        return {"server": {**server, "block_device_mapping_v2": [disk]}}
+
+    def new_volume(self) -> str:
+        storage = self.cloud.of_user.block_storage
+        volume = storage.create_volume(size=1, name=_VOLUME)
+        return storage.wait_for_status(volume, "available", wait=_BACK_SECONDS, interval=0.3).id
+
+    def delete_volume(self, volume_id: str) -> None:
+        storage = self.cloud.of_user.block_storage
+        until("the volume is free", lambda: storage.get_volume(volume_id).status == "available",
+              _BACK_SECONDS, 0.3)  # fmt: skip
+        storage.delete_volume(volume_id)
+
+    # -- what is done to them --------------------------------------------------------------------
+
+    def cut_off(self, _host: str) -> None:
+        _firewall("--insert")
+
+    def let_back(self, _host: str) -> None:
+        _firewall("--delete")
+
+    def fill_disk(self) -> None:
+        """What the image cache lies on is small, for a while; those who use it have it open."""
+        node.run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(_IMAGE_CACHE))
+
+    def empty_disk(self) -> None:
+        node.run("umount", "--lazy", str(_IMAGE_CACHE))
+
+    def disarm(self) -> None:
+        for daemon in self.daemons.values():
+            daemon.disarm()
+        for proxy in self.neighbours.values():
+            proxy.repair()
+
+    # -- how it is -------------------------------------------------------------------------------
+
+    def violations(self) -> list[str]:
+        return [each for each in oracle.violations(self.cloud) if each not in self._forgiven]
+
+    def memory(self) -> dict[str, int]:
+        """MiB of each daemon."""
+        return {name: daemon.memory() for name, daemon in self.daemons.items()}
+
+    def clean_up(self) -> None:
+        """What users keep when their servers are gone."""
+        for image in self.cloud.of_user.image.images(name=SNAPSHOT):
+            self.cloud.of_user.image.delete_image(image)
+        for volume in self.cloud.of_user.block_storage.volumes(name=_VOLUME):
+            self.delete_volume(volume.id)
+
+    def forgive(self, violations: list[str]) -> None:
+        """They were told of; what comes after is not to blame for them."""
+        self._forgiven.update(violations)
+
+    def _database_answers(self) -> bool:
+        try:
+            return bool(self.cloud.query("SELECT 1"))
+        except Exception:  # of whatever driver
+            return False
+
+
+def _pss(pid: int) -> int:
+    """KiB; none of a process that has gone meanwhile."""
+    try:
+        text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return int(re.search(r"^Pss:\s+(\d+)", text, re.MULTILINE)[1])
+
+
+def _broker_answers() -> bool:
+    return node.succeeds("bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{_BROKER_PORT}")
+
+
+def _libvirt_answers() -> bool:
+    return node.succeeds("virsh", "--connect", "qemu:///system", "--quiet", "version")
+
+
+def _firewall(change: str) -> None:
+    """Nothing that the compute service sends reaches the broker: no acknowledgement either."""
+    group = f"system.slice/system-nova\\x2dmini\\x2dcompute.slice/{node.unit('compute')}.service"
+    node.run("iptables", "--wait", change, "OUTPUT", "--protocol", "tcp", "--dport",
+             str(_BROKER_PORT), "--match", "cgroup", "--path", group, "--jump", "DROP")  # fmt: skip
+
+
+@contextlib.contextmanager
+def running() -> Iterator[StackSite]:
+    """The site; inside, the daemons obey orders and ask their neighbours through proxies."""
+    cloud = Cloud()
+    shutil.rmtree(_HOME, ignore_errors=True)
+    with contextlib.ExitStack() as stack:
+        proxies = {
+            name: stack.enter_context(Proxy(_endpoint(cloud, kind)).running())
+            for name, kind in _NEIGHBOURS.items()
+        }
+        site = StackSite(cloud, proxies)
+        variables = {
+            "OS_DEFAULT__DEBUG": "true",
+            **{f"OS_{name.upper()}__ENDPOINT_OVERRIDE": p.url for name, p in proxies.items()},
+        }
+        for daemon in site.daemons.values():
+            stack.callback(daemon.unequip)
+            daemon.equip(variables)
+        stack.callback(_restart)
+        _restart()
+        try:
+            yield site
+        finally:
+            for daemon in site.daemons.values():
+                daemon.unequip()
+
+
+def _restart() -> None:
+    node.run("systemctl", "daemon-reload")
+    node.restart_daemons()
+
+
+def _endpoint(cloud: Cloud, service_type: str) -> str:
+    return cloud.of_admin.endpoint_for(service_type, interface="internal")

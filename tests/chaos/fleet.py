@@ -144,6 +144,9 @@ def parts_are_right(site, server: Server) -> bool:
     """Whether it has the volumes and ports that it should have."""
     if not site.has_parts:
         return True
+    wanted = "in-use" if server.attached else "available"
+    if server.volume and site.volume_status(server.volume) != wanted:
+        return False
     volumes = site.user.get(f"/servers/{server.id}/os-volume_attachments")["volumeAttachments"]
     ports = site.user.get(f"/servers/{server.id}/os-interface")["interfaceAttachments"]
     return (

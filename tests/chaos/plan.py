@@ -80,7 +80,8 @@ def _injection(name: str, fault, daemon: str | None = None) -> Injection:
 
 def rounds_of(injections: list[Injection], at_once: int) -> list[list[Injection]]:
     """In the order of ``injections``, at most ``at_once`` in a round: each daemon and neighbour is
-    broken once in it, and what breaks everything has a round for itself."""
+    broken once in it, what excuses a failure is not beside what does not, and what breaks
+    everything has a round for itself."""
     waiting, made = list(injections), []
     while waiting:
         together: dict[str, Injection] = {}
@@ -88,7 +89,7 @@ def rounds_of(injections: list[Injection], at_once: int) -> list[list[Injection]
             if _is_alone(waiting[0]):
                 together = {"": each}
                 break
-            if not _is_alone(each):
+            if not _is_alone(each) and each.fault.excuses == waiting[0].fault.excuses:
                 together.setdefault(_place(each.fault), each)
         made.append(list(together.values())[:at_once])
         taken = set(map(id, made[-1]))
@@ -102,5 +103,7 @@ def _is_alone(injection: Injection) -> bool:
 
 def _place(fault) -> str:
     """A conductor that waits for a dead scheduler does not come to the moment of its own death."""
+    if isinstance(fault, faults.Message):
+        return f"{fault.method} from {fault.daemon}"
     place = fault.service if isinstance(fault, faults.Neighbour) else fault.daemon
     return "conductor" if place == "scheduler" else place

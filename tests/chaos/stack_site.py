@@ -19,6 +19,7 @@ _HOME = pathlib.Path("/run/nova-mini-chaos")
 _DROP_INS = pathlib.Path("/run/systemd/system")
 _USER = "nova-mini"
 _BACK_SECONDS = 90
+_GUEST_SECONDS = 10  # that a guest, which may not have booted, is asked politely
 _BROKER_PORT = 5672
 _IMAGE_CACHE = node.INSTANCES / "_base"
 # neighbour -> its type in the catalog
@@ -146,11 +147,13 @@ class StackSite:
         volume = storage.create_volume(size=1, name=_VOLUME)
         return storage.wait_for_status(volume, "available", wait=_BACK_SECONDS, interval=0.3).id
 
+    def volume_status(self, volume_id: str) -> str:
+        return self.cloud.of_user.block_storage.get_volume(volume_id).status
+
     def delete_volume(self, volume_id: str) -> None:
-        storage = self.cloud.of_user.block_storage
-        until("the volume is free", lambda: storage.get_volume(volume_id).status == "available",
-              _BACK_SECONDS, 0.3)  # fmt: skip
-        storage.delete_volume(volume_id)
+        until(f"volume {volume_id} is free",
+              lambda: self.volume_status(volume_id) == "available", _BACK_SECONDS, 0.3)  # fmt: skip
+        self.cloud.of_user.block_storage.delete_volume(volume_id)
 
     # -- what is done to them --------------------------------------------------------------------
 
@@ -237,6 +240,8 @@ def running() -> Iterator[StackSite]:
         site = StackSite(cloud, proxies)
         variables = {
             "OS_DEFAULT__DEBUG": "true",
+            "OS_DEFAULT__SHUTDOWN_TIMEOUT": str(_GUEST_SECONDS),
+            "OS_LIBVIRT__WAIT_SOFT_REBOOT_SECONDS": str(_GUEST_SECONDS),
             **{f"OS_{name.upper()}__ENDPOINT_OVERRIDE": p.url for name, p in proxies.items()},
         }
         for daemon in site.daemons.values():

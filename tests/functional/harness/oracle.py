@@ -79,7 +79,8 @@ def _allocations(cloud: Cloud, servers: list[dict]) -> list[str]:
 
 def _share(server: dict) -> dict[str, int]:
     flavor = json.loads(server["flavor"])
-    disk = flavor["root_gb"] + flavor["ephemeral_gb"] + -(-flavor["swap"] // 1024)
+    root = flavor["root_gb"] if server["image_ref"] else 0  # else it runs from a volume
+    disk = root + flavor["ephemeral_gb"] + -(-flavor["swap"] // 1024)
     return {"vcpus": flavor["vcpus"], "memory_mb": flavor["memory_mb"], "local_gb": disk}
 
 

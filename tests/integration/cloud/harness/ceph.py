@@ -10,7 +10,7 @@ from typing import Any
 from tests.integration.cloud.harness import node
 
 HERE = "CEPH_CONF" in os.environ
-DISKS, IMAGES = "vms", "images"
+DISKS, IMAGES, VOLUMES = "vms", "images", "volumes"
 
 
 def names(pool: str) -> set[str]:

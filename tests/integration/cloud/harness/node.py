@@ -146,11 +146,6 @@ def unfinished_images() -> set[str]:
 # -- storage -------------------------------------------------------------------------------------
 
 
-def rbd_images(pool: str) -> list[str]:
-    """What Ceph has there; those that wait for their clones to go are not listed."""
-    return run("rbd", "--conf", str(STACK / "etc" / "ceph" / "ceph.conf"), "ls", pool).split()
-
-
 def secrets(usage: str) -> list[str]:
     """The names of libvirt's secrets for that ("iscsi", "ceph")."""
     lines = run("virsh", "--quiet", "secret-list").splitlines()

@@ -34,7 +34,7 @@ def violations(cloud: Cloud) -> list[str]:
         *_ports(cloud, uuids),
         *(_disks(cloud, uuids) if ceph.HERE else ()),
         *_images(cloud),
-        *(_volumes(cloud) if cloud.has_volumes else []),
+        *(_volumes(cloud) if cloud.has_volumes else ()),
     ]
 
 
@@ -121,14 +121,14 @@ def _volumes(cloud: Cloud) -> list[str]:
             for volume in volumes
             if volume.status not in ("available", "in-use")
         ),
-        *_rbd_volumes({volume.id for volume in volumes}),
+        *(_in_ceph({volume.id for volume in volumes}) if ceph.HERE else ()),
         *_secrets(mapped),
     ]
 
 
-def _rbd_volumes(uuids: set[str]) -> list[str]:
-    there = {name.removeprefix("volume-") for name in node.rbd_images("volumes")}
-    return [f"rbd image volumes/volume-{one} is nobody's" for one in there - uuids]
+def _in_ceph(uuids: set[str]) -> list[str]:
+    there = {name.removeprefix("volume-") for name in ceph.names(ceph.VOLUMES)}
+    return [f"volume {one} in Ceph is not Cinder's" for one in there - uuids]
 
 
 def _secrets(mapped: dict[str, str]) -> list[str]:

@@ -71,20 +71,29 @@ def compute(stack: Stack, host: str) -> Sections:
         own["fake"] = {"hosts": stack.choices.computes}
         return own
     virt_type = kvm.virt_type(stack)
-    own["libvirt"] = {"virt_type": virt_type, "images_type": "qcow2"}
+    own["libvirt"] = {
+        "virt_type": virt_type,
+        # The kernel's initiator knows the machine's own network, and no namespace.
+        "iscsi_use_qemu_initiator": True,
+        **_disks(stack),
+    }
     if virt_type == "qemu":
         own["libvirt"]["tb_cache_size"] = TRANSLATION_CACHE
-    own["libvirt"] |= _volumes(stack)
     return own
 
 
-def _volumes(stack: Stack) -> dict[str, object]:
-    """Return how guests reach their volumes. The kernel's iSCSI initiator knows the machine's own
-    network and no namespace: QEMU's takes its place."""
-    options: dict[str, object] = {"iscsi_use_qemu_initiator": True}
-    if stack.has("ceph"):
-        options["rbd_keyring"] = ceph.keyring(stack, "{user}")
-    return options
+def _disks(stack: Stack) -> dict[str, object]:
+    """Return where the disks of servers lie."""
+    if not stack.has("ceph"):
+        return {"images_type": "qcow2"}
+    return {
+        "images_type": "rbd",
+        "images_rbd_pool": ceph.DISKS,
+        "images_rbd_ceph_conf": ceph.conf(stack),
+        "rbd_user": "nova",
+        "rbd_secret_uuid": ceph.secret(stack, "nova"),
+        "rbd_keyring": ceph.keyring(stack, "{user}"),
+    }
 
 
 def compute_state(stack: Stack, host: str) -> Path:

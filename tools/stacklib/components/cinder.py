@@ -21,7 +21,7 @@ class Cinder(Component):
 
     name = "cinder"
     needs = ("keystone", "rabbitmq")
-    wants = ("glance", "ceph")
+    wants = ("ceph",)
     packages = ("tgt", "qemu-utils", "qemu-block-extra")
 
     def configure(self, stack: Stack) -> None:
@@ -54,7 +54,12 @@ class Cinder(Component):
         target = Unit(
             name="nova-mini-stack-tgtd",
             argv=("/usr/sbin/tgtd", "--foreground", "--iscsi", portal),
-            properties={"Type": "notify", "ExecStartPost": "/usr/sbin/tgt-admin --execute"},
+            properties={
+                "Type": "notify",
+                "ExecStartPost": "/usr/sbin/tgt-admin --execute",
+                # Asked to end, it would wait for its initiators. It holds nothing back for itself.
+                "KillSignal": "SIGKILL",
+            },
         )
         watched = (etc / "cinder.conf", etc / "api-paste.ini")
         api = wsgi.unit(stack, self.name, watched, {})

@@ -19,6 +19,7 @@ NOTIFY = {
     "TimeoutStartSec": "60",
     "KillMode": "mixed",
 }
+POWER_OFF = "for guest in $(virsh list --name); do virsh destroy $guest; done"
 
 
 class NovaMini(Component):
@@ -26,7 +27,7 @@ class NovaMini(Component):
 
     name = "nova-mini"
     needs = ("rabbitmq", "mariadb", "venv-nova-mini")
-    wants = ("memcached", "keystone", "glance", "cinder", "neutron", "libvirt")
+    wants = ("memcached", "keystone", "glance", "ceph", "cinder", "neutron", "libvirt")
 
     def configure(self, stack: Stack) -> None:
         """Write the configuration; migrate the database. Only three services may read where
@@ -65,6 +66,12 @@ class NovaMini(Component):
         status, _ = ports.get(stack.node, ports.COMPUTE, "/healthcheck")
         if status != 200:
             raise Unhealthy(f"the Compute API answers {status}")
+
+    def stop(self, stack: Stack) -> None:
+        """Stop the daemons, then power the servers off while what they write to is still there."""
+        super().stop(stack)
+        if stack.has("libvirt"):
+            stack.node.run(["sh", "-c", POWER_OFF])
 
     def _migrate(self, stack: Stack) -> None:
         manage = [self._program(stack, "manage"), *self._config(stack, database=True)]

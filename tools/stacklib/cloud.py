@@ -29,11 +29,16 @@ class Cloud:
         self._project = project
 
     def request(
-        self, method: str, service: str, path: str, body: dict | Path | None = None
+        self,
+        method: str,
+        service: str,
+        path: str,
+        body: dict | Path | None = None,
+        headers: dict[str, str] | None = None,
     ) -> dict:
         """Send one request; return the decoded answer. A Path as `body` is sent as it is."""
         port, prefix = PORTS[service]
-        headers = {"X-Auth-Token": self.token()}
+        headers = {"X-Auth-Token": self.token(), **(headers or {})}
         status, _, answer = self._send(method, port, prefix + path, headers, body)
         if status >= 400:
             raise StackError(f"{method} {service} {path}: {status} {answer[:300].decode()}")

@@ -19,7 +19,7 @@ def variables(stack: Stack) -> dict[str, str]:
     if stack.has("mariadb"):
         result["NOVA_MINI_TEST_DATABASE_URL"] = mariadb.administration(stack)
     if stack.has("ceph"):
-        result["CEPH_CONF"] = str(ceph.conf(stack))
+        result["CEPH_CONF"] = result["CEPH_TEST_CONF"] = str(ceph.conf(stack))
     clouds = stack.directory / "clouds.yaml"
     if clouds.exists():
         result |= {"OS_CLIENT_CONFIG_FILE": str(clouds), "OS_CLOUD": "demo"}

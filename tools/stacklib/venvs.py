@@ -36,7 +36,7 @@ def ensure(stack: Stack, name: str, arguments: Sequence[str], inputs: Sequence[P
 
 def lend(stack: Stack, name: str, modules: Sequence[str]) -> None:
     """Let the venv `name` use compiled modules that PyPI does not have from Debian's packages:
-    these alone, for all of Debian's packages would hide the venv's own."""
+    these alone, for all of Debian's packages would hide the venv's own. They may come later."""
     library = sysconfig.get_path("purelib", vars={"base": str(stack.venv(name))}, scheme="venv")
     for module in modules:
         file = f"{module}{sysconfig.get_config_var('EXT_SUFFIX')}"

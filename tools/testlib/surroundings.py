@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stacklib import packages, venvs
-from stacklib.components.venv import PINS, NovaMiniVenv
+from stacklib.components.venv import CEPH_MODULES, PINS, NovaMiniVenv
 from stacklib.errors import StackError
 from stacklib.stack import REPOSITORY, Choices, Stack
 
@@ -21,6 +21,7 @@ def prepare(wanted: Sequence[str]) -> Stack:
     _install_packages(stack, ["python3-venv", *NovaMiniVenv.packages, *wanted])
     arguments = ["--constraint", str(PINS), "--editable", f"{REPOSITORY}[test]"]
     venvs.ensure(stack, VENV, arguments, [PINS, REPOSITORY / "pyproject.toml"])
+    venvs.lend(stack, VENV, CEPH_MODULES)
     return stack
 
 

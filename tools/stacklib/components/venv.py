@@ -7,6 +7,7 @@ from stacklib.component import Component
 from stacklib.stack import REPOSITORY, Stack
 
 PINS = Path(__file__).parents[1] / "openstack-pins.txt"
+CEPH_MODULES = ("rados", "rbd")
 
 
 class Uv(Component):
@@ -31,7 +32,7 @@ class OpenStackVenv(Component):
     def install(self, stack: Stack) -> None:
         """Install exactly the pinned versions."""
         venvs.ensure(stack, "openstack", ["-r", str(PINS)], [PINS])
-        _lend_ceph(stack, "openstack")
+        venvs.lend(stack, "openstack", CEPH_MODULES)
 
 
 class NovaMiniVenv(Component):
@@ -46,9 +47,4 @@ class NovaMiniVenv(Component):
         cache = "python-memcached"  # with which the auth middleware remembers tokens
         arguments = ["--constraint", str(PINS), "--editable", str(REPOSITORY), cache]
         venvs.ensure(stack, "nova-mini", arguments, [PINS, REPOSITORY / "pyproject.toml"])
-        _lend_ceph(stack, "nova-mini")
-
-
-def _lend_ceph(stack: Stack, name: str) -> None:
-    if stack.has("ceph"):
-        venvs.lend(stack, name, ("rados", "rbd"))
+        venvs.lend(stack, "nova-mini", CEPH_MODULES)

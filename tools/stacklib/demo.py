@@ -105,7 +105,7 @@ class Demo:
     def _prove(self, before: leftovers.Leftovers) -> None:
         """Compare what there is of guests with what there was before the demo."""
         print("\nleft of it:")
-        left = leftovers.since(self._stack, before)
+        left = leftovers.since(self._stack, before, patience=30)
         for what, names in left.items():
             print(f"  {what:22} {', '.join(sorted(names)) or 'none'}")
         if any(left.values()):

@@ -1,6 +1,7 @@
 """What guests and their volumes leave anywhere in the cloud: before and after must be the same."""
 
 import re
+import time
 from collections.abc import Callable
 
 from stacklib import nova_conf
@@ -23,9 +24,15 @@ def collect(stack: Stack) -> Leftovers:
     return found
 
 
-def since(stack: Stack, before: Leftovers) -> Leftovers:
-    """Return what there is now and was not there `before`."""
-    return {what: names - before[what] for what, names in collect(stack).items()}
+def since(stack: Stack, before: Leftovers, patience: float) -> Leftovers:
+    """Return what there is now and was not there `before`; who was told to delete something may
+    take `patience` seconds for it."""
+    deadline = time.monotonic() + patience
+    while True:
+        left = {what: names - before[what] for what, names in collect(stack).items()}
+        if not any(left.values()) or time.monotonic() > deadline:
+            return left
+        time.sleep(0.5)
 
 
 def _of_servers(stack: Stack) -> Leftovers:

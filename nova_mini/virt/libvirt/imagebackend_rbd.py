@@ -21,7 +21,7 @@ from nova_mini.trace import traced
 from nova_mini.virt import images
 from nova_mini.virt.libvirt import utils
 from nova_mini.virt.libvirt.imagebackend import Backend, Image, SharedStorage
-from nova_mini.virt.libvirt.secrets import Secrets, read_ceph_key
+from nova_mini.virt.libvirt.secrets import Secrets, ceph_usage, read_ceph_key
 from nova_mini.virt.libvirt.storage import rbd_utils
 from nova_mini.virt.libvirt.storage.rbd_utils import Location, RBDDriver
 
@@ -220,7 +220,7 @@ class RbdBackend(Backend):
             uuid.uuid5(uuid.NAMESPACE_URL, f"rbd://{self.fsid}/{name}")
         )
         key = read_ceph_key(path.read_text(), name) if path.exists() else None
-        if not self._secrets.ensure("ceph", secret, name, key):
+        if not self._secrets.ensure("ceph", secret, ceph_usage(name, secret), key):
             raise exception.ConfigurationError(
                 f"libvirt has no secret for {name}, and {path} is not there to make it"
             )

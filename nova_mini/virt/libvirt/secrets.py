@@ -28,6 +28,12 @@ class LibvirtConfigSecret(LibvirtConfigObject):
         return secret
 
 
+def ceph_usage(client: str, uuid: str) -> str:
+    """The name of the secret that holds the key of a Ceph client. libvirt has no name twice, and
+    two uuids may be asked for the same client: by us and by Cinder, or for two clusters."""
+    return f"{client} ({uuid})"
+
+
 class Secrets:
     """Raises libvirtError, as the driver translates it."""
 

@@ -12,7 +12,7 @@ import uuid
 from nova_mini import exception
 from nova_mini.conf import CONF
 from nova_mini.virt.libvirt.config_devices import LibvirtConfigGuestDisk
-from nova_mini.virt.libvirt.secrets import Secrets, read_ceph_key
+from nova_mini.virt.libvirt.secrets import Secrets, ceph_usage, read_ceph_key
 from nova_mini.virt.libvirt.volume.volume import LibvirtBaseVolumeDriver
 
 
@@ -34,8 +34,8 @@ class LibvirtNetVolumeDriver(LibvirtBaseVolumeDriver):
     def _ensure_ceph_secret(self, data: dict) -> None:
         user = _ceph_user(data)
         name, path = f"client.{user}", pathlib.Path(CONF.libvirt.rbd_keyring.format(user=user))
-        key = _ceph_key(data, name, path)
-        if not self._secrets.ensure("ceph", _ceph_secret(data), name, key):
+        key, secret = _ceph_key(data, name, path), _ceph_secret(data)
+        if not self._secrets.ensure("ceph", secret, ceph_usage(name, secret), key):
             raise exception.VolumeAttachFailed(
                 volume_id=data.get("volume_id"),
                 reason=f"libvirt has no secret for {name}, and {path} is not there to make it",

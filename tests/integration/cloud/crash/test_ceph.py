@@ -8,7 +8,7 @@ import pytest
 
 from tests.functional.harness.waiting import until
 from tests.integration.cloud.crash import injection, operations
-from tests.integration.cloud.harness import ceph, oracle
+from tests.integration.cloud.harness import ceph, node, oracle
 
 pytestmark = pytest.mark.skipif(not ceph.HERE, reason="the stack has no Ceph")
 
@@ -69,3 +69,32 @@ def test_a_server_is_deleted_whose_image_was_being_made(cloud, boot, instruments
           lambda: cloud.of_user.image.get_image(image_id).status in ("active", "queued"), 60, 0.5)
     oracle.assert_clean(cloud, operations.SECONDS)
     cloud.of_user.image.delete_image(image_id)
+
+
+OSD, MONITOR = "nova-mini-stack-ceph-osd", "nova-mini-stack-ceph-mon"
+
+
+def test_the_osd_is_killed_during_a_build(cloud, boot, record):
+    """Who asks Ceph meanwhile waits for it, and goes on where it was."""
+    guest = boot(imageRef=cloud.image("mini-raw"), networks="auto", wait=None)
+    until("its disk is made", lambda: _disks_of(guest), 30, 0.05)
+    node.kill(OSD)
+    struck = time.monotonic()
+    operations.BUILD.check(cloud, guest)
+    oracle.assert_clean(cloud)
+    record("build", f"{OSD} killed", time.monotonic() - struck)
+
+
+def test_ceph_is_away_when_a_server_is_deleted(cloud, boot, record):
+    guest = boot(imageRef=cloud.image("mini-raw"))
+    for unit in (OSD, MONITOR):
+        node.kill(unit)
+    struck = time.monotonic()
+    guest.delete()
+    oracle.assert_clean(cloud)
+    record("delete", f"{OSD} and {MONITOR} killed", time.monotonic() - struck)
+    assert _disks_of(guest) == []
+
+
+def _disks_of(guest) -> list[str]:
+    return [name for name in ceph.names(ceph.DISKS) if name.startswith(guest.id)]

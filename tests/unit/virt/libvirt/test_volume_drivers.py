@@ -140,7 +140,7 @@ def test_the_secret_of_a_ceph_user_is_made_from_its_keyring(drivers, keeper, tmp
     for _ in range(2):
         driver.connect_volume(rbd())
     (secret,) = keeper.secrets.values()
-    assert (secret.uuid, secret.usage) == (SECRET, "client.cinder")
+    assert (secret.uuid, secret.usage) == (SECRET, f"client.cinder ({SECRET})")
     assert secret.value == b"the key of client.cinder" and secret.is_private
     driver.disconnect_volume(rbd())  # other volumes may need it
     assert list(keeper.secrets) == [SECRET]

@@ -17,6 +17,7 @@ from nova_mini import exception
 from nova_mini.compute import (
     delete,
     events,
+    examination,
     interfaces,
     leftovers,
     power,
@@ -315,6 +316,17 @@ class ComputeManager(Manager):
             LOG.error("Image %s could not be cached: %s", image_id, exc)
             return "error"
 
+    @messaging.expected_exceptions(exception.NovaException)
+    def examine(self, context) -> list[dict]:
+        """What is wrong on this host: see ``examination``. Called by the doctor."""
+        return examination.examine(self)
+
+    @messaging.expected_exceptions(exception.NovaException)
+    def repair(self, context, kind: str, instance_uuid: str) -> None:
+        """Something that :meth:`examine` found. Called by the doctor."""
+        with lockutils.lock(f"{self.host}:{instance_uuid}"):
+            examination.repair(self, kind, instance_uuid)
+
     def external_instance_event(self, context, events: list[dict]) -> None:
         """What Neutron or Cinder said of servers here. Cast by the API."""
         for event in events:
@@ -335,9 +347,8 @@ class ComputeManager(Manager):
         sync.sync_power_states(self.driver, self.host)
 
     def _destroy_leftovers(self) -> None:
-        leftovers.destroy_leftovers(self, self.driver.list_instance_uuids())
-        leftovers.release_ports(self)
-        leftovers.destroy_shared_disks(self)
+        leftovers.destroy_all(self, leftovers.ALL.values())
+        leftovers.clean_shared_disks(self)
 
     def _heal_instance_info_cache(self) -> None:
         """Take from Neutron what its events did not tell (security groups, a lost event).
@@ -378,7 +389,7 @@ class ComputeManager(Manager):
 
     def destroy_leftover(self, instance_uuid: str) -> None:
         """An operation has lost its server: what it made here may be nobody's now."""
-        leftovers.destroy_leftovers(self, [instance_uuid])
+        leftovers.destroy_all(self, [leftovers.GUEST], [instance_uuid])
 
     def build_failed(self) -> None:
         """The scheduler prefers hosts that do not fail."""

@@ -10,6 +10,7 @@ from nova_mini.objects.instance_action import InstanceAction
 from nova_mini.trace import traced
 
 _SIGN_OF_LIFE = 30  # seconds in which a host that works for long must show that it is there
+_LOOK_TIMEOUT = 60  # seconds for a host to look at all that it has
 
 
 class ComputeAPI:
@@ -77,4 +78,13 @@ class ComputeAPI:
         """The last ``tail_length`` lines of the serial console (None: all that is kept)."""
         return self._to(host).call(
             context, "get_console_output", instance=instance, tail_length=tail_length
+        )
+
+    def examine(self, context, host: str) -> list[dict]:
+        """What is wrong there, as ``compute.examination`` tells it."""
+        return self._to(host, retry=1, timeout=_LOOK_TIMEOUT).call(context, "examine")
+
+    def repair(self, context, host: str, kind: str, instance_uuid: str) -> None:
+        self._to(host, retry=1, timeout=CONF.long_rpc_timeout).call(
+            context, "repair", kind=kind, instance_uuid=instance_uuid
         )

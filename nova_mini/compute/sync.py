@@ -23,7 +23,7 @@ _VM_STATE_OF = {
     power_state.SHUTDOWN: vm_states.STOPPED,
     power_state.CRASHED: vm_states.STOPPED,
 }
-_FOLLOWING = {vm_states.ACTIVE, vm_states.PAUSED, vm_states.STOPPED}
+FOLLOWING = {vm_states.ACTIVE, vm_states.PAUSED, vm_states.STOPPED}
 
 
 def sync_power_states(driver, host: str) -> None:
@@ -42,16 +42,25 @@ def sync_one(driver, uuid: str) -> None:
         LOG.debug("Instance %s is gone", uuid)
 
 
+def is_news(instance, found: int) -> bool:
+    """Whether a power state differs from what the record of the server says."""
+    if instance.vm_state not in FOLLOWING:
+        return False
+    known = (instance.power_state, instance.vm_state)
+    return (found, _vm_state(instance, found)) != known
+
+
+def _vm_state(instance, found: int) -> str:
+    return _VM_STATE_OF.get(found, instance.vm_state)
+
+
 def follow(instance, found: int) -> None:
     """Save what was found, if it is news and nobody is at work on the server."""
-    if instance.task_state is not None or instance.vm_state not in _FOLLOWING:
-        return
-    vm_state = _VM_STATE_OF.get(found, instance.vm_state)
-    if (found, vm_state) == (instance.power_state, instance.vm_state):
+    if instance.task_state is not None or not is_news(instance, found):
         return
     LOG.info("Instance %s is found %s", instance.uuid, power_state.STATE_MAP[found])
     instance.power_state = found
-    instance.vm_state = vm_state
+    instance.vm_state = _vm_state(instance, found)
     try:
         instance.save(expected_task_state=[None])
     except exception.Conflict as exc:

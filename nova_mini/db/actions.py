@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from nova_mini import exception
 from nova_mini.db import query, recoveries
-from nova_mini.db.models import instance_actions, instance_actions_events, instances, services
+from nova_mini.db.models import instance_actions, instance_actions_events, services
 from nova_mini.db.session import reader, writer
 
 _ACTION = instance_actions.c
@@ -208,6 +208,23 @@ def get_abandoned(sent_before: datetime.datetime) -> list[Mapping]:
     )
 
 
+def get_ownerless(begun_before: datetime.datetime, living: Collection[str]) -> list[Mapping]:
+    """Unfinished actions that none of the ``living`` incarnations owns, oldest first; without
+    their arguments, which may hold secrets."""
+    columns = [column for column in instance_actions.c if column is not _ACTION.args]
+    statement = (
+        sa.select(*columns)
+        .where(
+            _ACTION.finish_time.is_(None),
+            _ACTION.start_time < begun_before,
+            sa.or_(_ACTION.owner.is_(None), _ACTION.owner.not_in(living)),
+        )
+        .order_by(_ACTION.id)
+    )
+    with reader() as connection:
+        return list(connection.execute(statement).mappings())
+
+
 def get_owned(owner: str) -> list[Mapping]:
     """The unfinished actions of one process."""
     return query.many(
@@ -267,29 +284,13 @@ def record_steps(action_id: int, host: str, steps: Sequence) -> None:
     )
 
 
-def instances_with_unfinished(uuids: Collection[str]) -> set[str]:
-    """Those of ``uuids`` on which some action is still going on."""
-    statement = sa.select(_ACTION.instance_uuid).where(
-        _ACTION.instance_uuid.in_(uuids), _ACTION.finish_time.is_(None)
-    )
+def busy_among(instance_uuids: Collection[str]) -> set[str]:
+    """Those servers on which some action is still to be done."""
+    busy: set[str] = set()
     with reader() as connection:
-        return set(connection.execute(statement).scalars())
-
-
-def has_unfinished() -> sa.ColumnElement:
-    """Of a row of ``instances``: whether some action of it is still to be done."""
-    return sa.exists().where(
-        _ACTION.instance_uuid == instances.c.uuid, _ACTION.finish_time.is_(None)
-    )
-
-
-def stranded_instances(before: datetime.datetime) -> list[Mapping]:
-    """Living servers with a task_state, unchanged since then, that no action would ever end."""
-    statement = instances.select().where(
-        instances.c.deleted.is_(False),
-        instances.c.task_state.is_not(None),
-        sa.func.coalesce(instances.c.updated_at, instances.c.created_at) < before,
-        ~has_unfinished(),
-    )
-    with reader() as connection:
-        return list(connection.execute(statement).mappings())
+        for some in query.parts(instance_uuids):
+            statement = sa.select(_ACTION.instance_uuid).where(
+                _ACTION.instance_uuid.in_(some), _ACTION.finish_time.is_(None)
+            )
+            busy.update(connection.execute(statement).scalars())
+    return busy

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+import sqlalchemy as sa
+
 from nova_mini.db import query
 from nova_mini.db.models import block_device_mapping, instance_actions
-from nova_mini.db.session import writer
+from nova_mini.db.session import reader, writer
 
 _BDM = block_device_mapping.c
 
@@ -36,6 +38,16 @@ def get_by_instances(instance_uuids: Collection[str]) -> list[Mapping]:
     return query.many(
         block_device_mapping, _BDM.instance_uuid.in_(instance_uuids), order_by=[_BDM.id]
     )
+
+
+def get_attached() -> list[Mapping]:
+    """attachment_id, volume_id, instance_uuid, created_at and updated_at of each volume that its
+    server has an attachment of."""
+    columns = (_BDM.attachment_id, _BDM.volume_id, _BDM.instance_uuid, _BDM.created_at,
+               _BDM.updated_at)  # fmt: skip
+    with reader() as connection:
+        statement = sa.select(*columns).where(_BDM.attachment_id.is_not(None))
+        return list(connection.execute(statement).mappings())
 
 
 def get_by_uuid(uuid: str) -> Mapping | None:

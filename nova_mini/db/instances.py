@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Mapping, Sequence
+import datetime
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -47,6 +48,29 @@ def get_hosts(uuids: Collection[str]) -> dict[str, str | None]:
     )
     with reader() as connection:
         return {row.uuid: row.host for row in connection.execute(statement)}
+
+
+def get_in_error() -> list[Mapping]:
+    """uuid, host, updated_at of every living server in the state error, the oldest first."""
+    server = instances.c
+    statement = (
+        sa.select(server.uuid, server.host, server.updated_at)
+        .where(server.deleted.is_(False), server.vm_state == "error")
+        .order_by(server.id)
+    )
+    with reader() as connection:
+        return list(connection.execute(statement).mappings())
+
+
+def get_stranded(before: datetime.datetime) -> list[Mapping]:
+    """Living servers with a task_state, unchanged since then, that no action would ever end."""
+    return query.many(
+        instances,
+        instances.c.deleted.is_(False),
+        instances.c.task_state.is_not(None),
+        sa.func.coalesce(instances.c.updated_at, instances.c.created_at) < before,
+        ~has_unfinished(),
+    )
 
 
 def update(
@@ -136,6 +160,43 @@ def deleted_among(uuids: Collection[str]) -> list[str]:
     )
     with reader() as connection:
         return list(connection.execute(statement).scalars())
+
+
+def get_ends(uuids: Collection[str]) -> dict[str, datetime.datetime | None]:
+    """When each of these was deleted, None for the living; who was never ours is not in it."""
+    server, ends = instances.c, {}
+    with reader() as connection:
+        for some in query.parts(uuids):
+            statement = sa.select(server.uuid, server.deleted, server.deleted_at)
+            for row in connection.execute(statement.where(server.uuid.in_(some))):
+                ends[row.uuid] = (row.deleted_at or query.now()) if row.deleted else None
+    return ends
+
+
+def iterate_idle() -> Iterator[Mapping]:
+    """uuid and network_info of each living server on which nobody is at work, some at a time."""
+    server, last = instances.c, 0
+    while True:
+        statement = (
+            sa.select(server.id, server.uuid, server.network_info)
+            .where(server.id > last, server.deleted.is_(False), ~has_unfinished())
+            .order_by(server.id)
+            .limit(query.PART)
+        )
+        with reader() as connection:
+            rows = connection.execute(statement).mappings().all()
+        yield from rows
+        if len(rows) < query.PART:
+            return
+        last = rows[-1]["id"]
+
+
+def has_unfinished() -> sa.ColumnElement:
+    """Of a row of ``instances``: whether some action of it is still to be done."""
+    return sa.exists().where(
+        instance_actions.c.instance_uuid == instances.c.uuid,
+        instance_actions.c.finish_time.is_(None),
+    )
 
 
 def change_metadata(

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from nova_mini.db.session import reader, writer
+
+T = TypeVar("T")
+
+
+PART = 1000  # in one statement: how many values of an IN, how many rows of a long list
+
+
+def parts(values: Iterable[T]) -> Iterator[list[T]]:
+    """Many values, as many at a time as one statement takes."""
+    rest = iter(values)
+    while part := list(itertools.islice(rest, PART)):
+        yield part
 
 
 def now() -> datetime.datetime:

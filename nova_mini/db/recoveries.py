@@ -40,25 +40,25 @@ def record(action_id: int, event: str, at: str, details: str) -> None:
 
 
 def record_once(action_ids: Collection[int], event: str, at: str, reasons: Mapping) -> None:
-    """For each action that has no such event yet; ``reasons``: action id -> details."""
-    statement = sa.select(_EVENT.action_id).where(
+    """For each action that was not told so before; ``reasons``: action id -> details."""
+    statement = sa.select(_EVENT.action_id, _EVENT.details).where(
         _EVENT.action_id.in_(action_ids), _EVENT.event == event
     )
     with reader() as connection:
-        told = set(connection.execute(statement).scalars())
+        told = {(row.action_id, row.details) for row in connection.execute(statement)}
     for action_id in action_ids:
-        if action_id not in told:
+        if (action_id, reasons[action_id]) not in told:
             record(action_id, event, at, reasons[action_id])
 
 
 def record_for_server(instance_uuid: str, event: str, at: str, details: str) -> None:
     """In the history of what was last asked of the server; one without a history has nobody who
-    would read it."""
+    would read it. Twice is once."""
     newest = sa.select(sa.func.max(_ACTION.id)).where(_ACTION.instance_uuid == instance_uuid)
     with writer() as connection:
         action_id = connection.execute(newest).scalar()
         if action_id is not None:
-            record(action_id, event, at, details)
+            record_once([action_id], event, at, {action_id: details})
 
 
 def resumed(action_id: int, at: str, attempts: int) -> None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from nova_mini.db import actions, allocations, query, recoveries
+from nova_mini.db import allocations, instances, query, recoveries, request_specs
 from nova_mini.db import models as m
 from nova_mini.db.session import reader, writer
 
@@ -46,6 +46,46 @@ def find_orphaned_allocations(before: datetime.datetime) -> list[Row]:
 def release_allocations(rows: Sequence[Row], _at: str) -> int:
     allocations.release_many(row["consumer_uuid"] for row in rows)
     return len(rows)
+
+
+# -- servers without an allocation ---------------------------------------------------------------
+
+
+def find_missing_allocations(before: datetime.datetime) -> list[Row]:
+    """Servers on a host that hold nothing there, and nobody is at work on them: uuid, host,
+    ``held_on`` (another host, or None), updated_at."""
+    server, held = m.instances.c, m.allocations.c
+    statement = (
+        sa.select(server.uuid, server.host, held.host.label("held_on"), server.updated_at)
+        .select_from(m.instances.outerjoin(m.allocations, held.consumer_uuid == server.uuid))
+        .where(
+            server.deleted.is_(False),
+            server.host.is_not(None),
+            server.updated_at < before,
+            sa.or_(held.host.is_(None), held.host != server.host),
+            ~instances.has_unfinished(),
+        )
+    )
+    with reader() as connection:
+        return list(connection.execute(statement).mappings())
+
+
+def claim_allocations(rows: Sequence[Row], _at: str) -> int:
+    """What they were scheduled with; the host has them, whether it has room or not."""
+    specs = request_specs.get([row["uuid"] for row in rows])
+    count = 0
+    for row in rows:
+        spec = specs.get(row["uuid"])
+        still = (
+            m.instances.c.uuid == row["uuid"],
+            m.instances.c.host == row["host"],
+            m.instances.c.deleted.is_(False),
+        )
+        with writer():
+            if spec and query.one(m.instances, *still, ~instances.has_unfinished()):
+                asked = {name: spec[name] for name in ("vcpus", "memory_mb", "local_gb")}
+                count += allocations.claim(row["uuid"], row["host"], asked, force=True)
+    return count
 
 
 # -- ledgers -------------------------------------------------------------------------------------
@@ -157,7 +197,7 @@ def _differing(
 
 def find_stranded_tasks(before: datetime.datetime) -> list[Row]:
     """Servers whose task_state nobody will ever end; rows of ``instances``."""
-    return actions.stranded_instances(before)
+    return instances.get_stranded(before)
 
 
 def end_tasks(rows: Sequence[Row], at: str) -> int:
@@ -176,7 +216,7 @@ def _end_task(row: Row, at: str) -> int:
             values,
             server.id == row["id"],
             server.task_state == row["task_state"],
-            ~actions.has_unfinished(),
+            ~instances.has_unfinished(),
         )
         if ended:
             recoveries.record_for_server(
@@ -186,11 +226,18 @@ def _end_task(row: Row, at: str) -> int:
     return ended
 
 
-ALL = (
-    Sweep("allocations of servers that are gone", find_orphaned_allocations, release_allocations),
-    Sweep(
-        "hosts whose ledger was not the sum of its allocations", find_wrong_ledgers, correct_ledgers
-    ),
-    Sweep("projects whose usage was not the sum of its servers", find_wrong_usages, correct_usages),
-    Sweep("servers with a task that nobody does", find_stranded_tasks, end_tasks),
+ORPHANED_ALLOCATIONS = Sweep(
+    "allocations of servers that are gone", find_orphaned_allocations, release_allocations
 )
+MISSING_ALLOCATIONS = Sweep(
+    "servers that held nothing on their host", find_missing_allocations, claim_allocations
+)
+LEDGERS = Sweep(
+    "hosts whose ledger was not the sum of its allocations", find_wrong_ledgers, correct_ledgers
+)
+USAGES = Sweep(
+    "projects whose usage was not the sum of its servers", find_wrong_usages, correct_usages
+)
+STRANDED_TASKS = Sweep("servers with a task that nobody does", find_stranded_tasks, end_tasks)
+# In the order in which they are made: what allocations there are is in the ledgers.
+ALL = (ORPHANED_ALLOCATIONS, MISSING_ALLOCATIONS, LEDGERS, USAGES, STRANDED_TASKS)

@@ -200,6 +200,12 @@ class Instance(TimestampedObject, NovaObject):
         """Which of these were servers of ours and are deleted: their leftovers may be swept."""
         return db.instances.deleted_among(uuids)
 
+    @classmethod
+    @remotable
+    def unknown_among(cls, context, uuids: list[str]) -> list[str]:
+        """Which of these no record knows, not even as deleted."""
+        return sorted(set(uuids) - db.instances.get_ends(uuids).keys())
+
     @remotable
     def release_allocation(self) -> None:
         """Give back what the scheduler claimed for it; nothing claimed is fine."""

@@ -115,6 +115,13 @@ class ComputeDriver(abc.ABC):
     def get_power_states(self) -> dict[str, int]:
         """uuid -> power state of every defined domain, in as few hypervisor calls as it takes."""
 
+    def list_plugged_instances(self) -> set[str]:
+        """Uuids of the instances that have a port at this host's switch."""
+        return set()
+
+    def unplug_leftovers(self, instance_uuid: str) -> None:  # noqa: B027
+        """Remove from the switch every port of an instance that has no guest here."""
+
     # -- lifecycle ---------------------------------------------------------------------------
 
     @abc.abstractmethod

@@ -14,6 +14,7 @@ from nova_mini.volume.client import REIMAGE, client, translated
 if TYPE_CHECKING:
     from nova_mini.context import RequestContext
 
+_PAGE = 1000
 # Metadata of a volume that we made: the mapping that it was made for.
 MADE_FOR = "nova_mini_block_device_mapping"
 # And of a snapshot: the image.
@@ -218,6 +219,21 @@ class API:
         with translated():
             found = client(context, as_service=True).attachments.list(search_opts=wanted)
         return [_attachment(each.to_dict()) for each in found]
+
+    def list_attachments(self, context: RequestContext) -> list[Attachment]:
+        """Every attachment there is, of whatever cloud, without how it connects; asked as the
+        service, a page at a time."""
+        found: list[Attachment] = []
+        with translated():
+            asked = client(context, as_service=True)
+            while page := asked.attachments.list(
+                search_opts={"all_tenants": 1},
+                limit=_PAGE,
+                marker=found[-1].id if found else None,
+                sort="id:asc",
+            ):
+                found += [_attachment(each.to_dict()) for each in page]
+        return found
 
 
 # -- rules ---------------------------------------------------------------------------------------

@@ -42,6 +42,15 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
+def page(items, query: dict[str, list[str]]) -> list[dict]:
+    """What a list answers to ``limit`` and ``marker``, in the order of ids; to neither, all."""
+    if "limit" not in query:
+        return list(items)
+    after = query.get("marker", [""])[0]
+    rest = sorted((item for item in items if item["id"] > after), key=lambda item: item["id"])
+    return rest[: int(query["limit"][0])]
+
+
 @contextlib.contextmanager
 def running(respond, handler=Handler):
     """The address of a server that answers with

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from oslo_log import log as logging
@@ -161,9 +162,7 @@ class API:
         SecurityGroupCannotBeApplied."""
         self._change_security_groups(context, instance, name, security_groups.add)
 
-    def remove_security_group(
-        self, context: RequestContext, instance: Instance, name: str
-    ) -> None:
+    def remove_security_group(self, context: RequestContext, instance: Instance, name: str) -> None:
         """Raises SecurityGroupNotFound, also when no port of the server has it."""
         self._change_security_groups(context, instance, name, security_groups.remove)
 
@@ -222,6 +221,12 @@ class API:
             **{constants.BINDING_HOST: host},
         )
         return [p for p in found if p["device_owner"].startswith(constants.DEVICE_OWNER_COMPUTE)]
+
+    def list_server_ports(self, context: RequestContext) -> Iterator[dict[str, Any]]:
+        """id, device_id, device_owner of every port of every server, of whatever cloud."""
+        for port in _service(context).list_all("ports", "id", "device_id", "device_owner"):
+            if port["device_owner"].startswith(constants.DEVICE_OWNER_COMPUTE):
+                yield port
 
     def get_instance_uuid_by_address(self, context: RequestContext, address: str) -> str | None:
         """Whose fixed address that is; None also when two projects use the same one."""

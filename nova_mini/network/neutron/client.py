@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
+_PAGE = 1000
 _MAX_IDS = 100  # in one URL: a server may refuse lines longer than 8 KiB
 
 
@@ -41,6 +42,16 @@ class NeutronClient:
         with _translated():
             answer = self._adapter.get(f"/v2.0/{resource}", params=filters, **_retries())
         return answer.json()[_key(resource)]
+
+    def list_all(self, resource: str, *fields: str) -> Iterator[dict[str, Any]]:
+        """Every one there is, with these fields (``id`` among them), a page at a time."""
+        page: list[dict[str, Any]] = [{}]
+        while page:
+            marker = {"marker": page[-1]["id"]} if page[-1] else {}
+            page = self._list(
+                resource, {"fields": list(fields), "sort_key": "id", "limit": _PAGE, **marker}
+            )
+            yield from page
 
     def get(self, path: str, **filters: Any) -> dict[str, Any]:
         """The body of a single resource, as it is."""

@@ -97,6 +97,14 @@ class LibvirtDriver(driver.ComputeDriver):
             )
         )
 
+    def list_plugged_instances(self):
+        return set(self.vif_driver.list_plugged())
+
+    def unplug_leftovers(self, instance_uuid):
+        for port in self.vif_driver.list_plugged().get(instance_uuid, ()):
+            LOG.warning("removing port %s of instance %s", port, instance_uuid)
+            self.vif_driver.remove_port(port)
+
     def get_info(self, instance):
         guest = self._host.find_guest(instance)
         if guest is None:

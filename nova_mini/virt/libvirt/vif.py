@@ -15,6 +15,7 @@ from os_vif import exception as osv_exception
 from os_vif import objects as osv_objects
 from oslo_concurrency import processutils
 from oslo_config import cfg
+from vif_plug_ovs import linux_net
 from vif_plug_ovs import ovs as osv_ovs
 from vif_plug_ovs import privsep as osv_privsep
 from vif_plug_ovs.ovsdb import ovsdb_lib
@@ -116,6 +117,28 @@ class LibvirtGenericVIFDriver:
             os_vif.unplug(nova_to_osvif_vif(vif), nova_to_osvif_instance(instance))
         except osv_exception.ExceptionBase as exc:
             raise exception.VirtualInterfacePlugException(reason=str(exc)) from exc
+
+    def list_plugged(self) -> dict[str, list[str]]:
+        """Instance uuid -> its ports at this host's Open vSwitch; libvirt or os-vif noted whose."""
+        address = CONF.os_vif_ovs.ovsdb_connection
+        if address.startswith("unix:") and not os.path.exists(address.removeprefix("unix:")):
+            return {}
+        plugged: dict[str, list[str]] = {}
+        columns = ["name", "external_ids"]
+        for interface in self._ovsdb.ovsdb.db_list("Interface", columns=columns).execute():
+            ids = interface["external_ids"]
+            uuid = ids.get("vm-id") or ids.get("vm-uuid")
+            if uuid and "iface-id" in ids:
+                plugged.setdefault(uuid, []).append(interface["name"])
+        return plugged
+
+    def remove_port(self, name: str) -> None:
+        """One of :meth:`list_plugged`, with the bridge that stands on it. Gone already is fine."""
+        if name.startswith("qvo"):
+            linux_net.delete_bridge(name.replace("qvo", "qbr", 1), name.replace("qvo", "qvb", 1))
+        linux_net.delete_net_dev(name)
+        # Last: the switch alone knows whose it was.
+        self._ovsdb.ovsdb.del_port(name, if_exists=True).execute()
 
 
 def nova_to_osvif_instance(instance) -> osv_objects.instance_info.InstanceInfo:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nova_mini.db import actions, allocations, models, query, sweeps
+from nova_mini.db import actions, allocations, models, query, request_specs, sweeps
 from tests.unit.db import records
 from tests.unit.db.records import ASKED, LONG_AGO, NOW
 
@@ -34,10 +34,11 @@ def test_a_healthy_cloud_has_nothing_to_sweep():
     records.add_node()
     uuid = records.add_server()
     records.allocate(uuid)
+    records.add_server(host=None, project_id="q")
     _add_usage(instances=1, cores=1, ram=96)
     busy = records.add_server(task_state="powering-off", project_id="q")
     records.add_action(busy)
-    assert [sweep.find(NOW) for sweep in sweeps.ALL] == [[], [], [], []]
+    assert [sweep.find(NOW) for sweep in sweeps.ALL] == [[]] * 5
 
 
 def test_allocations_of_servers_that_are_gone():
@@ -115,3 +116,18 @@ def test_a_task_is_not_ended_when_somebody_took_it_up_since_we_looked():
     assert records.server(uuid)["task_state"] == "powering-off"
     actions.finish(action, None)
     assert sweeps.end_tasks(found, "c") == 1
+
+
+def test_a_server_holds_its_share_where_it_is():
+    records.add_node("h1", vcpus=0)
+    records.add_node("h2")
+    nowhere, elsewhere, busy = (records.add_server() for _ in range(3))
+    records.allocate(elsewhere, "h2")
+    records.add_action(busy)
+    request_specs.create_many(dict.fromkeys((nowhere, elsewhere, busy), ASKED))
+    found = sweeps.find_missing_allocations(NOW)
+    assert {row["uuid"]: row["held_on"] for row in found} == {nowhere: None, elsewhere: "h2"}
+    assert sweeps.claim_allocations(found, "c") == 2
+    assert _used("h1") == [2, 192, 2, 2], "the host has them, whether it has room or not"
+    assert _used("h2") == [0, 0, 0, 0]
+    assert sweeps.find_missing_allocations(NOW) == []

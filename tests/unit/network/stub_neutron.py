@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 from oslo_utils import uuidutils
 
+from tests.unit import rest_server
 from tests.unit.rest_server import HANG_UP
 
 PROJECT = "11111111111111111111111111111111"
@@ -96,7 +97,7 @@ class StubNeutron:
         key = resource.replace("-", "_")
         items = getattr(self, key)
         if method == "GET":
-            return 200, {key: self._matching(items, query)}
+            return 200, {key: rest_server.page(self._matching(items, query), query)}
         if method == "POST":
             return 201, {key: [self._make_port(item) for item in body[key]]}
         return self._change(method, items, rest[0], headers, body)
@@ -146,7 +147,7 @@ class StubNeutron:
     def _matching(items, query):
         def fits(item):
             for name, values in query.items():
-                if name == "fields":
+                if name in ("fields", "sort_key", "limit", "marker"):
                     continue
                 if name == "fixed_ips":
                     addresses = {ip["ip_address"] for ip in item["fixed_ips"]}

@@ -163,8 +163,9 @@ class Cinder:
 
     def _get_attachments(self, attachment_id=None, *, query, body):
         if attachment_id is None:
-            found = self.of_instance(query["instance_id"][0])
-            return 200, {"attachments": found}
+            if "instance_id" in query:
+                return 200, {"attachments": self.of_instance(query["instance_id"][0])}
+            return 200, {"attachments": rest_server.page(self.attachments.values(), query)}
         return 200, {"attachment": self.attachments[attachment_id]}
 
     def _post_attachments(self, attachment_id=None, action=None, *, query, body):

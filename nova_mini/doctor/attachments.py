@@ -1,0 +1,69 @@
+"""Cinder's attachments, beside the records of the servers' disks."""
+
+from __future__ import annotations
+
+import functools
+
+from nova_mini import db, exception
+from nova_mini.conf import CONF
+from nova_mini.context import get_admin_context
+from nova_mini.doctor.finding import Finding
+from nova_mini.volume import cinder
+
+
+def look() -> list[Finding]:
+    """Attachments of servers that are gone, or of which no server knows, and missing ones."""
+    there = cinder.API().list_attachments(get_admin_context())
+    servers = {each.instance_uuid for each in there if each.instance_uuid}
+    ends = db.instances.get_ends(servers)
+    # Who is at work on a server is asked first: what it has done is in the records then.
+    busy = db.actions.busy_among(servers)
+    known = {row["attachment_id"]: row for row in db.block_device_mappings.get_attached()}
+    found = [
+        _orphan(each, ends[each.instance_uuid])
+        for each in there
+        if each.instance_uuid in ends and each.instance_uuid not in busy and each.id not in known
+    ]
+    ids = {each.id for each in there}
+    missing = {row["instance_uuid"] for key, row in known.items() if key not in ids}
+    busy = db.actions.busy_among(missing)
+    return found + [
+        _missing(row)
+        for key, row in known.items()
+        if key not in ids and row["instance_uuid"] not in busy
+    ]
+
+
+def _orphan(attachment: cinder.Attachment, deleted_at) -> Finding:
+    """``deleted_at`` None: the server lives, and has no disk of that attachment."""
+    state = "it is deleted" if deleted_at else "it has no such disk"
+    return Finding(
+        "orphaned-attachment",
+        f"server {attachment.instance_uuid}",
+        f"{state}, and Cinder has its attachment {attachment.id} of volume {attachment.volume_id}",
+        deleted_at,
+        "is deleted",
+        functools.partial(_delete, attachment),
+    )
+
+
+def _delete(attachment: cinder.Attachment) -> None:
+    """Unless it is used by now."""
+    uuid = attachment.instance_uuid
+    if db.actions.busy_among([uuid]):
+        raise exception.Conflict("somebody is at work on the server")
+    disks = db.block_device_mappings.get_by_instances([uuid])
+    if any(disk["attachment_id"] == attachment.id for disk in disks):
+        raise exception.Conflict("the server has that disk now")
+    cinder.API().attachment_delete(get_admin_context(), attachment.id)
+    details = f"Cinder still had an attachment of volume {attachment.volume_id} to it."
+    db.recoveries.record_for_server(uuid, db.recoveries.LEFTOVER, CONF.host, details)
+
+
+def _missing(row) -> Finding:
+    return Finding(
+        "missing-attachment",
+        f"server {row['instance_uuid']}",
+        f"Cinder has no attachment {row['attachment_id']} of its volume {row['volume_id']}",
+        row["updated_at"] or row["created_at"],
+    )

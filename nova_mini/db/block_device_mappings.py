@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from nova_mini.db import query
-from nova_mini.db.models import block_device_mapping, instance_actions
+from nova_mini.db.models import block_device_mapping, instance_actions, instances
 from nova_mini.db.session import reader, writer
 
 _BDM = block_device_mapping.c
@@ -40,13 +40,19 @@ def get_by_instances(instance_uuids: Collection[str]) -> list[Mapping]:
     )
 
 
-def get_attached() -> list[Mapping]:
-    """attachment_id, volume_id, instance_uuid, created_at and updated_at of each volume that its
-    server has an attachment of."""
+def get_attached(of: str | None = None) -> list[Mapping]:
+    """attachment_id, volume_id, instance_uuid, created_at and updated_at of each volume that a
+    living server (``of``: this one) has an attachment of."""
     columns = (_BDM.attachment_id, _BDM.volume_id, _BDM.instance_uuid, _BDM.created_at,
                _BDM.updated_at)  # fmt: skip
     with reader() as connection:
-        statement = sa.select(*columns).where(_BDM.attachment_id.is_not(None))
+        statement = (
+            sa.select(*columns)
+            .join(instances, instances.c.uuid == _BDM.instance_uuid)
+            .where(instances.c.deleted.is_(False), _BDM.attachment_id.is_not(None))
+        )
+        if of is not None:
+            statement = statement.where(_BDM.instance_uuid == of)
         return list(connection.execute(statement).mappings())
 
 

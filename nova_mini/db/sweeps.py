@@ -48,6 +48,31 @@ def release_allocations(rows: Sequence[Row], _at: str) -> int:
     return len(rows)
 
 
+# -- records of servers that are gone ------------------------------------------------------------
+
+
+def find_orphaned_records(before: datetime.datetime) -> list[Row]:
+    """Deleted or unknown servers of which something is still recorded beside them: uuid."""
+    spec, disk = m.request_specs.c, m.block_device_mapping.c
+    owners = sa.union(
+        sa.select(spec.instance_uuid.label("uuid")).where(spec.created_at < before),
+        sa.select(disk.instance_uuid).where(disk.created_at < before),
+        sa.select(m.tags.c.resource_id),
+    ).subquery()
+    alive = sa.exists().where(m.instances.c.uuid == owners.c.uuid, m.instances.c.deleted.is_(False))
+    with reader() as connection:
+        return list(connection.execute(sa.select(owners.c.uuid).where(~alive)).mappings())
+
+
+def delete_records(rows: Sequence[Row], _at: str) -> int:
+    for uuids in query.parts(row["uuid"] for row in rows):
+        with writer():
+            query.delete(m.request_specs, m.request_specs.c.instance_uuid.in_(uuids))
+            query.delete(m.block_device_mapping, m.block_device_mapping.c.instance_uuid.in_(uuids))
+            query.delete(m.tags, m.tags.c.resource_id.in_(uuids))
+    return len(rows)
+
+
 # -- servers without an allocation ---------------------------------------------------------------
 
 
@@ -91,7 +116,7 @@ def claim_allocations(rows: Sequence[Row], _at: str) -> int:
 # -- ledgers -------------------------------------------------------------------------------------
 
 
-def find_wrong_ledgers(_before: datetime.datetime) -> list[Row]:
+def find_wrong_ledgers(before: datetime.datetime) -> list[Row]:
     """Hosts whose ledger is not the sum of their allocations: host, id, each used amount, and as
     ``due_...`` what it should be. One statement, so it sees no claim by half."""
     held = m.allocations.c
@@ -115,7 +140,8 @@ def find_wrong_ledgers(_before: datetime.datetime) -> list[Row]:
 
 
 def correct_ledgers(rows: Sequence[Row], _at: str) -> int:
-    """A claim since then wins; the next look finds what is still wrong."""
+    """As they are now; a claim in between wins, and the next look finds what is still wrong."""
+    hosts = {row["host"] for row in rows}
     node = m.compute_nodes.c
     return sum(
         query.update(
@@ -124,7 +150,8 @@ def correct_ledgers(rows: Sequence[Row], _at: str) -> int:
             node.id == row["id"],
             *(node[name] == row[name] for name in _LEDGER),
         )
-        for row in rows
+        for row in find_wrong_ledgers(before=query.now())
+        if row["host"] in hosts
     )
 
 
@@ -232,6 +259,9 @@ ORPHANED_ALLOCATIONS = Sweep(
 MISSING_ALLOCATIONS = Sweep(
     "servers that held nothing on their host", find_missing_allocations, claim_allocations
 )
+ORPHANED_RECORDS = Sweep(
+    "servers that are gone and had records", find_orphaned_records, delete_records
+)
 LEDGERS = Sweep(
     "hosts whose ledger was not the sum of its allocations", find_wrong_ledgers, correct_ledgers
 )
@@ -240,4 +270,11 @@ USAGES = Sweep(
 )
 STRANDED_TASKS = Sweep("servers with a task that nobody does", find_stranded_tasks, end_tasks)
 # In the order in which they are made: what allocations there are is in the ledgers.
-ALL = (ORPHANED_ALLOCATIONS, MISSING_ALLOCATIONS, LEDGERS, USAGES, STRANDED_TASKS)
+ALL = (
+    ORPHANED_ALLOCATIONS,
+    MISSING_ALLOCATIONS,
+    LEDGERS,
+    USAGES,
+    STRANDED_TASKS,
+    ORPHANED_RECORDS,
+)

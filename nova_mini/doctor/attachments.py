@@ -52,7 +52,7 @@ def _delete(attachment: cinder.Attachment) -> None:
     uuid = attachment.instance_uuid
     if db.actions.busy_among([uuid]):
         raise exception.Conflict("somebody is at work on the server")
-    disks = db.block_device_mappings.get_by_instances([uuid])
+    disks = db.block_device_mappings.get_attached(of=uuid)
     if any(disk["attachment_id"] == attachment.id for disk in disks):
         raise exception.Conflict("the server has that disk now")
     cinder.API().attachment_delete(get_admin_context(), attachment.id)

@@ -167,10 +167,16 @@ def _task(row) -> dict:
     }
 
 
+def _records(row) -> dict:
+    problem = "it is gone, and its request, disks or tags are still recorded"
+    return {"subject": f"server {row['uuid']}", "problem": problem}
+
+
 _SWEEPS: dict[str, tuple[db.sweeps.Sweep, Callable[..., dict], str]] = {
     "orphaned-allocation": (db.sweeps.ORPHANED_ALLOCATIONS, _allocation, "is given back"),
     "missing-allocation": (db.sweeps.MISSING_ALLOCATIONS, _unallocated, "is claimed"),
     "wrong-ledger": (db.sweeps.LEDGERS, _ledger, "becomes the sum of its allocations"),
     "wrong-usage": (db.sweeps.USAGES, _usage, "becomes the sum of its servers"),
     "stranded-task": (db.sweeps.STRANDED_TASKS, _task, "is ended"),
+    "orphaned-records": (db.sweeps.ORPHANED_RECORDS, _records, "are deleted"),
 }

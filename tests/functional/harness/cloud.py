@@ -21,6 +21,8 @@ from tests.functional.harness.engines import Engines
 from tests.functional.harness.image_service import ImageService
 from tests.functional.harness.network import ADDRESS, free_port
 
+Done = subprocess.CompletedProcess[str]
+
 
 class Cloud:
     """``computes`` are the hosts' names, a process for each; ``wires``: host -> its way to the
@@ -48,7 +50,8 @@ class Cloud:
         common = config.write(directory / "common.conf", config.merged(shared, options or {}))
         database = config.write(directory / "db.conf", {"database": {"connection": url}})
         served = config.write(directory / "api.conf", config.api(self.api_port))
-        self._manage("db", "sync", configs=(common, database))
+        self.manage_configs = (common, database)
+        assert self.manage("db", "sync").returncode == 0
         self.conductor = Daemon("conductor", (common, database), directory)
         self.scheduler = Daemon("scheduler", (common, database), directory)
         self.api = Daemon("api", (common, database, served), directory)
@@ -67,12 +70,13 @@ class Cloud:
         """One more process for ``host``; it is the caller's."""
         return self._compute(host, f"{host}-{uuid.uuid4().hex[:6]}")
 
-    @staticmethod
-    def _manage(*words: str, configs: Sequence[pathlib.Path]) -> None:
+    def manage(self, *words: str, configs: Sequence[pathlib.Path] = ()) -> Done:
+        """``nova-mini-manage``, with ``configs`` over those of the cloud."""
         argv = [sys.executable, "-m", "nova_mini.cmd.manage"]
-        argv += [f"--config-file={path}" for path in configs]
-        done = subprocess.run([*argv, *words], capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, done.stdout + done.stderr
+        argv += [f"--config-file={path}" for path in (*self.manage_configs, *configs)]
+        done = subprocess.run([*argv, *words], capture_output=True, text=True, timeout=120)
+        print(done.stderr)
+        return done
 
     # -- its daemons -------------------------------------------------------------------------
 
@@ -118,6 +122,11 @@ class Cloud:
             return [
                 dict(row) for row in connection.execute(sa.text(statement), parameters).mappings()
             ]
+
+    def damage(self, statement: str, **parameters) -> None:
+        """Change what is recorded behind everybody's back."""
+        with self.database.connect() as connection:
+            connection.execute(sa.text(statement), parameters)
 
     def guests(self, host: str) -> dict[str, int]:
         """uuid -> power state of what the hypervisor of ``host`` has, by its files."""

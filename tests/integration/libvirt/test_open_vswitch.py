@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from nova_mini.network.model import Network
+from nova_mini.virt.libvirt.vif import LibvirtGenericVIFDriver
 from tests import servers
 from tests.integration.libvirt import cloud
 
@@ -116,3 +117,28 @@ def test_a_plug_that_was_cut_off_is_finished(driver, make_vif, bridge):
     assert devices_of(vif) == {"qbr", "qvb", "qvo"}
     driver.vif_driver.unplug(instance, vif)
     assert devices_of(vif) == set()
+
+
+@pytest.mark.parametrize("hybrid", [False, True])
+def test_a_port_that_outlived_its_guest_is_found_and_removed(make_vif, bridge, hybrid):
+    """Open vSwitch keeps its ports when the host loses its power."""
+    vif, instance, plugging = make_vif(hybrid), servers.make_instance(), LibvirtGenericVIFDriver()
+    if hybrid:
+        plugging.plug(instance, vif)
+        port = f"qvo{vif.id[:11]}"
+    else:  # as libvirt makes it
+        port = vif.devname
+        ids = [f"external_ids:{key}={value}" for key, value in _ids(instance, vif).items()]
+        vsctl("add-port", bridge, port, "--", "set", "Interface", port, "type=internal", *ids)
+    others = "not-a-servers"
+    vsctl("add-port", bridge, others, "--", "set", "Interface", others, "type=internal")
+    assert plugging.list_plugged() == {instance.uuid: [port]}
+    for _again in range(2):
+        plugging.remove_port(port)
+        assert plugging.list_plugged() == {}
+        assert vsctl("list-ports", bridge) == others
+        assert devices_of(vif) == set()
+
+
+def _ids(instance, vif) -> dict[str, str]:
+    return {"iface-id": vif.id, "vm-id": instance.uuid, "iface-status": "active"}

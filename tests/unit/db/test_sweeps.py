@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nova_mini.db import actions, allocations, models, query, request_specs, sweeps
+from nova_mini.db import actions, allocations, instances, models, query, request_specs, sweeps
 from tests.unit.db import records
 from tests.unit.db.records import ASKED, LONG_AGO, NOW
 
@@ -34,11 +34,13 @@ def test_a_healthy_cloud_has_nothing_to_sweep():
     records.add_node()
     uuid = records.add_server()
     records.allocate(uuid)
+    request_specs.create_many({uuid: ASKED})
+    instances.set_tags(uuid, ["mine"])
     records.add_server(host=None, project_id="q")
     _add_usage(instances=1, cores=1, ram=96)
     busy = records.add_server(task_state="powering-off", project_id="q")
     records.add_action(busy)
-    assert [sweep.find(NOW) for sweep in sweeps.ALL] == [[]] * 5
+    assert [sweep.find(NOW) for sweep in sweeps.ALL] == [[]] * 6
 
 
 def test_allocations_of_servers_that_are_gone():
@@ -53,7 +55,7 @@ def test_allocations_of_servers_that_are_gone():
     assert sweeps.find_orphaned_allocations(NOW) == []
 
 
-def test_a_ledger_becomes_the_sum_unless_a_claim_was_quicker():
+def test_a_ledger_becomes_the_sum_that_is_due_then():
     records.add_node("h1", vcpus_used=5)
     records.add_node("h2", running_vms=1)
     records.add_node("h3")
@@ -64,9 +66,10 @@ def test_a_ledger_becomes_the_sum_unless_a_claim_was_quicker():
         "h2": (0, 0),
     }
     assert allocations.claim("two", "h1", ASKED)
+    assert sweeps.correct_ledgers(found[1:], "c") == 1, "of h2 alone"
+    assert _used("h1") == [6, 96, 1, 1]
     assert sweeps.correct_ledgers(found, "c") == 1
     assert _used("h2") == [0, 0, 0, 0]
-    assert sweeps.correct_ledgers(sweeps.find_wrong_ledgers(NOW), "c") == 1
     assert _used("h1") == [1, 96, 1, 1]
     assert _node("h1")["ledger_at"] is not None, "a scheduler reads what changed since"
 
@@ -131,3 +134,18 @@ def test_a_server_holds_its_share_where_it_is():
     assert _used("h1") == [2, 192, 2, 2], "the host has them, whether it has room or not"
     assert _used("h2") == [0, 0, 0, 0]
     assert sweeps.find_missing_allocations(NOW) == []
+
+
+def test_records_of_servers_that_are_gone():
+    alive, gone = records.add_server(), records.add_server(deleted=True)
+    for uuid in (alive, gone, "never-recorded"):
+        request_specs.create_many({uuid: ASKED})
+        instances.set_tags(uuid, ["mine"])
+    specs = models.request_specs
+    query.update(specs, {"created_at": LONG_AGO}, specs.c.id.is_not(None))
+    found = sweeps.find_orphaned_records(NOW)
+    assert {row["uuid"] for row in found} == {gone, "never-recorded"}
+    assert sweeps.delete_records(found, "c") == 2
+    assert sweeps.find_orphaned_records(NOW) == []
+    assert request_specs.get([alive, gone]) == {alive: ASKED}
+    assert instances.get_tags([alive, gone]) == {alive: ["mine"]}

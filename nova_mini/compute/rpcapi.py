@@ -85,6 +85,7 @@ class ComputeAPI:
         return self._to(host, retry=1, timeout=_LOOK_TIMEOUT).call(context, "examine")
 
     def repair(self, context, host: str, kind: str, instance_uuid: str) -> None:
-        self._to(host, retry=1, timeout=CONF.long_rpc_timeout).call(
+        options = {"timeout": CONF.long_rpc_timeout, "call_monitor_timeout": _SIGN_OF_LIFE}
+        self._to(host, retry=1, **options).call(
             context, "repair", kind=kind, instance_uuid=instance_uuid
         )

@@ -132,7 +132,7 @@ def test_what_waits_for_a_dead_host_is_told(cloud: Cloud, project: Project, at_o
         "Error",
         "Success",
     ]
-    until("all is well", lambda: cloud.manage("doctor").returncode == 0, _SECONDS)
+    until("all is well", lambda: cloud.manage("doctor").returncode == 0, 2 * _SECONDS)
 
 
 def test_it_says_when_it_cannot_look(cloud: Cloud, tmp_path):

@@ -75,7 +75,7 @@ class Cloud:
         argv = [sys.executable, "-m", "nova_mini.cmd.manage"]
         argv += [f"--config-file={path}" for path in (*self.manage_configs, *configs)]
         done = subprocess.run([*argv, *words], capture_output=True, text=True, timeout=120)
-        print(done.stderr)
+        print(done.stdout, done.stderr, sep="\n")
         return done
 
     # -- its daemons -------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import threading
 from types import SimpleNamespace
 
 import pytest
-from stacklib import cephx, choices, dag, files, kvm, timeline, users
+from stacklib import cephx, choices, cinder_conf, dag, files, kvm, timeline, users
 from stacklib.component import Component
 from stacklib.components import ALL
 from stacklib.display import Display
@@ -201,6 +201,15 @@ def test_timeline_nests_steps_and_names_their_service():
     assert schedule.split()[:4] == ["conductor_schedule", "conductor", "0", "50"]
     assert build.split()[:4] == ["compute_build_and_run_instance", "compute@n1", "100", "900"]
     assert spawn.startswith("    spawn ") and spawn.split()[1:4] == ["compute@n1", "200", "700"]
+
+
+@pytest.mark.parametrize("parts, default", [(("ceph", "cinder"), "ceph"), (("cinder",), "iscsi")])
+def test_volumes_go_to_ceph_where_there_is_one(parts, default):
+    stack = SimpleNamespace(has=parts.__contains__)
+    types = cinder_conf.volume_types(stack)
+    assert cinder_conf.backends(stack)[0] == default
+    assert types["multiattach"] == {"volume_backend_name": default, "multiattach": "<is> True"}
+    assert set(types) == {*cinder_conf.backends(stack), "multiattach"}
 
 
 def test_a_keyring_holds_one_entity_with_a_key_that_stays(tmp_path):

@@ -48,9 +48,8 @@ class NeutronClient:
         page: list[dict[str, Any]] = [{}]
         while page:
             marker = {"marker": page[-1]["id"]} if page[-1] else {}
-            page = self._list(
-                resource, {"fields": list(fields), "sort_key": "id", "limit": _PAGE, **marker}
-            )
+            order = {"sort_key": "id", "sort_dir": "asc", "limit": _PAGE}
+            page = self._list(resource, {"fields": list(fields), **order, **marker})
             yield from page
 
     def get(self, path: str, **filters: Any) -> dict[str, Any]:

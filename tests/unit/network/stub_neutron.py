@@ -97,6 +97,8 @@ class StubNeutron:
         key = resource.replace("-", "_")
         items = getattr(self, key)
         if method == "GET":
+            if len(query.get("sort_key", [])) != len(query.get("sort_dir", [])):
+                return self._error(400, "HTTPBadRequest")
             return 200, {key: rest_server.page(self._matching(items, query), query)}
         if method == "POST":
             return 201, {key: [self._make_port(item) for item in body[key]]}
@@ -147,7 +149,7 @@ class StubNeutron:
     def _matching(items, query):
         def fits(item):
             for name, values in query.items():
-                if name in ("fields", "sort_key", "limit", "marker"):
+                if name in ("fields", "sort_key", "sort_dir", "limit", "marker"):
                     continue
                 if name == "fixed_ips":
                     addresses = {ip["ip_address"] for ip in item["fixed_ips"]}

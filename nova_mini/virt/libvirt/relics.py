@@ -4,11 +4,12 @@ Before it has a process for a new domain it notes the domain as starting. Its su
 note, finds no process to connect to, and from then on the domain is "paused" and waits for the end
 of a start that nobody does: it can be neither destroyed nor undefined, however often libvirtd
 starts. There is no QEMU behind such a note: a new process waits for libvirtd's word before it
-becomes QEMU. So the note is removed, and libvirtd must start again to read the rest.
+becomes QEMU. So libvirtd is made to start again without that note.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import pathlib
@@ -34,9 +35,11 @@ def remove(uri: str) -> bool:
         return False
     names = ", ".join(note.stem for note in found)
     LOG.warning("libvirtd died while it started %s; it is killed to forget that", names)
+    # In this order: if this process dies in between, the next one finds the notes again.
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(int(_pid_file().read_text()), signal.SIGKILL)
     for note in found:
         note.unlink(missing_ok=True)
-    os.kill(int(_pid_file().read_text()), signal.SIGKILL)
     return True
 
 

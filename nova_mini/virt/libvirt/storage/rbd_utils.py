@@ -31,6 +31,7 @@ from nova_mini.trace import traced
 LOG = logging.getLogger(__name__)
 
 _UNFINISHED = ".part-"
+_MONITOR_SECONDS = "30"  # for a question to the monitors; images wait for their data for ever
 _GONE = (
     rados.ConnectionShutdown,
     rados.TimedOut,
@@ -116,6 +117,7 @@ class RBDDriver:
                     conffile=self.ceph_conf,
                     conf={
                         "client_mount_timeout": str(CONF.libvirt.rbd_connect_timeout),
+                        "rados_mon_op_timeout": _MONITOR_SECONDS,
                         "log_to_stderr": "false",  # what fails is raised
                     },
                 )

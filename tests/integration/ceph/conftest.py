@@ -1,7 +1,7 @@
 """Disks in a real Ceph cluster, without any service around them.
 
-CEPH_TEST_CONF names the configuration file of a cluster in which we are client.admin; without it
-these tests are skipped. They make two pools there and leave nothing in them.
+CEPH_CONF names the configuration file of a cluster in which we are client.admin, as it does in a
+node of the stack; without it these tests are skipped. They make two pools there and remove them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from nova_mini.objects.image_meta import ImageMeta
 from nova_mini.virt.libvirt import utils
 from tests import servers
 
-CEPH_CONF = os.environ.get("CEPH_TEST_CONF", "")
+CEPH_CONF = os.environ.get("CEPH_CONF", "")
 POOL, IMAGES_POOL = "nova-mini-test-vms", "nova-mini-test-images"
 MIB = 1 << 20
 
@@ -29,21 +29,26 @@ def pytest_collection_modifyitems(items):
     here = pathlib.Path(__file__).parent
     for item in items:
         if not CEPH_CONF and here in item.path.parents:
-            item.add_marker(pytest.mark.skip(reason="CEPH_TEST_CONF is not set"))
+            item.add_marker(pytest.mark.skip(reason="CEPH_CONF is not set"))
 
 
 @pytest.fixture(scope="session")
-def pools() -> None:
+def pools() -> Iterator[None]:
     import rados
+
+    def ask(**command) -> None:
+        code, _, reason = cluster.mon_command(json.dumps(command), b"")
+        assert code == 0, reason
 
     with rados.Rados(conffile=CEPH_CONF) as cluster:
         for name in {POOL, IMAGES_POOL} - set(cluster.list_pools()):
-            for command in (
-                {"prefix": "osd pool create", "pool": name, "pg_num": 8},
-                {"prefix": "osd pool application enable", "pool": name, "app": "rbd"},
-            ):
-                code, _, reason = cluster.mon_command(json.dumps(command), b"")
-                assert code == 0, reason
+            ask(prefix="osd pool create", pool=name, pg_num=8)
+            ask(prefix="osd pool application enable", pool=name, app="rbd")
+        yield
+        ask(prefix="config set", who="mon", name="mon_allow_pool_delete", value="true")
+        for name in (POOL, IMAGES_POOL):
+            sure = {"yes_i_really_really_mean_it": True}
+            ask(prefix="osd pool delete", pool=name, pool2=name, **sure)
 
 
 @pytest.fixture

@@ -308,9 +308,7 @@ def test_many_threads_share_the_connection(backend, glance, instance):
     assert backend.ceph.list() == []
 
 
-def test_images_are_cached_ahead_unless_disks_are_cloned_from_them(
-    backend, glance, tmp_path
-):
+def test_images_are_cached_ahead_unless_disks_are_cloned_from_them(backend, glance, tmp_path):
     assert not disks.cache_image(None, glance, backend, glance.add(CONTENT))
     assert list(utils.base_dir().iterdir()) == []
     assert disks.cache_image(None, glance, backend, glance.add(qcow2(tmp_path), "qcow2"))

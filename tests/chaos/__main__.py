@@ -8,8 +8,7 @@ import random
 import sys
 import time
 
-from tests.chaos import operations, plan, rounds, soak, stack_site
-from tests.chaos.discovery import walk
+from tests.chaos import discovery, faults, operations, plan, rounds, soak, stack_site
 from tests.chaos.fleet import Fleet
 from tests.chaos.operations import Operation
 from tests.chaos.report import Report
@@ -43,21 +42,19 @@ def main(argv: list[str]) -> int:
 def _run(site, fleet: Fleet, rng: random.Random, known: list[Operation], arguments,
          report: Report) -> bool:  # fmt: skip
     print(f"seed {arguments.seed}: finding the moments of {len(known)} operations", flush=True)
-    walks = {}
-    for each in known:
-        walks[each.name] = walk(site, fleet, each)
-        print(f"{each.name}: {walks[each.name]}", flush=True)
+    walks = discovery.walks(site, fleet, known, arguments.moments)
     injections = _injections(site, rng, walks, arguments.faults)
     rng.shuffle(injections)
     chosen = injections[: arguments.injections] if arguments.injections else injections
     print(f"{len(injections)} injections are possible, {len(chosen)} are made", flush=True)
     for together in plan.rounds_of(chosen, arguments.at_once):
-        fleet.keep(_IDLE)
         begun = time.monotonic()
-        rows = rounds.play(site, fleet, together, _BESIDE)
+        fleet.keep(_IDLE)
+        # A full disk would harm every operation, and one failure is to be told from another.
+        alone = isinstance(together[0].fault, faults.DiskFull)
+        rows = rounds.play(site, fleet, together, 0 if alone else _BESIDE)
         report.rows += rows
-        took = time.monotonic() - begun
-        print("\n".join(f"{row}" for row in rows), f"  ({took:.0f} s)", flush=True)
+        print(*rows, f"    ({time.monotonic() - begun:.0f} s)", sep="\n", flush=True)
         report.save(arguments.report)
     return True
 
@@ -87,6 +84,9 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     run.add_argument("--injections", type=int, metavar="N", help="so many; all by default")
     run.add_argument("--faults", type=_words, default=list(_FAULTS), metavar="NAME,…",
                      help=f"of {', '.join(_FAULTS)}")  # fmt: skip
+    run.add_argument("--moments", type=pathlib.Path, metavar="PATH",
+                     default=pathlib.Path("/tmp/chaos-moments.json"),
+                     help="the moments of operations as an earlier run found them")  # fmt: skip
     run.add_argument("--at-once", type=int, default=1, metavar="N", help="faults in one round")
     soaked = commands.add_parser("soak", help="load, with a fault every 20 seconds")
     soaked.add_argument("--minutes", type=float, default=30)

@@ -3,8 +3,11 @@ the requests that they make of neighbours, in a run that nothing disturbs."""
 
 from __future__ import annotations
 
+import json
+import pathlib
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 
 from tests.chaos.operations import Operation
 
@@ -27,6 +30,20 @@ class Walk:
     def __str__(self) -> str:
         asked = ", ".join(f"{number} to {name}" for name, number in self.requests.items())
         return f"{len(self.moments)} moments, {len(self.messages)} messages; requests: {asked}"
+
+
+def walks(site, fleet, operations: Iterable[Operation], kept: pathlib.Path) -> dict[str, Walk]:
+    """Of each by its name. ``kept`` is where they are from, or will be: a seed repeats a run only
+    if the moments are the same, and which steps are walked depends a little on time."""
+    found = {}
+    if kept.exists():
+        found = {name: Walk(**each) for name, each in json.loads(kept.read_text()).items()}
+    for operation in operations:
+        if operation.name not in found:
+            found[operation.name] = walk(site, fleet, operation)
+            kept.write_text(json.dumps({name: asdict(each) for name, each in found.items()}))
+            print(f"{operation.name}: {found[operation.name]}", flush=True)
+    return {operation.name: found[operation.name] for operation in operations}
 
 
 def walk(site, fleet, operation: Operation) -> Walk:

@@ -43,20 +43,23 @@ class Fleet:
         that is made for it."""
         if operation.begins is None:
             return self.new(host)
+        server = self._take_idle(operation, host) or self._make(operation, host)
+        self._provide(operation, server)
+        return server
+
+    def _take_idle(self, operation: Operation, host: str | None) -> Server | None:
         with self._lock:
             for server in self._idle:
                 if operation.may_be_asked_of(server) and host in (None, server.host):
                     self._idle.remove(server)
-                    break
-            else:
-                server = None
-        if server is None:
-            server = self.new(host)
-            self.do(operations.ALL["create"], server)
-            for name in (_WAY_TO.get(operation.begins), _FIRST.get(operation.name)):
-                if name:
-                    self.do(operations.ALL[name], server)
-        self._provide(operation, server)
+                    return server
+        return None
+
+    def _make(self, operation: Operation, host: str | None) -> Server:
+        server = self.new(host)
+        way = ("create", _WAY_TO.get(operation.begins), _FIRST.get(operation.name))
+        for name in filter(None, way):
+            self.do(operations.ALL[name], server)
         return server
 
     def some(self, number: int) -> list[tuple[Operation, Server]]:

@@ -50,6 +50,7 @@ class Operation:
     fits: Callable[[Server], bool] = _always
     changes: dict[str, int] = field(default_factory=dict)
     needs_volume: bool = False
+    is_repeatable: bool = True  # asked for twice, it is done once
 
     def may_be_asked_of(self, server: Server) -> bool:
         return server.status == self.begins and self.fits(server)
@@ -120,7 +121,8 @@ ALL = {
                   fits=lambda server: server.attached > 0, changes={"attached": -1}),
         Operation("attach interface", "ACTIVE", "ACTIVE",
                   _request("POST", "/os-interface", {"interfaceAttachment": {}}),
-                  fits=lambda server: not server.ports, changes={"ports": 1}),
+                  fits=lambda server: not server.ports, changes={"ports": 1},
+                  is_repeatable=False),
         Operation("detach interface", "ACTIVE", "ACTIVE", _detach_interface,
                   fits=lambda server: server.ports > 0, changes={"ports": -1}),
     )

@@ -38,10 +38,10 @@ class Asked:
         self.request_id = ""
 
     def ask(self, site) -> None:
-        """When the answer is lost, ask again, as users do; but not for a server that is there."""
+        """When the answer is lost, ask again, as users do."""
         for lost in (False, True):
             try:
-                if lost and self.operation.begins is None and find(site, self.server):
+                if lost and self._would_be_done_twice(site):
                     return
                 answer = self.operation.ask(site, self.server)
             except requests.RequestException as exc:
@@ -60,6 +60,11 @@ class Asked:
                 self.answer = "refused"
             return
 
+    def _would_be_done_twice(self, site) -> bool:
+        if self.operation.begins is None:
+            return find(site, self.server)
+        return not self.operation.is_repeatable
+
 
 def find(site, server: Server) -> bool:
     """Whether there is a server of its name; its id is known then."""
@@ -71,47 +76,52 @@ def find(site, server: Server) -> bool:
 def play(site, fleet: Fleet, injections: list[Injection], beside: int) -> list[Row]:
     """One round: the injections, all at once, and ``beside`` more operations on other servers."""
     with futures.ThreadPoolExecutor(max(2 * len(injections) + beside, 1)) as pool:
-        servers = list(pool.map(lambda each: fleet.take(each.operation, each.host), injections))
-        asked = [
+        servers = pool.map(lambda each: fleet.take(each.operation, each.host), injections)
+        broken = [
             Asked(each.operation, server) for each, server in zip(injections, servers, strict=True)
         ]
         others = [Asked(*pair) for pair in fleet.some(beside)]
         for each in injections:
             each.fault.arm(site)
-        strikes = [pool.submit(_suffer, site, each.fault) for each in injections]
-        futures.wait([pool.submit(each.ask, site) for each in [*asked, *others]])
-        struck = [each.result() for each in strikes]
+        strikes = {
+            one: pool.submit(_suffer, site, each.fault)
+            for one, each in zip(broken, injections, strict=True)
+        }
+        asks = {one: pool.submit(one.ask, site) for one in [*broken, *others]}
+        judge = _Judge(site, strikes, any(each.fault.excuses for each in injections))
+        ended = judge.wait_for_end(asks)
     site.disarm()
-    judge = _Judge(site, any(each.fault.excuses for each in injections))
-    ended = judge.wait_for_end([*asked, *others])
     clean = judge.wait_for_clean_slate()
-    rows = []
-    for injection, one, hit in zip(injections, asked, struck, strict=True):
-        fault = injection.fault
-        outcome, detail = ended[one].verdict
-        if outcome not in report.BAD:
-            outcome, detail = (outcome, detail) if hit else (report.MISSED, "")
-            outcome, detail = (report.LEAKED, clean.detail) if clean.detail else (outcome, detail)
-        seconds = max(ended[one].seconds, clean.seconds)
-        rows.append(Row(one.operation.name, fault.kind, fault.moment, outcome, seconds, detail))
+    rows = [
+        _row(each, one, ended[one], clean) for each, one in zip(injections, broken, strict=True)
+    ]
     kind = injections[0].fault.kind if len(injections) == 1 else "several" if injections else "none"
     for one in others:
-        outcome, detail = ended[one].verdict
-        row = Row(one.operation.name, kind, "beside", outcome, ended[one].seconds, detail)
-        rows.append(row)
+        end = ended[one]
+        rows.append(Row(one.operation.name, kind, "beside", end.outcome, end.seconds, end.detail))
     _put_back(fleet, ended)
     return rows
 
 
-def _suffer(site, fault) -> bool:
-    """Whether it struck; what it broke is mended."""
+def _suffer(site, fault) -> tuple[bool, float]:
+    """Whether it struck, and when all that it broke was back."""
     struck = fault.strike(site)
     if struck:
         fault.mend(site)
-    return struck
+    return struck, time.monotonic()
 
 
-def _put_back(fleet: Fleet, ended: dict) -> None:
+def _row(injection: Injection, one: Asked, end: _End, clean: _End) -> Row:
+    outcome, detail = end.outcome, end.detail
+    if outcome not in report.BAD and clean.detail:
+        outcome, detail = clean.outcome, clean.detail
+    elif outcome == report.RECOVERED and not end.struck:
+        outcome = report.MISSED
+    fault, seconds = injection.fault, end.seconds + clean.seconds
+    return Row(one.operation.name, fault.kind, fault.moment, outcome, seconds, detail)
+
+
+def _put_back(fleet: Fleet, ended: dict[Asked, _End]) -> None:
     """Those that are as their model says; the others are deleted, which must go."""
     for one, end in ended.items():
         if end.is_sound:
@@ -122,67 +132,86 @@ def _put_back(fleet: Fleet, ended: dict) -> None:
 
 @dataclass
 class _End:
-    verdict: tuple[str, str]
+    """``seconds``: until it was so, from when what was broken was back."""
+
+    outcome: str
+    detail: str
     seconds: float
+    struck: bool = True
     is_sound: bool = False
 
 
-@dataclass
-class _Slate:
-    seconds: float
-    detail: str = ""
-
-
 class _Judge:
-    """Says how each operation has ended, by what its user sees, and whether the slate is clean."""
+    """Says how each operation has ended, by what its user sees, and whether the slate is clean.
 
-    def __init__(self, site, excused: bool):
+    ``strikes``: operation -> what became of what was to break it (see :func:`_suffer`).
+    """
+
+    def __init__(self, site, strikes: dict[Asked, futures.Future], excused: bool):
         self._site = site
+        self._strikes = strikes
         self._excused = excused
         self._begun = time.monotonic()
 
-    @property
-    def _elapsed(self) -> float:
-        return time.monotonic() - self._begun
-
-    def wait_for_end(self, asked: list[Asked]) -> dict[Asked, _End]:
+    def wait_for_end(self, asks: dict[Asked, futures.Future]) -> dict[Asked, _End]:
+        """How each of ``asks`` has ended; the future says that it has been asked for."""
         ended: dict[Asked, _End] = {}
-        while len(ended) < len(asked):
-            late = self._elapsed > SECONDS
-            for one in asked:
-                if one not in ended and (end := self._end_of(one, late)):
-                    ended[one] = end
+        while len(ended) < len(asks):
+            for one, ask in asks.items():
+                if one not in ended and ask.done() and self._struck(one):
+                    ask.result()  # an error of ours is not to be lost
+                    if end := self._end_of(one):
+                        ended[one] = end
             time.sleep(self._site.pause)
         return ended
 
-    def wait_for_clean_slate(self) -> _Slate:
+    def _struck(self, one: Asked) -> bool:
+        """Whether what was to break it has struck, or not come; who is beside has all of them."""
+        mine = [self._strikes[one]] if one in self._strikes else self._strikes.values()
+        return all(strike.done() for strike in mine)
+
+    def _seconds(self, one: Asked) -> float:
+        """Since what broke it was back."""
+        mine = [self._strikes[one]] if one in self._strikes else self._strikes.values()
+        back = max((strike.result()[1] for strike in mine), default=self._begun)
+        return time.monotonic() - back
+
+    def wait_for_clean_slate(self) -> _End:
+        """``seconds`` are those that it took when every operation had ended."""
+        begun = time.monotonic()
         while True:
             try:
                 wrong = self._site.violations()
-            except Exception as exc:  # what it asks may be a moment later than the rest
+            except Exception as exc:  # what it asks may be back a moment later than the rest
                 wrong = [f"the oracle cannot ask: {exc}"]
-            if not wrong:
-                return _Slate(self._elapsed)
-            if self._elapsed > SECONDS + 10:
+            seconds = time.monotonic() - begun
+            if not wrong or seconds > SECONDS:
                 self._site.forgive(wrong)
-                return _Slate(self._elapsed, "; ".join(wrong))
+                return _End(report.LEAKED, "; ".join(wrong), seconds)
             time.sleep(self._site.pause)
 
-    def _end_of(self, one: Asked, late: bool) -> _End | None:
-        """None: not yet. ``late``: it has had its time."""
+    def _end_of(self, one: Asked) -> _End | None:
+        """None: not yet, and it still has time."""
         try:
             now = self._look(one)
             state = _compare(self._site, one, now)
-            verdict = self._verdict(one, now, state)
+            outcome, detail = self._verdict(one, now, state)
         except (requests.RequestException, AssertionError) as exc:  # the API is not back
             now, state = None, _OTHER
-            verdict = report.STUCK, f"the API does not answer: {exc}"
-        if verdict[0] == report.STUCK and not late:
+            outcome, detail = report.STUCK, f"the API does not answer: {exc}"
+        seconds = self._seconds(one)
+        if outcome == report.STUCK and seconds < SECONDS:
             return None
-        sound = now is not None and state != _OTHER and verdict[0] not in report.BAD
+        sound = now is not None and outcome not in report.BAD and self._is_known(one, state)
         if sound and state == _AS_ASKED:
             adopt(one.operation, one.server)
-        return _End(verdict, self._elapsed, sound)
+        struck = one not in self._strikes or self._strikes[one].result()[0]
+        return _End(outcome, detail, seconds, struck, sound)
+
+    @staticmethod
+    def _is_known(one: Asked, state: str) -> bool:
+        """Whether what it is now is what it will be: unasked for, it may yet be done."""
+        return state == _AS_ASKED or (state == _UNCHANGED and one.answer != "unknown")
 
     def _look(self, one: Asked) -> dict | None:
         """The server as its user sees it now; None: there is none."""

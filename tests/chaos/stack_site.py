@@ -8,6 +8,9 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping
 
+from keystoneauth1.exceptions import ClientException
+from openstack.exceptions import SDKException
+
 from tests.chaos.operations import SNAPSHOT
 from tests.chaos.proxy import Proxy
 from tests.functional.harness.waiting import until
@@ -148,7 +151,11 @@ class StackSite:
         return storage.wait_for_status(volume, "available", wait=_BACK_SECONDS, interval=0.3).id
 
     def volume_status(self, volume_id: str) -> str:
-        return self.cloud.of_user.block_storage.get_volume(volume_id).status
+        """AssertionError when Cinder cannot say now."""
+        try:
+            return self.cloud.of_user.block_storage.get_volume(volume_id).status
+        except (SDKException, ClientException) as exc:
+            raise AssertionError(f"Cinder: {exc}") from exc
 
     def delete_volume(self, volume_id: str) -> None:
         until(f"volume {volume_id} is free",

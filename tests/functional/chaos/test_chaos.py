@@ -68,6 +68,6 @@ def test_glance_fails(walks, suffer, rng):
 
 
 def test_the_broker_or_the_database_is_killed_or_a_host_cut_off(walks, suffer, rng):
-    some = dict(rng.sample(sorted(walks.items()), 3))
+    some = dict(rng.sample(sorted(walks.items()), 2))
     cut_off = {HOSTS[1]: _PARTITION_SECONDS}
     suffer(plan.surroundings(some, rng, ["broker", "database"], cut_off, has_disk=False))

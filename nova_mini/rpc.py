@@ -8,6 +8,7 @@ of ours relies on a cast alone (see ``objects.instance_action``).
 from __future__ import annotations
 
 import logging
+import socket
 
 import kombu.exceptions
 import oslo_messaging as messaging
@@ -23,6 +24,7 @@ LOG = logging.getLogger(__name__)
 CONDUCTOR_TOPIC = "conductor"
 SCHEDULER_TOPIC = "scheduler"
 COMPUTE_TOPIC = "compute"
+_AMQP_PORT = 5672
 
 _transport: messaging.Transport | None = None
 _notifier: messaging.Notifier | None = None
@@ -45,6 +47,18 @@ def init() -> None:
     _notifier = messaging.Notifier(
         messaging.get_notification_transport(CONF), serializer=RequestContextSerializer()
     )
+
+
+def is_reachable(seconds: float = 3) -> bool:
+    """Whether some broker listens: a call would wait for one without end. Asked by the doctor."""
+    for host in messaging.TransportURL.parse(CONF).hosts:
+        try:
+            socket.create_connection((host.hostname, host.port or _AMQP_PORT), seconds).close()
+        except OSError as exc:
+            LOG.debug("Broker %s does not answer: %s", host.hostname, exc)
+        else:
+            return True
+    return False
 
 
 def cleanup() -> None:

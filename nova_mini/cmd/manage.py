@@ -54,7 +54,7 @@ def doctor() -> int:
         if options.fix:
             finding.fix(findings)
     except (db_exc.DBError, exception.ConfigurationError) as exc:
-        print(f"nova-mini-manage doctor: cannot look: {exc}", file=sys.stderr)
+        print(f"nova-mini-manage doctor: cannot look: {str(exc).splitlines()[0]}", file=sys.stderr)
         return _BLIND
     tell = report.as_json if options.json else report.as_text
     print(tell(findings, looked_at, options.limit))

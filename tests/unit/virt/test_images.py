@@ -153,3 +153,28 @@ def test_qemu_img_runs_within_limits(monkeypatch):
     monkeypatch.setattr(images, "QEMU_IMG_LIMITS", little)
     with pytest.raises(images.processutils.ProcessExecutionError):
         images.qemu_img("--version")
+
+
+# -- images that are cloned where they are: only their head is read ------------------------------
+
+MIB = 1 << 20
+
+
+def head_of(kind, tmp_path) -> bytes:
+    if kind == "partitioned":
+        return (b"\0" * 510 + b"\x55\xaa").ljust(MIB, b"\0")
+    if kind == "qcow2":
+        return write_qcow2(tmp_path / "qcow2").read_bytes()[:MIB]
+    return {"plain": b"boot".ljust(MIB, b"\0"), "nothing": b""}[kind]
+
+
+@pytest.mark.parametrize("kind", ["plain", "partitioned", "nothing"])
+@pytest.mark.parametrize("declared", ["raw", "iso"])
+def test_the_head_of_a_raw_image(tmp_path, kind, declared):
+    images.inspect_head("image", head_of(kind, tmp_path), declared)
+
+
+@pytest.mark.parametrize("declared", ["raw", "qcow2"])
+def test_a_head_that_is_not_raw_is_refused(tmp_path, declared):
+    with pytest.raises(exception.ImageUnacceptable, match="qcow2"):
+        images.inspect_head("image", head_of("qcow2", tmp_path), declared)

@@ -1,0 +1,52 @@
+"""Disks in a storage that hosts share are removed by the host of their server, and by no other."""
+
+from __future__ import annotations
+
+import pytest
+
+from nova_mini.virt.libvirt import LibvirtDriver, utils
+from nova_mini.virt.libvirt.imagebackend import Backend
+from tests import servers
+
+
+class SharedBackend(Backend):
+    """A pool with disks of one server, which some process has begun and not finished."""
+
+    def __init__(self):
+        super().__init__("raw")
+        self.removed = []
+
+    def remove_disks(self, instance_uuid):
+        self.removed.append(instance_uuid)
+
+    def list_interrupted(self):
+        return {"mine": ["mine_disk.part-1", "mine_disk.part-2"], "other": ["other_disk.part-1"]}
+
+    def remove_interrupted(self, name):
+        self.removed.append(name)
+
+
+@pytest.fixture
+def driver():
+    made = LibvirtDriver(None)
+    made._hostname = "here"
+    made.image_backend = SharedBackend()
+    return made
+
+
+@pytest.mark.parametrize(
+    ("host", "deleted", "go"),
+    [("here", False, True), ("there", False, False), (None, False, False), ("there", True, True)],
+)
+def test_whose_disks_go(driver, host, deleted, go):
+    instance = servers.make_instance(host=host, deleted=deleted)
+    path = utils.get_instance_path(instance)
+    path.mkdir()
+    driver._remove_disks(instance)
+    assert driver.image_backend.removed == ([instance.uuid] if go else [])
+    assert not path.exists(), "what is on this host goes in any case"
+
+
+def test_only_what_is_left_beside_disks_of_servers_here_is_cleaned(driver):
+    driver.clean_shared_disks({"mine"})
+    assert driver.image_backend.removed == ["mine_disk.part-1", "mine_disk.part-2"]

@@ -41,6 +41,13 @@ def administration(stack: Stack) -> str:
     return f"mysql+pymysql://test:{stack.secrets['mariadb-test']}@127.0.0.1:{ports.MARIADB}/"
 
 
+def empty(stack: Stack, database: str) -> None:
+    """Drop all tables of `database`."""
+    anew = f"DROP DATABASE {database}; CREATE DATABASE {database} CHARACTER SET utf8mb4;"
+    socket = stack.data / MariaDB.name / "mariadb.sock"
+    stack.node.run(["mariadb", "--no-defaults", f"--socket={socket}", "--user=root", "-e", anew])
+
+
 class MariaDB(Component):
     """The database server."""
 

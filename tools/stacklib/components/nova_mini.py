@@ -4,12 +4,14 @@ from pathlib import Path
 
 from stacklib import bytecode, files, milestones, nova_conf, ports, users, venvs
 from stacklib.component import Component
+from stacklib.components import mariadb
 from stacklib.errors import Unhealthy
 from stacklib.stack import REPOSITORY, Stack
 from stacklib.units import Unit
 
 USER = "nova-mini"
 PASTE = REPOSITORY / "etc" / "nova-mini" / "api-paste.ini"
+DATABASE = "nova_mini"
 MIGRATIONS = REPOSITORY / "nova_mini" / "db" / "migrations"
 # A daemon that is told to stop finishes what it runs: its children get no signal before that.
 NOTIFY = {
@@ -46,8 +48,7 @@ class NovaMini(Component):
         stack.node.run(["ln", "-sfn", str(etc), "/etc/nova-mini"])
         code = files.digest([stack.venv("nova-mini") / venvs.MARK, *_code()])
         milestones.once(stack, "nova-mini-bytecode", code, lambda: bytecode.compile_all(stack))
-        inputs = files.digest(sorted(MIGRATIONS.rglob("*.py")))
-        milestones.once(stack, "nova-mini-database", inputs, lambda: self._migrate(stack))
+        self._migrate(stack)
 
     def units(self, stack: Stack) -> list[Unit]:
         """Return the daemons, those that others talk to first."""
@@ -74,8 +75,17 @@ class NovaMini(Component):
             stack.node.run(["sh", "-c", POWER_OFF])
 
     def _migrate(self, stack: Stack) -> None:
+        """Bring the tables to this release. The first migration is rewritten until there is one
+        release, and then does not lead on from the tables that it made before."""
+        first, *others = sorted((MIGRATIONS / "versions").glob("*.py"))
         manage = [self._program(stack, "manage"), *self._config(stack, database=True)]
-        stack.node.logged([*manage, "db", "sync"], stack.log("nova-mini-manage"))
+
+        def sync() -> None:
+            stack.node.logged([*manage, "db", "sync"], stack.log("nova-mini-manage"))
+
+        begin = files.digest([first])
+        milestones.once(stack, "nova-mini-tables", begin, lambda: mariadb.empty(stack, DATABASE))
+        milestones.once(stack, "nova-mini-database", files.digest([first, *others]), sync)
 
     def _control(self, stack: Stack, service: str) -> Unit:
         config = self._config(stack, database=True)

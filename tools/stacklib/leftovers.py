@@ -65,7 +65,7 @@ def _of_volumes(stack: Stack) -> Leftovers:
         "volumes": {each["id"] for each in volumes},
         "attachments": {each["id"] for each in attachments},
         "iSCSI secrets": set(re.findall(r"(\S+)\niscsi\n", secrets)),
-        "iSCSI targets": {each for each in run("tgt-admin", "--show") if each[:4] == "iqn."},
+        "targets and sessions": {each for each in run("tgt-admin", "--show") if each[:4] == "iqn."},
     }
 
 

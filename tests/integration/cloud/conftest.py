@@ -14,6 +14,7 @@ from tests.integration.cloud.harness import node, oracle
 from tests.integration.cloud.harness.cloud import Cloud
 from tests.integration.cloud.harness.guest import FLAVOR, Guest
 from tests.integration.cloud.harness.instruments import Instruments, installed
+from tests.integration.cloud.harness.volumes import Volumes
 
 
 def pytest_configure(config):
@@ -70,6 +71,20 @@ def _booting(cloud: Cloud) -> Iterator[Boot]:
         cloud.admin.request("DELETE", f"/servers/{guest.id}")
     for guest in made:
         cloud.admin.wait_gone(guest.id, 60)
+
+
+def _volumes(cloud: Cloud) -> Iterator[Volumes]:
+    if not cloud.has_volumes:
+        pytest.skip("this stack has no Cinder")
+    made = Volumes(cloud)
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def volumes(cloud) -> Iterator[Volumes]:
+    """Of one test. Ask for it before ``boot``: servers must go before their volumes."""
+    yield from _volumes(cloud)
 
 
 @pytest.fixture

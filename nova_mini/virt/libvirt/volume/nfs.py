@@ -34,7 +34,7 @@ class LibvirtNFSVolumeDriver(LibvirtBrickVolumeDriver):
 
     def connect_volume(self, connection_info: dict) -> None:
         name = connection_info["data"]["name"]
-        if pathlib.PurePath(name).name != name:
+        if name in ("", "..") or pathlib.PurePath(name).name != name:
             raise exception.VolumeAttachFailed(
                 volume_id=connection_info["serial"], reason="its file is not in its share"
             )

@@ -18,6 +18,7 @@ STACK = pathlib.Path(os.environ.get("NOVA_MINI_STACK_DIR", "/"))
 STATE = STACK / "data" / "nova-mini" / NAME
 INSTANCES = STATE / "instances"
 STARTED = pathlib.Path("/run/libvirt/qemu")  # where libvirtd notes each domain that it starts
+CONNECTIONS = STATE / "connections"  # of the host to volumes, as its compute remembers them
 
 DAEMONS = ("conductor", "scheduler", "api", "compute")
 READY_SECONDS = 60
@@ -112,6 +113,11 @@ def config(*files: str) -> configparser.ConfigParser:
     parsed = configparser.ConfigParser(interpolation=None)
     assert parsed.read(["/etc/nova-mini/" + name for name in files]), files
     return parsed
+
+
+def keyrings() -> list[pathlib.Path]:
+    """Of the users of Ceph."""
+    return list((STACK / "etc" / "ceph").glob("*.keyring"))
 
 
 # -- hypervisor ----------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.functional.harness import oracle
 from tests.functional.harness.waiting import until
-from tests.integration.cloud.harness import ceph, node
+from tests.integration.cloud.harness import ceph, node, volume_oracle
 from tests.integration.cloud.harness.cloud import Cloud
 
 PAUSE = 0.5
@@ -35,6 +35,7 @@ def violations(cloud: Cloud) -> list[str]:
         *(_disks(cloud, uuids) if ceph.HERE else ()),
         *_images(cloud),
         *(_volumes(cloud) if cloud.has_volumes else ()),
+        *volume_oracle.violations(cloud, uuids),
     ]
 
 

@@ -1,0 +1,116 @@
+"""What must be true of volumes when nobody is at work: Cinder, the records, the guests and the host
+tell the same of who has which."""
+
+from __future__ import annotations
+
+import json
+
+import libvirt
+from lxml import etree
+
+from tests.integration.cloud.harness import node, volumes
+from tests.integration.cloud.harness.cloud import Cloud
+
+_MOVING = {"attaching", "detaching", "reserved", "downloading", "creating", "deleting"}
+
+
+def violations(cloud: Cloud, uuids: set[str]) -> list[str]:
+    """``uuids``: of the servers that are here. Nothing where there is no Cinder."""
+    if not cloud.has_volumes:
+        return []
+    records = cloud.query(
+        "SELECT m.* FROM block_device_mapping m JOIN instances i ON i.uuid = m.instance_uuid"
+        " WHERE m.destination_type = 'volume' AND NOT i.deleted AND i.vm_state <> 'error'"
+    )
+    return [
+        *_cinder(cloud, records),
+        *_guests(records, uuids),
+        *_host(uuids),
+        *_snapshots(cloud),
+    ]
+
+
+def _cinder(cloud: Cloud, records: list[dict]) -> list[str]:
+    known = {record["attachment_id"]: record for record in records}
+    theirs = {each["id"]: each for each in volumes.attachments(cloud)}
+    listed = cloud.of_admin.block_storage.volumes(details=True, all_projects=True)
+    return [
+        *(f"volume {v.id} is {v.status}" for v in listed if v.status in _MOVING),
+        *(f"attachment {i} of {a['instance']} is nobody's" for i, a in theirs.items()
+          if i not in known),
+        *(f"mapping of volume {r['volume_id']} has no attachment" for i, r in known.items()
+          if i not in theirs),
+        *(f"attachment {i} is {a['status']}" for i, a in theirs.items()
+          if a["status"] != "attached"),
+        *(f"attachment {i} is of volume {a['volume_id']}, the record of {known[i]['volume_id']}"
+          for i, a in theirs.items() if i in known and a["volume_id"] != known[i]["volume_id"]),
+    ]  # fmt: skip
+
+
+def _guests(records: list[dict], uuids: set[str]) -> list[str]:
+    """Each guest has the disks that are on record, where the record says."""
+    wanted: dict[str, dict[str, str]] = {uuid: {} for uuid in uuids}
+    for record in records:
+        source = _source_on_record(json.loads(record["connection_info"] or "{}"))
+        wanted.setdefault(record["instance_uuid"], {})[record["device_name"][5:]] = source
+    return [
+        f"guest {uuid} has {found}, and the record says {wanted[uuid]}"
+        for uuid in uuids
+        if uuid in node.domains()
+        for found in _disks(uuid)
+        if found != wanted[uuid]
+    ]
+
+
+def _source_on_record(connection: dict) -> str:
+    data = connection.get("data", {})
+    return data.get("name") or f"{data.get('target_iqn')}/{data.get('target_lun')}"
+
+
+def _disks(uuid: str) -> list[dict[str, str]]:
+    """target -> source of every disk that is a volume, of the running guest and of its definition.
+
+    Disks that Ceph holds for the server itself are not volumes.
+    """
+    connection = libvirt.open("qemu:///system")
+    try:
+        domain = connection.lookupByUUIDString(uuid)
+        flags = [libvirt.VIR_DOMAIN_XML_INACTIVE, *([0] if domain.isActive() else [])]
+        texts = [domain.XMLDesc(each) for each in flags]
+    finally:
+        connection.close()
+    return [
+        {
+            disk.find("target").get("dev"): disk.find("source").get("name")
+            for disk in etree.fromstring(text).iter("disk")
+            if disk.get("type") == "network" and uuid not in disk.find("source").get("name")
+        }
+        for text in texts
+    ]
+
+
+def _host(uuids: set[str]) -> list[str]:
+    """Nothing of servers that are gone is connected, and no password is kept for them."""
+    kept = [path.name.partition(".")[0] for path in node.CONNECTIONS.glob("*.json")]
+    connection = libvirt.open("qemu:///system")
+    try:
+        secrets = [s for s in connection.listAllSecrets()
+                   if s.usageType() == libvirt.VIR_SECRET_USAGE_TYPE_ISCSI]  # fmt: skip
+    finally:
+        connection.close()
+    wrong = [f"a connection of {uuid} is left" for uuid in kept if uuid not in uuids]
+    if len(secrets) != len(kept):
+        wrong.append(f"libvirt keeps {len(secrets)} secrets for {len(kept)} connections")
+    return wrong
+
+
+def _snapshots(cloud: Cloud) -> list[str]:
+    """Those that an image was to name are named."""
+    cinder = cloud.of_admin.block_storage
+    answer = cinder.get("/snapshots/detail?all_tenants=1").json()["snapshots"]
+    images = {image.id: image.status for image in cloud.of_admin.image.images()}
+    return [
+        f"snapshot {each['id']} is of image {image}, which is {images.get(image)}"
+        for each in answer
+        if (image := each["metadata"].get("nova_mini_image")) and images.get(image) != "active"
+    ]

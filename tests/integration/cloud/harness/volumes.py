@@ -1,0 +1,105 @@
+"""Volumes as their user knows them, and as Cinder's administrator does."""
+
+from __future__ import annotations
+
+from tests.functional.harness.waiting import until
+from tests.integration.cloud.harness.cloud import Cloud
+from tests.integration.cloud.harness.guest import Guest
+
+SECONDS = 60
+ATTACHMENTS = "3.44"  # the microversion of Cinder's own record of who has what
+
+
+class Volumes:
+    """Made for one test or file, and all deleted at its end."""
+
+    def __init__(self, cloud: Cloud):
+        self._cloud = cloud
+        self._cinder = cloud.of_user.block_storage
+        self._made: list[str] = []
+
+    def create(self, volume_type: str = "ceph", size: int = 1, **fields) -> str:
+        """The id of one that can be used."""
+        made = self._cinder.create_volume(size=size, volume_type=volume_type, **fields)
+        self._made.append(made.id)
+        self.wait(made.id, "available")
+        return made.id
+
+    def adopt(self, volume_id: str) -> str:
+        """Made by somebody else, and to be deleted here."""
+        self._made.append(volume_id)
+        return volume_id
+
+    def show(self, volume_id: str):
+        return self._cinder.get_volume(volume_id)
+
+    def wait(self, volume_id: str, status: str, seconds: float = SECONDS) -> None:
+        until(
+            f"volume {volume_id} is {status}",
+            lambda: self.show(volume_id).status == status,
+            seconds,
+            0.2,
+        )
+
+    def is_gone(self, volume_id: str) -> bool:
+        return self._cinder.find_volume(volume_id) is None
+
+    def act(self, volume_id: str, action: dict, *, version: str = ATTACHMENTS, as_admin=False):
+        of = self._cloud.of_admin if as_admin else self._cloud.of_user
+        path = f"/volumes/{volume_id}/action"
+        answer = of.block_storage.post(path, json=action, microversion=version)
+        assert answer.status_code in (200, 202), answer.text
+
+    def attachments(self) -> list[dict]:
+        return attachments(self._cloud)
+
+    def remove(self) -> None:
+        for volume_id in self._made:
+            if not self.is_gone(volume_id):
+                until(
+                    f"volume {volume_id} is free",
+                    lambda volume_id=volume_id: self.show(volume_id).status
+                    in ("available", "error"),
+                    SECONDS,
+                    0.3,
+                )
+                self._cinder.delete_volume(volume_id)
+        for volume_id in self._made:
+            until(
+                f"volume {volume_id} is gone",
+                lambda volume_id=volume_id: self.is_gone(volume_id),
+                SECONDS,
+                0.3,
+            )
+        self._made.clear()
+
+
+def attachments(cloud: Cloud) -> list[dict]:
+    """Every attachment that Cinder has of anybody."""
+    cinder = cloud.of_admin.block_storage
+    answer = cinder.get("/attachments/detail?all_tenants=1", microversion=ATTACHMENTS)
+    return answer.json()["attachments"]
+
+
+def attach(cloud: Cloud, guest: Guest, volume_id: str, **asked) -> dict:
+    body = {"volumeAttachment": {"volumeId": volume_id, **asked}}
+    path = f"/servers/{guest.id}/os-volume_attachments"
+    return cloud.user.post(path, body, 200)["volumeAttachment"]
+
+
+def detach(cloud: Cloud, guest: Guest, volume_id: str) -> None:
+    path = f"/servers/{guest.id}/os-volume_attachments/{volume_id}"
+    answer = cloud.user.request("DELETE", path)
+    assert answer.status_code == 202, answer.text
+
+
+def attached(cloud: Cloud, guest: Guest) -> list[dict]:
+    path = f"/servers/{guest.id}/os-volume_attachments"
+    return cloud.user.get(path)["volumeAttachments"]
+
+
+def swap(cloud: Cloud, guest: Guest, old: str, new: str) -> None:
+    path = f"/servers/{guest.id}/os-volume_attachments/{old}"
+    body = {"volumeAttachment": {"volumeId": new}}
+    answer = cloud.admin.request("PUT", path, body)
+    assert answer.status_code == 202, answer.text

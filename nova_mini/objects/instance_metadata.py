@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from nova_mini import exception
@@ -13,6 +13,7 @@ from nova_mini.conf import CONF
 from nova_mini.network import network_data
 from nova_mini.network.model import NetworkInfo
 from nova_mini.objects import ec2_metadata, guest_password
+from nova_mini.objects.block_device_mapping import BlockDeviceMapping
 
 #: OpenStack's versions, oldest first, with what each added to the tree and to meta_data.json.
 FOLSOM, GRIZZLY, HAVANA, LIBERTY = "2012-08-10", "2013-04-04", "2013-10-17", "2015-10-15"
@@ -31,7 +32,8 @@ class InstanceMetadata:
     """Made from one instance; it asks nobody for anything.
 
     ``network_info`` instead of the instance's own where it is fresher. ``admin_password`` and
-    ``injected_files`` (path, content) are known at the build only.
+    ``injected_files`` (path, content) are known at the build only; ``bdms``: the server's disks,
+    of which those are told that have a tag.
     """
 
     def __init__(
@@ -40,11 +42,13 @@ class InstanceMetadata:
         network_info: NetworkInfo | None = None,
         admin_password: str | None = None,
         injected_files: Sequence[tuple[str, bytes]] = (),
+        bdms: Iterable[BlockDeviceMapping] = (),
     ):
         self.instance = instance
         self.network_info = instance.network_info if network_info is None else network_info
         self._admin_password = admin_password
         self._files = list(injected_files)
+        self._tagged = [bdm for bdm in bdms if bdm.tag]
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -157,12 +161,25 @@ class InstanceMetadata:
         return "x509" if is_certificate else "ssh"
 
     def _devices(self) -> list[dict[str, Any]]:
-        """The interfaces that the user gave a tag; where they are plugged, the guest sees."""
-        return [
+        """What the user gave a tag; where it is plugged, the guest sees."""
+        nics = [
             {"type": "nic", "bus": "none", "address": "none", "mac": vif.address, "tags": [vif.tag]}
             for vif in self.network_info
             if vif.tag
         ]
+        return nics + [_disk(bdm) for bdm in self._tagged]
+
+
+def _disk(bdm: BlockDeviceMapping) -> dict[str, Any]:
+    told = {
+        "type": "disk",
+        "bus": bdm.disk_bus or "none",
+        "address": "none",
+        "path": bdm.device_name,
+        "serial": bdm.volume_id,
+        "tags": [bdm.tag],
+    }
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def _json(data: Any) -> bytes:

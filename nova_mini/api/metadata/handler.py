@@ -15,6 +15,7 @@ from nova_mini.api.metadata import proxy
 from nova_mini.conf import CONF
 from nova_mini.network import neutron
 from nova_mini.objects import ec2_metadata, guest_password
+from nova_mini.objects.block_device_mapping import BlockDeviceMappingList
 from nova_mini.objects.instance import Instance
 from nova_mini.objects.instance_metadata import (
     FOLSOM,
@@ -99,8 +100,10 @@ class MetadataRequestHandler:
         with self._lock:
             metadata = self._cache.get(instance_uuid)
         if metadata is None:
-            instance = Instance.get_by_uuid(context.get_admin_context(), instance_uuid)
-            metadata = InstanceMetadata(instance)
+            admin = context.get_admin_context()
+            instance = Instance.get_by_uuid(admin, instance_uuid)
+            bdms = BlockDeviceMappingList.get_by_instance_uuid(admin, instance_uuid)
+            metadata = InstanceMetadata(instance, bdms=bdms)
             with self._lock:
                 self._cache[instance_uuid] = metadata
         return metadata

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from nova_mini import exception
+from nova_mini.objects.block_device_mapping import BlockDeviceMapping
 from nova_mini.objects.instance_metadata import VERSIONS, InstanceMetadata
 from tests.unit.metadata.conftest import USER_DATA
 
@@ -65,6 +66,19 @@ def test_openstack_meta_data(instance, override):
         ],
         "dedicated_cpus": [],
     }  # fmt: skip
+
+
+def test_disks_with_a_tag_are_told(instance):
+    disks = [
+        BlockDeviceMapping(tag=tag, disk_bus="virtio", device_name="/dev/vdb", volume_id="volume")
+        for tag in ("data", None)
+    ]
+    metadata = InstanceMetadata(instance, bdms=disks)
+    told = document(metadata, "openstack/latest/meta_data.json")["devices"]
+    assert told[1:] == [
+        {"type": "disk", "bus": "virtio", "address": "none", "path": "/dev/vdb",
+         "serial": "volume", "tags": ["data"]}
+    ]  # fmt: skip
 
 
 def test_versions_show_what_they_had(instance):

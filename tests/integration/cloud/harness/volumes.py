@@ -58,8 +58,9 @@ class Volumes:
             if not self.is_gone(volume_id):
                 until(
                     f"volume {volume_id} is free",
-                    lambda volume_id=volume_id: self.show(volume_id).status
-                    in ("available", "error"),
+                    lambda volume_id=volume_id: (
+                        self.show(volume_id).status in ("available", "error")
+                    ),
                     SECONDS,
                     0.3,
                 )

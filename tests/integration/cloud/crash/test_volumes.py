@@ -1,0 +1,156 @@
+"""Volumes, while a compute dies before and after every step, and while Cinder and Ceph go away.
+
+The long ones are run on their own: ``tools/stack exec pytest -m long <this file>``.
+"""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.functional.harness.waiting import until
+from tests.integration.cloud.crash import volume_operations as operations
+from tests.integration.cloud.crash.volume_operations import SECONDS, Scene, VolumeOperation
+from tests.integration.cloud.harness import node, oracle, trace
+
+CINDER = ("nova-mini-stack-cinder", "nova-mini-stack-cinder-volume")
+OSD = "nova-mini-stack-ceph-osd"
+_DEATH_SECONDS = 90  # the API may wait for a dead host first
+
+
+@pytest.fixture(params=["ceph", "iscsi"])
+def scene(request, cloud, volumes, boot) -> Scene:
+    return Scene(cloud, boot(), volumes, request.param, boot)
+
+
+@pytest.fixture
+def backed(cloud, volumes, boot) -> Scene:
+    """Its server runs from a volume."""
+    disk = {
+        "source_type": "image", "destination_type": "volume", "volume_size": 1, "boot_index": 0,
+        "uuid": cloud.image("mini-raw"), "volume_type": "ceph", "delete_on_termination": True,
+    }  # fmt: skip
+    guest = boot(imageRef="", block_device_mapping_v2=[disk])
+    return Scene(cloud, guest, volumes, "ceph", boot)
+
+
+def _discover(scene: Scene, operation: VolumeOperation) -> list[str]:
+    """The moments of a normal run in a compute: before and after each step."""
+    operation.prepare(scene)
+    recorder = trace.Recorder()
+    operation.act(scene)
+    operation.check(scene)
+    oracle.assert_clean(scene.cloud)
+    scene.clear()
+    steps = [name for daemon, name in recorder.steps() if daemon == "compute"]
+    return [moment for step in steps for moment in (f"before {step}", step)]
+
+
+def _die(scene: Scene, operation: VolumeOperation, moment: str, instruments) -> float:
+    """Seconds until all was well again."""
+    operation.prepare(scene)
+    instruments.die_after(moment)
+    operation.act(scene)
+    instruments.wait_struck(moment, _DEATH_SECONDS)
+    struck = time.monotonic()
+    oracle.assert_clean(scene.cloud, SECONDS)
+    took = time.monotonic() - struck
+    operation.check(scene)
+    scene.clear()
+    return took
+
+
+def _die_at_each(scene, operation, name, instruments, subtests, record, least=8) -> None:
+    moments = _discover(scene, operation)
+    assert len(moments) >= least, moments
+    for moment in moments:
+        with subtests.test(moment):
+            record(name, f"death {moment}", _die(scene, operation, moment, instruments))
+
+
+@pytest.mark.long
+def test_compute_dies_in_an_attach(scene, instruments, subtests, record):
+    name = f"attach ({scene.backend})"
+    _die_at_each(scene, operations.ATTACH, name, instruments, subtests, record)
+
+
+@pytest.mark.long
+def test_compute_dies_in_a_detach(scene, instruments, subtests, record):
+    name = f"detach ({scene.backend})"
+    _die_at_each(scene, operations.DETACH, name, instruments, subtests, record)
+
+
+@pytest.mark.long
+def test_compute_dies_in_a_swap(scene, instruments, subtests, record):
+    name = f"swap ({scene.backend})"
+    _die_at_each(scene, operations.SWAP, name, instruments, subtests, record)
+
+
+@pytest.mark.long
+def test_compute_dies_in_a_snapshot_of_volumes(backed, instruments, subtests, record):
+    _die_at_each(backed, operations.IMAGE, "createImage", instruments, subtests, record)
+
+
+@pytest.mark.long
+def test_compute_dies_in_a_boot_from_volume(scene, instruments, subtests, record):
+    name = f"boot ({scene.backend})"
+    _die_at_each(scene, operations.BOOT, name, instruments, subtests, record)
+
+
+@pytest.mark.parametrize(
+    ("name", "moment"),
+    [
+        ("ATTACH", "LibvirtDriver.attach_volume"),
+        ("DETACH", "before DriverVolumeBlockDevice.release"),
+        ("SWAP", "_Swap._commit"),
+    ],
+)
+def test_compute_dies_in_the_worst_moment(name, moment, cloud, volumes, boot, instruments, record):
+    scene = Scene(cloud, boot(), volumes, "ceph", boot)
+    operation = getattr(operations, name)
+    record(name.lower(), f"death {moment}", _die(scene, operation, moment, instruments))
+
+
+# -- the neighbours ------------------------------------------------------------------------------
+
+
+def _without(units, scene: Scene, operation: VolumeOperation, *, kill: bool) -> float:
+    """They go just when it is asked for, and come back. Seconds until all was well."""
+    operation.prepare(scene)
+    operation.act(scene)
+    if kill:
+        for unit in units:
+            node.kill(unit)
+    else:
+        node.restart(*units)
+    for unit in units:
+        until(f"{unit} is back", lambda unit=unit: node.is_active(unit), 60, 0.3)
+    until("Cinder answers", lambda: _answers(scene), 60, 0.5)
+    back = time.monotonic()
+    oracle.assert_clean(scene.cloud, SECONDS)
+    took = time.monotonic() - back
+    operation.check(scene)
+    scene.clear()
+    return took
+
+
+def _answers(scene: Scene) -> bool:
+    cinder = scene.cloud.of_admin.block_storage
+    return cinder.get("/volumes?limit=1", raise_exc=False).status_code == 200
+
+
+NEIGHBOURS = {
+    "cinder restarted": (CINDER, False),
+    "cinder killed": (CINDER, True),
+    "OSD killed": ((OSD,), True),
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("fault", NEIGHBOURS)
+@pytest.mark.parametrize("name", ["ATTACH", "DETACH", "SWAP"])
+def test_a_neighbour_is_away(name, fault, cloud, volumes, boot, record):
+    scene = Scene(cloud, boot(), volumes, "ceph", boot)
+    units, kill = NEIGHBOURS[fault]
+    record(name.lower(), fault, _without(units, scene, getattr(operations, name), kill=kill))

@@ -1,0 +1,177 @@
+"""What is done with volumes while something dies. It must end with a volume in use and a disk that
+works, or a free one and none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import requests
+
+from tests.functional.harness.waiting import until
+from tests.integration.cloud.harness import volumes as volume_calls
+from tests.integration.cloud.harness.cloud import Cloud
+from tests.integration.cloud.harness.guest import Guest
+from tests.integration.cloud.harness.volumes import Volumes
+
+SECONDS = 60
+
+
+@dataclass
+class Scene:
+    """One server, which lives through all of it, and the volumes of one run."""
+
+    cloud: Cloud
+    guest: Guest
+    volumes: Volumes
+    backend: str
+    boot: Callable[..., Guest]
+    ids: list[str] = field(default_factory=list)
+    image: str | None = None
+    others: list[Guest] = field(default_factory=list)
+    heard: int = 0  # what the API answered
+
+    def ask(self, method: str, path: str, body: dict | None = None, *, as_admin=False) -> int:
+        """The answer's status; 0 when the API died over it, or has lost its patience."""
+        asking = self.cloud.admin if as_admin else self.cloud.user
+        try:
+            return asking.request(method, f"/servers/{self.guest.id}{path}", body).status_code
+        except requests.RequestException:
+            return 0
+
+    def status(self, index: int = 0) -> str:
+        return self.volumes.show(self.ids[index]).status
+
+    def attach(self) -> None:
+        volume_calls.attach(self.cloud, self.guest, self.ids[0])
+        self.volumes.wait(self.ids[0], "in-use")
+
+    def clear(self) -> None:
+        """As it was before the run."""
+        for other in self.others:
+            other.delete()
+        for attached in volume_calls.attached(self.cloud, self.guest):
+            if attached["volumeId"] in self.ids:
+                volume_calls.detach(self.cloud, self.guest, attached["volumeId"])
+        if self.image:
+            self._remove_image()
+        self.volumes.remove()
+        self.ids, self.image, self.others = [], None, []
+
+    def _remove_image(self) -> None:
+        if self.cloud.of_user.image.find_image(self.image):
+            self.cloud.of_user.image.delete_image(self.image)
+        cinder = self.cloud.of_user.block_storage
+        for snapshot in cinder.snapshots():
+            cinder.delete_snapshot(snapshot)
+        until("no snapshot is left", lambda: not list(cinder.snapshots()), SECONDS, 0.3)
+
+
+@dataclass(frozen=True)
+class VolumeOperation:
+    prepare: Callable[[Scene], None]
+    act: Callable[[Scene], None]
+    check: Callable[[Scene], None]
+
+
+# -- attach and detach ---------------------------------------------------------------------------
+
+_ATTACHMENTS = "/os-volume_attachments"
+
+
+def _make_one(scene: Scene) -> None:
+    scene.ids = [scene.volumes.create(scene.backend)]
+
+
+def _attach(scene: Scene) -> None:
+    body = {"volumeAttachment": {"volumeId": scene.ids[0]}}
+    scene.heard = scene.ask("POST", _ATTACHMENTS, body)
+
+
+def _is_attached(scene: Scene) -> None:
+    """Who was told yes has it; who was told nothing, or no, may have it."""
+    if scene.heard == 200:
+        scene.volumes.wait(scene.ids[0], "in-use", SECONDS)
+    assert scene.status() in ("in-use", "available")
+
+
+def _make_attached(scene: Scene) -> None:
+    _make_one(scene)
+    scene.attach()
+
+
+def _detach(scene: Scene) -> None:
+    scene.heard = scene.ask("DELETE", f"{_ATTACHMENTS}/{scene.ids[0]}")
+
+
+def _is_detached(scene: Scene) -> None:
+    if scene.heard == 202:
+        scene.volumes.wait(scene.ids[0], "available", SECONDS)
+    assert scene.status() in ("in-use", "available")
+
+
+# -- swap ----------------------------------------------------------------------------------------
+
+
+def _make_two(scene: Scene) -> None:
+    _make_attached(scene)
+    scene.ids.append(scene.volumes.create("iscsi" if scene.backend == "ceph" else "ceph"))
+
+
+def _swap(scene: Scene) -> None:
+    body = {"volumeAttachment": {"volumeId": scene.ids[1]}}
+    scene.heard = scene.ask("PUT", f"{_ATTACHMENTS}/{scene.ids[0]}", body, as_admin=True)
+
+
+def _is_swapped(scene: Scene) -> None:
+    if scene.heard == 202:
+        scene.volumes.wait(scene.ids[1], "in-use", SECONDS)
+    states = sorted(scene.status(index) for index in (0, 1))
+    assert states == ["available", "in-use"]
+
+
+# -- images of volumes, and servers that run from them -------------------------------------------
+
+
+def _nothing(scene: Scene) -> None:
+    pass
+
+
+def _make_image(scene: Scene) -> None:
+    body = {"createImage": {"name": "it-crash"}}
+    scene.heard = scene.ask("POST", "/action", body)
+    found = scene.cloud.of_user.image.find_image("it-crash")
+    scene.image = found and found.id
+
+
+def _is_image_or_nothing(scene: Scene) -> None:
+    scene.guest.wait_for("ACTIVE", SECONDS)
+    found = scene.image and scene.cloud.of_user.image.find_image(scene.image)
+    snapshots = list(scene.cloud.of_user.block_storage.snapshots())
+    assert (len(snapshots) == 1) == bool(found), (found, snapshots)
+
+
+def _boot(scene: Scene) -> None:
+    disk = {
+        "source_type": "image", "destination_type": "volume", "volume_size": 1, "boot_index": 0,
+        "uuid": scene.cloud.image("mini-raw"), "volume_type": scene.backend,
+        "delete_on_termination": True,
+    }  # fmt: skip
+    scene.others = [scene.boot(imageRef="", block_device_mapping_v2=[disk], wait=None)]
+
+
+def _runs(scene: Scene) -> None:
+    (other,) = scene.others
+    other.wait_for("ACTIVE", SECONDS)
+    scene.ids = [each["volumeId"] for each in volume_calls.attached(scene.cloud, other)]
+    assert [scene.status()] == ["in-use"]
+    other.delete()
+    until("its volume is gone", lambda: scene.volumes.is_gone(scene.ids[0]), SECONDS, 0.3)
+    scene.others, scene.ids = [], []
+
+
+ATTACH = VolumeOperation(_make_one, _attach, _is_attached)
+DETACH = VolumeOperation(_make_attached, _detach, _is_detached)
+SWAP = VolumeOperation(_make_two, _swap, _is_swapped)
+IMAGE = VolumeOperation(_nothing, _make_image, _is_image_or_nothing)
+BOOT = VolumeOperation(_nothing, _boot, _runs)

@@ -109,7 +109,8 @@ class _Swap:
             attachment = self._volume_api.attachment_update(
                 self._context, attachment.id, connector, self._bdm.device_name
             )
-        return block_device_volumes.kept(attachment, new.id, new.multiattach)
+        flags = block_device_volumes.flags_of(new)
+        return block_device_volumes.kept(attachment, new.id, flags)
 
     def _old_connection_info(self) -> dict | None:
         """None when it is disconnected: Cinder forgets it last."""
@@ -151,8 +152,8 @@ class _Swap:
         attachment = self._volume_api.attachment_get(self._context, attachment_id)
         if attachment.volume_id != self._bdm.volume_id:
             self._bdm.volume_id = attachment.volume_id
-            is_shared = block_device_volumes.connection_of(self._bdm).get("multiattach", False)
-            kept = block_device_volumes.kept(attachment, attachment.volume_id, is_shared)
+            flags = block_device_volumes.kept_flags(self._bdm)
+            kept = block_device_volumes.kept(attachment, attachment.volume_id, flags)
             block_device_volumes.keep(self._bdm, kept)
             self._bdm.save()
 

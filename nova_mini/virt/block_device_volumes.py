@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Mapping
 
 from nova_mini import exception
 from nova_mini.conf import CONF
@@ -18,6 +19,7 @@ from nova_mini.trace import traced
 
 LOG = logging.getLogger(__name__)
 
+_FLAGS = ("multiattach", "readonly")
 ATTACHED = "attached"  # what Cinder says of an attachment that is complete
 
 
@@ -26,11 +28,21 @@ def connection_of(bdm: BlockDeviceMapping) -> dict:
     return json.loads(bdm.connection_info) if bdm.connection_info else {}
 
 
-def kept(attachment, serial: str, multiattach: bool = False) -> dict:
+def kept(attachment, serial: str, flags: Mapping[str, bool] | None = None) -> dict:
     """What is kept of an attachment's connection; ``serial`` is what the guest sees of the
-    volume's id."""
-    more = {"multiattach": True} if multiattach else {}
-    return {**attachment.connection_info, "serial": serial, **more}
+    volume's id, ``flags`` what its connection does not tell (see :func:`flags_of`)."""
+    return {**attachment.connection_info, "serial": serial, **(flags or {})}
+
+
+def flags_of(volume) -> dict[str, bool]:
+    """``multiattach`` and ``readonly``, each where it is so."""
+    return {name: True for name in _FLAGS if getattr(volume, name)}
+
+
+def kept_flags(bdm: BlockDeviceMapping) -> dict[str, bool]:
+    """The same, as the record has them."""
+    known = connection_of(bdm)
+    return {name: True for name in _FLAGS if known.get(name)}
 
 
 def keep(bdm: BlockDeviceMapping, connection_info: dict) -> None:
@@ -127,7 +139,7 @@ class DriverVolumeBlockDevice:
             attachment = volume_api.attachment_update(
                 context, bdm.attachment_id, connector, bdm.device_name
             )
-        keep(bdm, kept(attachment, bdm.volume_id, volume.multiattach))
+        keep(bdm, kept(attachment, bdm.volume_id, flags_of(volume)))
         bdm.volume_size = volume.size
         bdm.save()
         return attachment
@@ -144,7 +156,7 @@ class DriverVolumeBlockDevice:
             ) from exc
         known = self.connection_info
         if attachment.connection_info and attachment.connection_info["data"] != known["data"]:
-            keep(bdm, kept(attachment, bdm.volume_id, known.get("multiattach", False)))
+            keep(bdm, kept(attachment, bdm.volume_id, kept_flags(bdm)))
             bdm.save()
 
     # -- detach ----------------------------------------------------------------------------------

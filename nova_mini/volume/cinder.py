@@ -31,6 +31,7 @@ class Volume:
     size: int
     availability_zone: str | None = None
     multiattach: bool = False
+    readonly: bool = False
     bootable: bool = False
     encrypted: bool = False
     attachments: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -271,6 +272,7 @@ def _volume(found) -> Volume:
         size=record["size"],
         availability_zone=record.get("availability_zone"),
         multiattach=bool(record.get("multiattach")),
+        readonly=(record.get("metadata") or {}).get("readonly") == "True",
         bootable=record.get("bootable") == "true",
         encrypted=bool(record.get("encrypted")),
         attachments={each["server_id"]: each["attachment_id"] for each in attachments},

@@ -1,7 +1,8 @@
 """Measure a Compute API: the same work for any of them, so that figures can be compared.
 
 Phases: single (POST to ACTIVE, DELETE to 404), actions (stop, start, reboot), burst (many at
-once), show and list (readers), fill (up to a number of servers), delete (all of them), idle.
+once), show and list (readers), volumes (one comes and goes), fill (up to a number of servers),
+delete (all of them), idle.
 """
 
 import argparse
@@ -85,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--readers", type=int, default=sizes.readers, help="clients that read")
     add("--duration", type=float, default=sizes.duration, help="seconds of each reading")
     add("--idle", type=float, default=sizes.idle, help="seconds of the phase idle")
+    add("--volumes", type=int, default=sizes.volumes, help="times that a volume comes and goes")
     add("--fill", type=int, default=sizes.fill, help="servers after the phase fill")
     add("--rundir", type=Path, metavar="DIR", help="services are NAME.pid files there, not units")
     add("--against", type=Path, nargs="+", default=[], metavar="FILE", help="results to beat")

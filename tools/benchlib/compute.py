@@ -26,6 +26,7 @@ class Compute:
     prefix: str = "bench"
     poll: float = 0.02
     timeout: float = 600
+    volume_endpoint: str | None = None
     _local: threading.local = field(default_factory=threading.local, repr=False)
 
     def call(self, method: str, path: str, body: Any = None, ok: Collection[int] = DONE) -> Any:

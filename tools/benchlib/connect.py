@@ -51,6 +51,7 @@ def connect(arguments: argparse.Namespace) -> Compute:
         prefix=arguments.prefix,
         poll=arguments.poll,
         timeout=arguments.timeout,
+        volume_endpoint=identity.endpoints.get("block-storage"),
     )
     compute.flavor = _flavor(compute, arguments.flavor)
     if arguments.raise_quota:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchlib import lifecycle, processes, reads
+from benchlib import lifecycle, processes, reads, volumes
 from benchlib.compute import Compute
 from benchlib.errors import BenchError
 
@@ -22,6 +22,7 @@ class Sizes(NamedTuple):
     readers: int = 8
     duration: float = 8.0  # seconds that a read phase lasts
     fill: int = 1000
+    volumes: int = 20  # times that a volume comes and goes
     idle: float = 30.0  # seconds of doing nothing
 
 
@@ -34,6 +35,7 @@ def phases(compute: Compute, sizes: Sizes) -> dict[str, Callable[[], dict[str, A
         "fill": lambda: lifecycle.fill(compute, sizes.fill, sizes.concurrency),
         "show": lambda: reads.show(compute, sizes.readers, sizes.duration),
         "list": lambda: reads.list_servers(compute, sizes.readers, sizes.duration),
+        "volumes": lambda: volumes.attach(compute, sizes.volumes),
         "delete": lambda: lifecycle.delete(compute, sizes.concurrency),
         "idle": lambda: _idle(sizes.idle),
     }

@@ -1,5 +1,7 @@
 """Volumes of a server that runs: attached, detached, and never in between."""
 
+import json
+
 import oslo_messaging as messaging
 import pytest
 
@@ -30,6 +32,17 @@ def test_cinder_is_told_who_connects_and_where(world, server, volume):
     (attachment,) = world.cinder.of_instance(server)
     assert attachment["connector"]["host"] == HOST
     assert attachment["connector"]["mountpoint"] == "/dev/vdx"
+
+
+def test_what_is_read_only_stays_so(world, server):
+    volume = world.cinder.add_volume(metadata={"readonly": "True"})
+    world.attach(server, volume)
+    (attachment,) = world.cinder.of_instance(server)
+    attachment["connection_info"]["port"] = 1
+    world.api.reboot(world.context, world.instance(server), "HARD")
+    world.deliver()
+    kept = json.loads(world.bdms(server)[0]["connection_info"])
+    assert kept["readonly"] is True and kept["data"]["port"] == 1
 
 
 def test_names_are_given_once(world, server, volume):

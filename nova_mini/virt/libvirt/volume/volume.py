@@ -58,7 +58,7 @@ class LibvirtBaseVolumeDriver:
             driver_discard="unmap" if data.get("discard") else None,
             boot_order=device.boot_index,
             serial=connection_info["serial"],
-            readonly=data.get("access_mode") == "ro" or device.type == "cdrom",
+            readonly=_is_readonly(connection_info) or device.type == "cdrom",
             shareable=bool(connection_info.get("multiattach")),
             iotune=_iotune(data.get("qos_specs") or {}),
         )
@@ -67,6 +67,12 @@ class LibvirtBaseVolumeDriver:
 
     def _set_source(self, config: LibvirtConfigGuestDisk, data: dict) -> None:
         config.source_path = data["device_path"]
+
+
+def _is_readonly(connection_info: dict) -> bool:
+    """Cinder's connection says so only of what an administrator attaches."""
+    told = connection_info["data"].get("access_mode") == "ro"
+    return told or bool(connection_info.get("readonly"))
 
 
 def _iotune(specs: dict) -> dict[str, int]:

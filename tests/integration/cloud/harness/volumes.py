@@ -50,20 +50,22 @@ class Volumes:
         answer = of.block_storage.post(path, json=action, microversion=version)
         assert answer.status_code in (200, 202), answer.text
 
-    def attachments(self) -> list[dict]:
-        return attachments(self._cloud)
+    def _free(self, volume_id: str) -> None:
+        for each in self.show(volume_id).attachments:
+            path = f"/servers/{each['server_id']}/os-volume_attachments/{volume_id}"
+            self._cloud.user.request("DELETE", path)
+        until(
+            f"volume {volume_id} is free",
+            lambda: self.show(volume_id).status in ("available", "error"),
+            SECONDS,
+            0.3,
+        )
 
     def remove(self) -> None:
+        """Also from servers that a test, which failed, left with them."""
         for volume_id in self._made:
             if not self.is_gone(volume_id):
-                until(
-                    f"volume {volume_id} is free",
-                    lambda volume_id=volume_id: (
-                        self.show(volume_id).status in ("available", "error")
-                    ),
-                    SECONDS,
-                    0.3,
-                )
+                self._free(volume_id)
                 self._cinder.delete_volume(volume_id)
         for volume_id in self._made:
             until(

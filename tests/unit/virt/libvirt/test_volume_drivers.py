@@ -200,6 +200,11 @@ def test_read_only_shared_and_cached(drivers, override):
     assert xml.find("driver").get("cache") == "writeback"
 
 
+def test_read_only_by_what_is_known_of_the_volume(drivers):
+    known = rbd() | {"readonly": True}
+    assert disk_xml(drivers.of(known), known).find("readonly") is not None
+
+
 def test_values_of_a_connection_stay_in_their_places(drivers):
     evil = "x'/><disk><source file='/etc/shadow'/></disk>"
     xml = disk_xml(drivers.of(rbd()), rbd(name=evil))

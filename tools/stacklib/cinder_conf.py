@@ -60,8 +60,15 @@ def common(stack: Stack) -> Sections:
 def volume(stack: Stack) -> Sections:
     """Return what the volume service reads besides; it is root."""
     data = stack.data / "cinder" / "volume"
+    etc = stack.etc / "cinder"
+    # It is root already; this is asked for what looks into images.
+    helper = (
+        f"{stack.venv('openstack') / 'bin' / 'privsep-helper'} --config-file {etc / 'cinder.conf'}"
+        f" --config-file {etc / 'cinder-volume.conf'}"
+    )
     sections: Sections = {
         "DEFAULT": {"state_path": data, "enabled_backends": ",".join(backends(stack))},
+        "cinder_sys_admin": {"helper_command": helper},
         **_own_place(data),
         ISCSI: {
             "volume_driver": "sparse_files.SparseFilesDriver",

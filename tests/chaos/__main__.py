@@ -13,8 +13,6 @@ from tests.chaos.fleet import Fleet
 from tests.chaos.operations import Operation
 from tests.chaos.report import Report
 
-_IDLE = 4  # servers that wait for an operation
-_BESIDE = 2  # operations beside the one that is broken
 _FAULTS = ("death", "message", "engine", "neighbour")
 
 
@@ -49,10 +47,10 @@ def _run(site, fleet: Fleet, rng: random.Random, known: list[Operation], argumen
     print(f"{len(injections)} injections are possible, {len(chosen)} are made", flush=True)
     for together in plan.rounds_of(chosen, arguments.at_once):
         begun = time.monotonic()
-        fleet.keep(_IDLE)
+        fleet.keep(arguments.beside)
         # A full disk would harm every operation, and one failure is to be told from another.
         alone = isinstance(together[0].fault, faults.DiskFull)
-        rows = rounds.play(site, fleet, together, 0 if alone else _BESIDE)
+        rows = rounds.play(site, fleet, together, 0 if alone else arguments.beside)
         report.rows += rows
         print(*rows, f"    ({time.monotonic() - begun:.0f} s)", sep="\n", flush=True)
         report.save(arguments.report)
@@ -88,6 +86,8 @@ def _parse(argv: list[str]) -> argparse.Namespace:
                      default=pathlib.Path("/tmp/chaos-moments.json"),
                      help="the moments of operations as an earlier run found them")  # fmt: skip
     run.add_argument("--at-once", type=int, default=1, metavar="N", help="faults in one round")
+    run.add_argument("--beside", type=int, default=3, metavar="N",
+                     help="operations at the same time on other servers")  # fmt: skip
     soaked = commands.add_parser("soak", help="load, with a fault every 20 seconds")
     soaked.add_argument("--minutes", type=float, default=30)
     for command in (run, soaked):

@@ -51,6 +51,7 @@ class Operation:
     changes: dict[str, int] = field(default_factory=dict)
     needs_volume: bool = False
     is_repeatable: bool = True  # asked for twice, it is done once
+    may_fail: bool = False  # by whatever fault, if its user is told
 
     def may_be_asked_of(self, server: Server) -> bool:
         return server.status == self.begins and self.fits(server)
@@ -99,7 +100,8 @@ ALL = {
     each.name: each
     for each in (
         Operation("create", None, "ACTIVE", _create("image")),
-        Operation("create from volume", None, "ACTIVE", _create("volume")),
+        # Only its user can make the volume, and the user's token goes with the process that dies.
+        Operation("create from volume", None, "ACTIVE", _create("volume"), may_fail=True),
         Operation("delete", "ACTIVE", None, _request("DELETE")),
         Operation("stop", "ACTIVE", "SHUTOFF", _action("os-stop")),
         Operation("start", "SHUTOFF", "ACTIVE", _action("os-start")),

@@ -170,11 +170,10 @@ class _Judge:
         mine = [self._strikes[one]] if one in self._strikes else self._strikes.values()
         return all(strike.done() for strike in mine)
 
-    def _seconds(self, one: Asked) -> float:
-        """Since what broke it was back."""
-        mine = [self._strikes[one]] if one in self._strikes else self._strikes.values()
-        back = max((strike.result()[1] for strike in mine), default=self._begun)
-        return time.monotonic() - back
+    def _seconds(self) -> float:
+        """Since the last of what was broken is back: one operation may need all of it."""
+        back = [strike.result()[1] for strike in self._strikes.values() if strike.done()]
+        return time.monotonic() - max(back, default=self._begun)
 
     def wait_for_clean_slate(self) -> _End:
         """``seconds`` are those that it took when every operation had ended."""
@@ -199,7 +198,7 @@ class _Judge:
         except (requests.RequestException, AssertionError) as exc:  # the API is not back
             now, state = None, _OTHER
             outcome, detail = report.STUCK, f"the API does not answer: {exc}"
-        seconds = self._seconds(one)
+        seconds = self._seconds()
         if outcome == report.STUCK and seconds < SECONDS:
             return None
         sound = now is not None and outcome not in report.BAD and self._is_known(one, state)
@@ -239,7 +238,8 @@ class _Judge:
             return (report.REFUSED if fair else report.WRONG), one.told
         if now and (message or now.get("fault")):
             told = f"{now['status']}: {(now.get('fault') or {}).get('message') or message}"
-            return (report.FAILED if self._excused else report.WRONG), told
+            excused = self._excused or one.operation.may_fail
+            return (report.FAILED if excused else report.WRONG), told
         status = now["status"] if now else "gone"
         return report.STUCK, f"{status}, not {one.operation.ends} ({one.answer}: {one.told})"
 

@@ -300,6 +300,7 @@ class RBDDriver:
         if _patiently(self._take_away_name, name, part, pool):
             self.remove_image(part, pool)
 
+    @traced
     @_translated
     def _take_away_name(self, name: str, part: str, pool: str | None) -> bool:
         """Whether it had one."""
@@ -313,6 +314,7 @@ class RBDDriver:
         except rbd.ImageNotFound:
             return False
 
+    @traced
     def remove_image(self, name: str, pool: str | None = None) -> None:
         """With its snapshots. Not there is fine. Raises RbdImageBusy as :meth:`unmake`."""
         _patiently(self._remove_image, name, pool)

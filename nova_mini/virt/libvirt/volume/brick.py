@@ -35,6 +35,12 @@ def _load():
 
 def get_connector_properties(host: str) -> dict:
     """What this host is to a storage backend: its address, its iSCSI name, its HBAs."""
+    return dict(_connector_properties(host))
+
+
+@functools.cache
+def _connector_properties(host: str) -> dict:
+    """Found out once in the life of the service: it takes a dozen programs to be run."""
     return _load().get_connector_properties(
         root_helper="",
         my_ip=str(CONF.my_ip),

@@ -47,7 +47,7 @@ def _run(site, fleet: Fleet, rng: random.Random, known: list[Operation], argumen
     print(f"{len(injections)} injections are possible, {len(chosen)} are made", flush=True)
     for together in plan.rounds_of(chosen, arguments.at_once):
         begun = time.monotonic()
-        fleet.keep(arguments.beside)
+        fleet.keep(arguments.beside + len(together))
         # A full disk would harm every operation, and one failure is to be told from another.
         alone = isinstance(together[0].fault, faults.DiskFull)
         rows = rounds.play(site, fleet, together, 0 if alone else arguments.beside)

@@ -1,20 +1,19 @@
 """What happens meanwhile: each fault is armed, strikes, and is mended.
 
 ``arm(site)`` before anything is asked, ``strike(site)`` when it is on its way (tells whether the
-fault has struck; one that waits for a moment gives up after ``PATIENCE`` seconds), ``mend(site)``
-when it has. ``excuses``: an operation may fail by it, if its user is told.
+fault has struck; one that waits for a moment gives up after the site's ``patience``), and
+``mend(site)`` when it has. ``excuses``: an operation may fail by it, if its user is told.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
-PATIENCE = 15
 
-
-def _comes(happened, seconds: float = PATIENCE) -> bool:
-    deadline = time.monotonic() + seconds
+def _comes(site, happened: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + site.patience
     while not happened():
         if time.monotonic() > deadline:
             return False
@@ -41,7 +40,7 @@ class Death:
 
     def strike(self, site) -> bool:
         daemon = site.daemons[self.daemon]
-        return _comes(lambda: daemon.is_struck(self.moment))
+        return _comes(site, lambda: daemon.is_struck(self.moment))
 
     def mend(self, site) -> None:
         site.daemons[self.daemon].rise(self.pause)
@@ -97,7 +96,7 @@ class Message:
 
     def strike(self, site) -> bool:
         daemon = site.daemons[self.daemon]
-        return _comes(lambda: daemon.is_struck(f"cast {self.method}"))
+        return _comes(site, lambda: daemon.is_struck(f"cast {self.method}"))
 
     def mend(self, site) -> None:
         """Nobody notices: that is the point."""
@@ -181,7 +180,7 @@ class Neighbour:
         site.neighbours[self.service].break_at(self.nth, self.mode)
 
     def strike(self, site) -> bool:
-        if not _comes(lambda: site.neighbours[self.service].is_broken):
+        if not _comes(site, lambda: site.neighbours[self.service].is_broken):
             return False
         if self.mode != "drop":
             time.sleep(self.seconds)

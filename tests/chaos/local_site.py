@@ -58,6 +58,7 @@ class LocalSite:
     """``wires``: host -> its way to the broker. ``other_image`` is one to rebuild from."""
 
     pause = 0.05  # seconds between two looks at how things are
+    patience = 15  # seconds in which the moment of a fault comes, if it does
     has_parts = False
     ports_at_birth = 0
 

@@ -22,6 +22,7 @@ _HOME = pathlib.Path("/run/nova-mini-chaos")
 _DROP_INS = pathlib.Path("/run/systemd/system")
 _USER = "nova-mini"
 _BACK_SECONDS = 90
+_GUESTS_PER_CPU = 16  # idle ones
 _GUEST_SECONDS = 10  # that a guest, which may not have booted, is asked politely
 _BROKER_PORT = 5672
 _IMAGE_CACHE = node.INSTANCES / "_base"
@@ -113,6 +114,7 @@ def _wait_back(unit: str, before: int) -> None:
 
 class StackSite:
     pause = 0.3  # seconds between two looks at how things are
+    patience = 40  # seconds in which the moment of a fault comes, if it does
     has_parts = True
     ports_at_birth = 1
 
@@ -247,6 +249,7 @@ def running() -> Iterator[StackSite]:
         site = StackSite(cloud, proxies)
         variables = {
             "OS_DEFAULT__DEBUG": "true",
+            "OS_DEFAULT__CPU_ALLOCATION_RATIO": str(_GUESTS_PER_CPU),
             "OS_DEFAULT__SHUTDOWN_TIMEOUT": str(_GUEST_SECONDS),
             "OS_LIBVIRT__WAIT_SOFT_REBOOT_SECONDS": str(_GUEST_SECONDS),
             **{f"OS_{name.upper()}__ENDPOINT_OVERRIDE": p.url for name, p in proxies.items()},

@@ -56,6 +56,8 @@ class Asked:
                 self.request_id = answer.headers["x-openstack-request-id"]
                 if self.operation.begins is None:
                     self.server.id = answer.json()["server"]["id"]
+            elif answer.status_code in _UNAVAILABLE and not self.operation.is_repeatable:
+                pass  # it says that it may be done later
             elif not lost or answer.status_code in _UNAVAILABLE:
                 self.answer = "refused"
             return

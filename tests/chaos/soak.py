@@ -8,12 +8,14 @@ import time
 
 from tests.chaos import faults, plan, proxy, rounds
 from tests.chaos.fleet import Fleet
+from tests.chaos.operations import ALL
 from tests.chaos.report import Report
 from tests.chaos.rounds import Injection
 
 _EVERY = 20  # seconds from one fault to the next
 _IDLE = 6  # servers
 _BESIDE = 3  # operations beside the one that is broken
+_ASKS_ALL_NEIGHBOURS = "create from volume"
 _SETTLED = 5  # minutes, after which a daemon has loaded all that it loads
 _GROWTH = 1.15  # of a daemon's memory between then and the end, by which it is still flat
 
@@ -39,8 +41,7 @@ def run(site, fleet: Fleet, rng: random.Random, minutes: float, report: Report) 
 
 
 def _next(site, fleet: Fleet, rng: random.Random) -> Injection:
-    """Any operation, and any fault that needs no moment to be known before."""
-    operation = rng.choice(fleet.known)
+    """Any fault that needs no moment to be known before, in any operation that it concerns."""
     after = round(rng.uniform(0, 2), 3)
     fault = rng.choice(
         [
@@ -54,7 +55,9 @@ def _next(site, fleet: Fleet, rng: random.Random) -> Injection:
             ),
         ]
     )
-    return Injection(operation, fault)
+    if isinstance(fault, faults.Neighbour):
+        return Injection(ALL[_ASKS_ALL_NEIGHBOURS], fault)
+    return Injection(rng.choice(fleet.known), fault)
 
 
 def _line(minute: int, memory: dict[str, int]) -> str:

@@ -259,6 +259,9 @@ def running() -> Iterator[StackSite]:
             daemon.equip(variables)
         stack.callback(_restart)
         _restart()
+        quotas = f"/os-quota-sets/{cloud.of_user.current_project_id}"
+        stack.callback(cloud.admin.request, "DELETE", quotas)
+        cloud.admin.put(quotas, {"quota_set": {"instances": 100, "cores": 100}})
         try:
             yield site
         finally:

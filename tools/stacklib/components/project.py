@@ -33,7 +33,8 @@ class Project(Component):
     def finish(self, stack: Stack) -> None:
         """Make the flavors and import the key, through the Compute API."""
         public = (stack.directory / "demo-key.pub").read_text().strip()
-        milestones.once(stack, "project", [FLAVORS, public], lambda: self._fill(stack, public))
+        inputs = [FLAVORS, public, milestones.reached(stack, "nova-mini-tables")]
+        milestones.once(stack, "project", inputs, lambda: self._fill(stack, public))
 
     def _fill(self, stack: Stack, public: str) -> None:
         admin = Cloud(stack)

@@ -222,7 +222,7 @@ def test_boot_from_a_volume_that_goes_with_its_server(cloud, volumes, boot, back
 def test_an_image_of_volumes_makes_another_server(cloud, volumes, boot):
     first = boot(imageRef="", block_device_mapping_v2=[boot_disk(cloud, "ceph")])
     kept = volumes.adopt(volume_of(cloud, first))
-    first.says("GUEST: ready")
+    first.says("GUEST: ssh ready")  # only then is its disk as it says
     made = cloud.user.act(first.id, "createImage", {"name": "it-copy"})["image_id"]
     first.wait_for("ACTIVE")
     image = cloud.of_user.image.get_image(made)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import abc
+
 import webob
 
 from nova_mini import policy
@@ -14,7 +16,7 @@ _NO_TOKEN = "Authenticate: send a valid token in the header X-Auth-Token."
 _NO_PROJECT = "Use a token that is scoped to a project."
 
 
-class _AuthFilter:
+class _AuthFilter(abc.ABC):
     def __init__(self, application):
         self._application = application
 
@@ -29,8 +31,9 @@ class _AuthFilter:
         environ[CONTEXT_KEY] = context
         return self._application(environ, start_response)
 
+    @abc.abstractmethod
     def context_of(self, req: Request) -> RequestContext | webob.Response:
-        raise NotImplementedError
+        """The context of a request, or the answer to one that has none."""
 
 
 class KeystoneContext(_AuthFilter):

@@ -91,6 +91,8 @@ class LocalSite:
 
     def disarm(self) -> None:
         self._cloud.mend()
+        for proxy in self.neighbours.values():
+            proxy.repair()
 
     def violations(self) -> list[str]:
         return [each for each in oracle.violations(self._cloud) if each not in self._forgiven]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 
 import pytest
+import requests
 
-from tests.chaos import discovery, operations, plan, rounds
+from tests.chaos import discovery, operations, plan, proxy, rounds
 from tests.chaos.fleet import Fleet
 from tests.chaos.report import Report
 from tests.functional.chaos.conftest import HOSTS
@@ -61,6 +62,12 @@ def test_a_daemon_dies_at_every_moment(walks, suffer):
 
 def test_a_message_is_lost_or_comes_twice(walks, suffer):
     suffer(plan.messages(walks))
+
+
+def test_a_fault_whose_moment_never_came_does_not_strike_later(site):
+    site.neighbours["glance"].break_at(1, proxy.UNAVAILABLE)
+    site.disarm()
+    assert requests.get(f"{site.neighbours['glance'].url}/").status_code != 503
 
 
 def test_glance_fails(walks, suffer, rng):

@@ -29,9 +29,7 @@ def get_of_user(project_id: str, user_id: str) -> dict[str, int]:
     column = instances.c
     statement = sa.select(
         sa.func.count(), sa.func.sum(column.vcpus), sa.func.sum(column.memory_mb)
-    ).where(
-        column.project_id == project_id, column.user_id == user_id, column.deleted.is_(False)
-    )
+    ).where(column.project_id == project_id, column.user_id == user_id, column.deleted.is_(False))
     with reader() as connection:
         count, cores, ram = connection.execute(statement).one()
     return {"instances": count, "cores": int(cores or 0), "ram": int(ram or 0)}
@@ -49,7 +47,9 @@ def claim(project_id: str, asked: dict[str, int], limits: dict[str, int]) -> boo
     with writer() as connection:
         if connection.execute(statement).rowcount:
             return True
-        return _made_row(project_id) and bool(connection.execute(statement).rowcount)
+        # Either a limit was in the way, or this is one of the project's first requests.
+        _ensure_row(project_id)
+        return bool(connection.execute(statement).rowcount)
 
 
 def release(project_id: str, count: int, cores: int, ram: int) -> None:
@@ -65,16 +65,14 @@ def release(project_id: str, count: int, cores: int, ram: int) -> None:
         )
 
 
-def _made_row(project_id: str) -> bool:
-    """Whether the project had no row yet; now it has one."""
+def _ensure_row(project_id: str) -> None:
     with writer() as connection:
         exists = connection.execute(
             sa.select(_USAGE.project_id).where(_USAGE.project_id == project_id)
         ).first()
         if exists:
-            return False
+            return
         row = {"project_id": project_id, "instances": 0, "cores": 0, "ram": 0}
         # Another request of the project may be first.
         with contextlib.suppress(db_exc.DBDuplicateEntry), connection.begin_nested():
             connection.execute(project_usages.insert(), row)
-    return True

@@ -177,6 +177,10 @@ class Volumes:
 
     @traced
     def _connect_volume(self, instance_uuid: str, connection_info: dict) -> None:
+        """Raises VolumeEncryptionNotSupported: a guest must never write plain data where its user
+        was promised ciphertext."""
+        if connection_info["data"].get("encrypted"):
+            raise exception.VolumeEncryptionNotSupported(volume_id=connection_info["serial"])
         driver = self._drivers.of(connection_info)
         place = driver.place(connection_info)
         if place is None:

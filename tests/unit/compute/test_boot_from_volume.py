@@ -98,6 +98,18 @@ def test_a_volume_that_is_not_made_ends_the_build(world, new):
     assert world.cinder.attachments == {}
 
 
+def test_a_new_volume_that_is_encrypted_ends_the_build(world, new):
+    """Its type says so, which only Cinder knows."""
+    make = world.cinder.add_volume
+    world.cinder.add_volume = lambda **fields: make(encrypted=True, **fields)
+    action = new([ROOT])
+    world.build(action)
+    assert world.instance(action.instance_uuid).vm_state == "error"
+    (fault,) = db.instances.get_latest_faults([action.instance_uuid]).values()
+    assert "is encrypted, and encrypted volumes are not served" in fault["message"]
+    assert world.cinder.attachments == {}
+
+
 def test_a_volume_that_somebody_took_meanwhile_ends_the_build(world, new, volume):
     action = new([{"source_type": "volume", "uuid": volume, "boot_index": 0}])
     world.cinder.volumes[volume]["status"] = "in-use"

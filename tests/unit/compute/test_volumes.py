@@ -6,6 +6,7 @@ import oslo_messaging as messaging
 import pytest
 
 from nova_mini import db, exception
+from nova_mini.compute.volume_request import AttachRequest
 from nova_mini.conf import CONF
 from tests.unit.compute.world import HOST, Killed
 from tests.unit.rest_server import HANG_UP
@@ -111,6 +112,15 @@ def test_a_lost_answer_of_the_host_leaves_nothing(world, server, volume, monkeyp
     assert len(world.bdms(server)) == 1
     world.deliver()
     assert world.check_consistent(server, volume) == "available"
+
+
+def test_a_volume_that_turned_out_to_be_encrypted_is_given_back(world, server, volume):
+    """It is of another type by the time the host comes to it."""
+    world.api.attach_volume(world.context, world.instance(server), AttachRequest(volume_id=volume))
+    world.cinder.volumes[volume]["encrypted"] = True
+    world.deliver()
+    assert world.check_consistent(server, volume) == "available"
+    assert "is encrypted" in db.instances.get_latest_faults([server])[server]["message"]
 
 
 def test_a_connection_that_fails_gives_the_volume_back(world, server, volume, monkeypatch):

@@ -166,6 +166,18 @@ def test_what_could_not_be_connected_is_not_disconnected(host, attachments):
     attachments.disconnect_all(INSTANCE, {"block_device_mapping": [{"connection_info": unknown}]})
 
 
+def test_what_is_encrypted_is_never_given_as_it_is(host, attachments):
+    """Cinder says so with the connection, too: the volume may have changed since it was asked."""
+    sealed = rbd(auth_enabled=False, encrypted=True)
+    guest = Guest(host)
+    with pytest.raises(exception.VolumeEncryptionNotSupported, match=VOLUME):
+        attachments.attach(INSTANCE, guest, sealed, DEVICE)
+    built = {"block_device_mapping": [{"connection_info": sealed, "mount_device": "/dev/vda"}]}
+    with pytest.raises(exception.VolumeEncryptionNotSupported):
+        attachments.connect_all(INSTANCE, None, built)
+    assert guest.disks == {True: {}, False: {}}
+
+
 def test_no_guest_is_no_reason_to_stay_connected(attachments, volume):
     attachments.detach(INSTANCE, None, volume, "/dev/vdb")
 

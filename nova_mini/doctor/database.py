@@ -12,6 +12,7 @@ from nova_mini.conductor import rpcapi as conductor_rpcapi
 from nova_mini.conf import CONF
 from nova_mini.context import get_admin_context
 from nova_mini.doctor.finding import Finding
+from nova_mini.doctor.patience import while_a_broker_answers
 from nova_mini.exception import Conflict
 from nova_mini.objects.instance_action import InstanceAction, context_of
 from nova_mini.objects.service import Service, ServiceList
@@ -88,11 +89,11 @@ def _send_again(row) -> None:
         row["id"], db.recoveries.RESENT, CONF.host, "An operator had it sent again."
     )
     if row["host"] is None:
-        task_api = conductor_rpcapi.ComputeTaskAPI()
-        task_api.run_action(context_of(row), row["method"], row["id"])
+        run_action = conductor_rpcapi.ComputeTaskAPI().run_action
+        while_a_broker_answers(run_action, context_of(row), row["method"], row["id"])
     else:
         action = InstanceAction.from_row(get_admin_context(), row)
-        compute_rpcapi.ComputeAPI().send(context_of(row), action)
+        while_a_broker_answers(compute_rpcapi.ComputeAPI().send, context_of(row), action)
 
 
 # -- servers -------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from nova_mini import exception
 from nova_mini.compute import rpcapi as compute_rpcapi
 from nova_mini.context import get_admin_context
 from nova_mini.doctor.finding import Finding
+from nova_mini.doctor.patience import while_a_broker_answers
 
 _AT_ONCE = 16
 
@@ -27,7 +28,8 @@ def examine(hosts: Iterable[str]) -> list[Finding]:
 
 def _examine(host: str) -> list[Finding]:
     try:
-        found = compute_rpcapi.ComputeAPI().examine(get_admin_context(), host)
+        compute = compute_rpcapi.ComputeAPI()
+        found = while_a_broker_answers(compute.examine, get_admin_context(), host)
     except (messaging.MessagingException, kombu.exceptions.OperationalError):
         return [Finding("host-silent", f"host {host}", "its compute does not answer")]
     except exception.NovaException as exc:
@@ -49,7 +51,8 @@ def _finding(host: str, found: dict) -> Finding:
 
 
 def _repair(host: str, kind: str, instance_uuid: str) -> None:
+    repair = compute_rpcapi.ComputeAPI().repair
     try:
-        compute_rpcapi.ComputeAPI().repair(get_admin_context(), host, kind, instance_uuid)
+        while_a_broker_answers(repair, get_admin_context(), host, kind, instance_uuid)
     except messaging.MessagingTimeout as exc:
         raise exception.ActionInterrupted(reason=f"host {host} does not answer") from exc

@@ -189,6 +189,7 @@ class Volumes:
         with _shared(driver, connection_info):
             self._connections.add(instance_uuid, place, connection_info)
             driver.connect_volume(connection_info)
+            self._connections.add(instance_uuid, place, connection_info)
 
     @traced
     def _get_volume_config(
@@ -212,7 +213,8 @@ class Volumes:
                 if self._drivers.find(other) is driver
             ]
             if place not in map(driver.place, others):
-                driver.disconnect_volume(connection_info, force)
+                known = self._connections.find(instance_uuid, place)
+                driver.disconnect_volume(known or connection_info, force)
             if driver.carrier(connection_info) not in map(driver.carrier, others):
                 driver.leave(connection_info)
             self._connections.remove(instance_uuid, place)

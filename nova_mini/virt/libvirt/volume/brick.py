@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 import os
+import pathlib
 import threading
 from collections.abc import Iterator
 
@@ -19,9 +21,14 @@ _lock = threading.Lock()
 
 @functools.cache
 def _connector_module():
+    import os_brick
     from os_brick import privileged
     from os_brick.initiator import connector
 
+    os_brick.setup(CONF)
+    if not CONF.os_brick.lock_path:  # nothing is connected without
+        locks = pathlib.Path(CONF.state_path) / "locks"
+        CONF.set_default("lock_path", str(locks), group="os_brick")
     if os.geteuid() == 0:  # no helper process to become root
         privileged.default.set_client_mode(False)
         privileged.brick_privsep_hide_output.set_client_mode(False)
@@ -70,18 +77,28 @@ class LibvirtBrickVolumeDriver(LibvirtBaseVolumeDriver):
 
     def connect_volume(self, connection_info: dict) -> None:
         with _translated(connection_info):
-            device = self.connector.connect_volume(connection_info["data"])
+            device = self.connector.connect_volume(_asked(connection_info))
         connection_info["data"]["device_path"] = device["path"]
 
     def disconnect_volume(self, connection_info: dict, force: bool = False) -> None:
         with _translated(connection_info):
             self.connector.disconnect_volume(
-                connection_info["data"], {}, force=force, ignore_errors=force
+                _asked(connection_info), {}, force=force, ignore_errors=force
             )
 
     def extend_volume(self, connection_info: dict, size: int) -> None:
         with _translated(connection_info):
-            self.connector.extend_volume(connection_info["data"])
+            self.connector.extend_volume(_asked(connection_info))
+
+
+def _asked(connection_info: dict) -> dict:
+    """A copy: os-brick writes its own into what it is given."""
+    return copy.deepcopy(connection_info["data"])
+
+
+def first(data: dict, name: str):
+    """Of ways to a volume, which Cinder's drivers tell of in the singular, the plural or both."""
+    return data[name] if name in data else data[f"{name}s"][0]
 
 
 @contextlib.contextmanager

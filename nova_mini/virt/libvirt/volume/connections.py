@@ -1,8 +1,8 @@
 """What this host has connected, and for which server: a small file for each connection.
 
-It is written before the connection is made and removed when it is gone. So a host that finds a
-server of its own deleted, or built elsewhere, knows what to take down, although nobody else
-remembers; and it sees whether somebody here still needs what volumes share.
+It is written before the connection is made, again when its device is known, and removed when it is
+gone. So a host that finds a server of its own deleted, or built elsewhere, knows what to take down,
+although nobody else remembers; and it sees whether somebody here still needs what volumes share.
 """
 
 from __future__ import annotations
@@ -36,6 +36,11 @@ class Connections:
     def remove(self, instance_uuid: str, place: str) -> None:
         """Not there is fine."""
         self._path(instance_uuid, place).unlink(missing_ok=True)
+
+    def find(self, instance_uuid: str, place: str) -> dict | None:
+        """The connection_info without secrets, or None."""
+        path = self._path(instance_uuid, place)
+        return self._read(path) if path.exists() else None
 
     def of(self, instance_uuid: str) -> list[dict]:
         """The connection_info of each, without secrets."""

@@ -1,6 +1,6 @@
 """Fibre channel: the fabric shows the volume to the host's HBAs."""
 
-from nova_mini.virt.libvirt.volume.brick import LibvirtBrickVolumeDriver
+from nova_mini.virt.libvirt.volume.brick import LibvirtBrickVolumeDriver, first
 
 
 class LibvirtFibreChannelVolumeDriver(LibvirtBrickVolumeDriver):
@@ -8,4 +8,4 @@ class LibvirtFibreChannelVolumeDriver(LibvirtBrickVolumeDriver):
 
     def place(self, connection_info: dict) -> str:
         data = connection_info["data"]
-        return f"fibre channel {data['target_wwn']} {data['target_lun']}"
+        return f"fibre channel {first(data, 'target_wwn')} {first(data, 'target_lun')}"

@@ -1,6 +1,6 @@
 """iSCSI by the host's kernel: a login for each target, a block device for each volume."""
 
-from nova_mini.virt.libvirt.volume.brick import LibvirtBrickVolumeDriver
+from nova_mini.virt.libvirt.volume.brick import LibvirtBrickVolumeDriver, first
 
 
 class LibvirtISCSIVolumeDriver(LibvirtBrickVolumeDriver):
@@ -8,4 +8,5 @@ class LibvirtISCSIVolumeDriver(LibvirtBrickVolumeDriver):
 
     def place(self, connection_info: dict) -> str:
         data = connection_info["data"]
-        return f"iscsi {data['target_portal']} {data['target_iqn']} {data.get('target_lun', 0)}"
+        portal, iqn, lun = (first(data, f"target_{part}") for part in ("portal", "iqn", "lun"))
+        return f"iscsi {portal} {iqn} {lun}"

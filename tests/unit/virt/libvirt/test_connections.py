@@ -66,6 +66,15 @@ def test_it_is_written_down_before_it_is_connected(connector, monkeypatch):
     assert connector.asked == [DISCONNECT]
 
 
+def test_the_device_is_known_to_who_disconnects(connector, monkeypatch):
+    """Without it os-brick would not flush what is not written yet."""
+    told = []
+    monkeypatch.setattr(connector, "disconnect_volume", lambda data, *_, **__: told.append(data))
+    connect(ONE, iscsi_connection())
+    process()._disconnect_volume(ONE.uuid, iscsi_connection())
+    assert [data["device_path"] for data in told] == ["/dev/sdx"]
+
+
 def test_no_password_is_written_down(connector, tmp_path):
     connect(ONE, iscsi_connection())
     (path,) = (tmp_path / "connections").iterdir()
@@ -85,14 +94,15 @@ def test_a_volume_stays_connected_for_the_other_server_that_has_it(connector):
 def test_a_share_is_unmounted_by_the_last_that_has_a_volume_there(connector, monkeypatch):
     commands = []
     monkeypatch.setattr(nfs.processutils, "execute", lambda *argv: commands.append(argv))
-    monkeypatch.setattr(nfs.pathlib.Path, "is_mount", lambda path: True)
+    share = nfs._mount_point("10.0.0.1:/share")
+    monkeypatch.setattr(nfs, "_mount_points", lambda: {share})
     for instance, name in ((ONE, "a"), (ONE, "b"), (OTHER, "c")):
         connect(instance, nfs_connection(name))
     process().disconnect_all(ONE, None)
     assert commands == []
     process().disconnect_all(OTHER, None)
-    ((umount, mounted),) = commands
-    assert umount == "umount" and mounted.startswith(nfs.CONF.libvirt.nfs_mount_point_base)
+    ((*_, umount, mounted),) = commands
+    assert (umount, mounted) == ("umount", str(share))
 
 
 def test_what_a_connection_became_is_disconnected_as_well_as_what_it_was(connector):

@@ -257,6 +257,15 @@ def test_kinds_that_os_brick_connects(kind, protocol):
     assert driver.connector.asked == ["connect", ("disconnect", True, True)]
 
 
+def test_ways_to_a_volume_in_the_plural_are_the_same_place():
+    singular = iscsi_connection()
+    data = dict(singular["data"])
+    for part in ("portal", "iqn", "lun"):
+        data[f"target_{part}s"] = [data.pop(f"target_{part}"), "another"]
+    driver = iscsi.LibvirtISCSIVolumeDriver()
+    assert driver.place({**singular, "data": data}) == driver.place(singular)
+
+
 def test_errors_of_os_brick_tell_no_password():
     driver = iscsi.LibvirtISCSIVolumeDriver()
     driver.connector = Connector()

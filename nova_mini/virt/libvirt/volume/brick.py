@@ -81,10 +81,11 @@ class LibvirtBrickVolumeDriver(LibvirtBaseVolumeDriver):
         connection_info["data"]["device_path"] = device["path"]
 
     def disconnect_volume(self, connection_info: dict, force: bool = False) -> None:
+        asked = _asked(connection_info)
+        if force:  # a device that is not named is not flushed: one that died would take minutes
+            asked.pop("device_path", None)
         with _translated(connection_info):
-            self.connector.disconnect_volume(
-                _asked(connection_info), {}, force=force, ignore_errors=force
-            )
+            self.connector.disconnect_volume(asked, {}, force=force, ignore_errors=force)
 
     def extend_volume(self, connection_info: dict, size: int) -> None:
         with _translated(connection_info):

@@ -66,13 +66,14 @@ def test_it_is_written_down_before_it_is_connected(connector, monkeypatch):
     assert connector.asked == [DISCONNECT]
 
 
-def test_the_device_is_known_to_who_disconnects(connector, monkeypatch):
-    """Without it os-brick would not flush what is not written yet."""
+@pytest.mark.parametrize(("force", "flushed"), [(False, "/dev/sdx"), (True, None)])
+def test_a_device_is_flushed_unless_in_haste(connector, monkeypatch, force, flushed):
+    """os-brick flushes the device that it is told of."""
     told = []
     monkeypatch.setattr(connector, "disconnect_volume", lambda data, *_, **__: told.append(data))
     connect(ONE, iscsi_connection())
-    process()._disconnect_volume(ONE.uuid, iscsi_connection())
-    assert [data["device_path"] for data in told] == ["/dev/sdx"]
+    process()._disconnect_volume(ONE.uuid, iscsi_connection(), force=force)
+    assert [data.get("device_path") for data in told] == [flushed]
 
 
 def test_no_password_is_written_down(connector, tmp_path):

@@ -102,6 +102,9 @@ def _parse(argv: list[str]) -> argparse.Namespace:
                          (getattr(arguments, "faults", None), _FAULTS)):  # fmt: skip
         if unknown := [name for name in given or () if name not in known]:
             parser.error(f"there is no {unknown[0]}; take of {', '.join(known)}")
+    if not arguments.report.parent.is_dir():
+        parser.error(f"the node sees no {arguments.report.parent}; it sees /tmp of its own, and "
+                     "this checkout")  # fmt: skip
     return arguments
 
 

@@ -188,9 +188,10 @@ class ComputeManager(Manager):
 
     @operation
     @traced
-    def _terminate_instance(self, context, instance) -> None:
+    def _terminate_instance(self, context, instance, unfinished_images=()) -> None:
+        """``unfinished_images``: ids of those that the delete cut off."""
         with error_on_failure(instance):
-            delete.delete_instance(self, context, instance)
+            delete.delete_instance(self, context, instance, unfinished_images)
 
     @operation
     @traced
@@ -315,6 +316,13 @@ class ComputeManager(Manager):
         except (exception.NovaException, OSError, processutils.ProcessExecutionError) as exc:
             LOG.error("Image %s could not be cached: %s", image_id, exc)
             return "error"
+
+    @messaging.expected_exceptions(exception.NovaException)
+    @traced
+    def discard_copy(self, context, image_id: str, base_image_id: str) -> None:
+        """Nobody will finish the image ``image_id`` of a server that was made from
+        ``base_image_id``: what the host has of it in a shared storage goes."""
+        self.driver.discard_copy(context, image_id, base_image_id)
 
     @messaging.expected_exceptions(exception.NovaException)
     def examine(self, context) -> list[dict]:

@@ -58,6 +58,10 @@ class ComputeAPI:
         }
         return self._to(host, **options).call(context, "cache_images", image_ids=image_ids)
 
+    def discard_copy(self, context, host: str, image_id: str, *, base_image_id: str) -> None:
+        """As :meth:`ComputeManager.discard_copy`; called by a conductor."""
+        self._to(host).call(context, "discard_copy", image_id=image_id, base_image_id=base_image_id)
+
     def external_instance_event(self, context, host: str, events: list[dict]) -> None:
         """``events``: name, server_uuid, status, tag, as Neutron and Cinder sent them."""
         rpc.cast_hint(self._to(host), context, "external_instance_event", events=events)

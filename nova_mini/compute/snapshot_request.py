@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-
-from oslo_utils import uuidutils
+import uuid
 
 from nova_mini import exception
 from nova_mini.objects.image_meta import ImageMeta
@@ -19,6 +18,12 @@ _NOT_INHERITED = (
     "owner_specified.openstack",
 )
 _FIELDS = frozenset(field.name for field in dataclasses.fields(ImageMeta)) - {"properties"}
+
+
+def image_id_of(instance_uuid: str, request_id: str) -> str:
+    """The image that a request to make one of a server is for. Who knows the action knows the
+    image, and no other image has such an id."""
+    return str(uuid.uuid5(uuid.UUID(instance_uuid), request_id))
 
 
 def image_record(context, instance: Instance, name: str, properties: dict[str, str]) -> dict:
@@ -43,7 +48,7 @@ def image_record(context, instance: Instance, name: str, properties: dict[str, s
         "user_id": context.user_id,
         "base_image_ref": base.id or "",
         **properties,
-        "id": uuidutils.generate_uuid(),
+        "id": image_id_of(instance.uuid, context.request_id),
         "name": name,
         "visibility": "private",
         "min_ram": base.min_ram,

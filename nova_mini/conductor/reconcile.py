@@ -80,9 +80,8 @@ class Reconciler:
         Everything else waits for the host: only it has the server's disks.
         """
         if row["method"] == "terminate_instance":
-            moved = self._move_to_conductor(
-                row, "delete_unscheduled_instance", {"host_is_down": True}
-            )
+            args = {**(row["args"] or {}), "host_is_down": True}
+            moved = self._move_to_conductor(row, "delete_unscheduled_instance", args)
         elif row["method"] == "build_and_run_instance" and row["owner"] is None:
             tried = [*row["args"].get("tried", []), row["host"]]
             moved = self._move_to_conductor(

@@ -20,4 +20,13 @@ class ConductorService(Manager):
             (CONF.conductor.reconcile_interval, self._reconciler.resume_abandoned_actions),
             (CONF.conductor.reconcile_interval, self._reconciler.resume_own_actions),
             (CONF.conductor.sweep_interval, self._reconciler.sweep),
+            (CONF.conductor.sweep_interval / 2, _discard_unfinished_images),
         ]
+
+
+def _discard_unfinished_images() -> None:
+    """Every conductor does, as twice is once; and often, as users see these images."""
+    # With it comes the client of Glance, which a conductor does not need to start.
+    from nova_mini.conductor import unfinished_images
+
+    unfinished_images.discard_all()

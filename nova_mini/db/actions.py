@@ -61,6 +61,13 @@ def get_by_request_id(instance_uuid: str, request_id: str) -> Mapping | None:
     )
 
 
+def get_of_kind(instance_uuids: Collection[str], action: str) -> list[Mapping]:
+    """Every ``action`` (its name, as "createImage") of these servers."""
+    return query.many(
+        instance_actions, _ACTION.instance_uuid.in_(instance_uuids), _ACTION.action == action
+    )
+
+
 def get_events(action_ids: Collection[int]) -> list[Mapping]:
     return query.many(
         instance_actions_events, _EVENT.action_id.in_(action_ids), order_by=[_EVENT.id]

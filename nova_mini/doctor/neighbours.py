@@ -1,15 +1,15 @@
-"""What Neutron and Cinder have of servers that are gone, and what our records know of them and
-they do not."""
+"""What Neutron, Cinder and Glance have of servers that are gone, and what our records know of them
+and they do not."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from nova_mini import exception, service_auth
-from nova_mini.doctor import attachments, ports
+from nova_mini.doctor import attachments, images, ports
 from nova_mini.doctor.finding import Finding
 
-_LOOKS = {"neutron": ports.look, "cinder": attachments.look}
+_LOOKS = {"neutron": ports.look, "cinder": attachments.look, "glance": images.look}
 
 
 def examine() -> tuple[list[Finding], list[str]]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 _CHUNK = 1024 * 1024
+_PAGE = 1000
 _ACTIVATION_SECONDS = 60
 _POLL_SECONDS = 0.2
 _PATCH_TYPE = "application/openstack-images-v2.1-json-patch"
@@ -51,6 +52,18 @@ class API:
         image.direct_url = None
         image.locations = self._locations(context, image_id) if include_locations else None
         return image
+
+    def list_unfinished(self, context: RequestContext) -> list[ImageMeta]:
+        """The images of all projects that have no data yet, as the service may see them."""
+        found: list[ImageMeta] = []
+        path = f"/v2/images?status=in:queued,saving&limit={_PAGE}"
+        with _translated("(all that are queued)"):
+            client = self._client(context, as_service=True)
+            while path:
+                page = client.get(path, **_retries()).json()
+                found += [ImageMeta.from_glance(image) for image in page["images"]]
+                path = page.get("next")
+        return found
 
     def create(self, context: RequestContext, properties: dict[str, Any]) -> ImageMeta:
         """A queued image, from the fields and properties of a Glance record.

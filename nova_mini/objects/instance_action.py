@@ -257,10 +257,18 @@ def _begin(instance: Instance, values: dict, expected_task_state, expected_vm_st
                 expected_task_state=expected_task_state,
                 expected_vm_state=expected_vm_state,
             )
-        row = db.actions.begin(values)
-        if values["action"] == "delete":
-            db.actions.supersede(instance.uuid, but=row["id"])
+        if values["action"] != "delete":
+            return db.actions.begin(values)
+        row = db.actions.begin({**values, "args": _args_of_delete(instance, values["args"])})
+        db.actions.supersede(instance.uuid, but=row["id"])
     return row
+
+
+def _args_of_delete(instance: Instance, args: dict) -> dict:
+    """With the images of the server that are being made, as their makers are superseded."""
+    makers = db.actions.get_of_kind([instance.uuid], "createImage")
+    unfinished = [row["args"]["image_id"] for row in makers if row["finish_time"] is None]
+    return {**args, "unfinished_images": unfinished} if unfinished else args
 
 
 def _result(traceback: str | None) -> str:

@@ -315,6 +315,13 @@ class ComputeDriver(abc.ABC):
         """Fetch an image before it is needed; False when that is not necessary. Raises as spawn
         does over an image."""
 
+    def discard_copy(  # noqa: B027
+        self, context: RequestContext, image_id: str, base_image_id: str
+    ) -> None:
+        """Remove what :meth:`snapshot` left of an image that will never be active in a storage of
+        several hosts; ``base_image_id`` is the image of its server. Raises CephUnavailable,
+        RbdImageBusy."""
+
     def list_shared_disk_owners(self) -> set[str]:
         """Uuids of all instances, of whatever host, that have disks in a storage of several."""
         return set()

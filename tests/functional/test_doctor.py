@@ -52,7 +52,7 @@ def doctor(cloud, at_once):
     def examine(*options: str) -> tuple[int, dict[str, dict]]:
         done = cloud.manage("doctor", "--json", *options, configs=[at_once])
         told = json.loads(done.stdout)
-        assert told["looked_at"] == ["the database", "2 of 2 hypervisors"]
+        assert told["looked_at"] == ["the database", "2 of 2 hypervisors", "Glance"]
         return done.returncode, {one["kind"]: one for one in told["findings"]}
 
     return examine

@@ -6,6 +6,7 @@ import logging
 
 from nova_mini.compute import rpcapi as compute_rpcapi
 from nova_mini.compute import volume_cleanup
+from nova_mini.conductor import unfinished_images
 from nova_mini.conf import CONF
 from nova_mini.network import neutron
 from nova_mini.notifications import notify_about_instance_usage
@@ -40,7 +41,7 @@ def _send_to_host(context, action: InstanceAction, owner: str) -> None:
     host = action.instance.host
     key = (context, action.id, owner, _EVENT)
     if InstanceAction.hand_over(
-        *key, at=CONF.host, host=host, method="terminate_instance", args={}
+        *key, at=CONF.host, host=host, method="terminate_instance", args=action.args
     ):
         action.host, action.method = host, "terminate_instance"
         compute_rpcapi.ComputeAPI().send(context, action)
@@ -52,6 +53,8 @@ def _delete(context, action: InstanceAction, owner: str) -> None:
     notify_about_instance_usage(context, instance, "delete.start")
     try:
         neutron.API().deallocate_for_instance(context.elevated(), instance)
+        images = action.args.get("unfinished_images", [])
+        unfinished_images.discard_of_deleted(instance, images)
         bdms = BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
         volume_cleanup.cleanup_volumes(cinder.API(), context, instance, bdms)
     except Exception as exc:

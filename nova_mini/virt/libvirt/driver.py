@@ -453,6 +453,10 @@ class LibvirtDriver(driver.ComputeDriver):
     def cache_image(self, context, image_id):
         return disks.cache_image(context, self._image_api, self.image_backend, image_id)
 
+    @traced
+    def discard_copy(self, context, image_id, base_image_id):
+        self.image_backend.discard_copy(context, self._image_api, image_id, base_image_id)
+
     def list_shared_disk_owners(self):
         return self.image_backend.list_shared_owners()
 

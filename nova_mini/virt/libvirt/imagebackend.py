@@ -217,6 +217,9 @@ class Backend:
     def remove_disks(self, instance_uuid: str) -> None:
         """All that is not in the instance's folder."""
 
+    def discard_copy(self, context, image_api, image_id: str, base_image_id: str) -> None:
+        """See ``ComputeDriver.discard_copy``."""
+
     def list_shared_owners(self) -> set[str]:
         """Uuids of the instances that have disks in the shared storage, of whatever host."""
         return set()

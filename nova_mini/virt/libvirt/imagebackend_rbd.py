@@ -12,6 +12,7 @@ import pathlib
 import uuid
 from collections.abc import Iterator
 
+from oslo_log import log as logging
 from oslo_utils import units, uuidutils
 
 from nova_mini import exception
@@ -24,6 +25,8 @@ from nova_mini.virt.libvirt.imagebackend import Backend, Image, SharedStorage
 from nova_mini.virt.libvirt.secrets import Secrets, ceph_usage, read_ceph_key
 from nova_mini.virt.libvirt.storage import rbd_utils
 from nova_mini.virt.libvirt.storage.rbd_utils import Location, RBDDriver
+
+LOG = logging.getLogger(__name__)
 
 _HEAD = units.Mi  # enough to tell every format
 
@@ -123,15 +126,7 @@ class Rbd(Image):
         parent = self.ceph.parent(self.rbd_name)
         if parent:
             return parent[0]
-        try:
-            image = image_api.get(context, image_id, include_locations=True)
-        except (exception.ImageNotFound, exception.ImageNotAuthorized):
-            raise exception.ImageUnacceptable(
-                image_id=image_id, reason="it is gone, and with it where its like is kept"
-            ) from None
-        for location in self._backend.locations_of(image):
-            return location.pool
-        raise exception.ImageUnacceptable(image_id=image_id, reason="it is not in our cluster")
+        return self._backend.find_pool_of(context, image_api, image_id)
 
     def _qemu_options(self, name: str, **more: str) -> str:
         """The image, for a tool of QEMU's."""
@@ -194,6 +189,18 @@ class RbdBackend(Backend):
             image_id=image.id, reason="it has no location that this host can clone"
         )
 
+    def find_pool_of(self, context, image_api, image_id: str | None) -> str:
+        """The pool in our cluster where Glance keeps an image. Raises ImageUnacceptable."""
+        try:
+            image = image_api.get(context, image_id, include_locations=True)
+        except (exception.ImageNotFound, exception.ImageNotAuthorized):
+            raise exception.ImageUnacceptable(
+                image_id=image_id, reason="it is gone, and with it where its like is kept"
+            ) from None
+        for location in self.locations_of(image):
+            return location.pool
+        raise exception.ImageUnacceptable(image_id=image_id, reason="it is not in our cluster")
+
     def locations_of(self, image: ImageMeta) -> list[Location]:
         """Those in our cluster."""
         found = (Location.parse_url(each["url"]) for each in image.locations or [])
@@ -235,6 +242,18 @@ class RbdBackend(Backend):
                 self.ceph.remove_image(name)
             else:
                 self.ceph.unmake(name)
+
+    def discard_copy(self, context, image_api, image_id, base_image_id):
+        try:
+            pool = self.find_pool_of(context, image_api, base_image_id)
+        except exception.ImageUnacceptable as exc:
+            LOG.info("nothing of image %s to remove: %s", image_id, exc)
+            return
+        for name in self.ceph.list(image_id, pool):
+            if name == image_id:
+                self.ceph.unmake(name, pool)
+            elif self.ceph.is_interrupted(name):
+                self.ceph.remove_image(name, pool)
 
     def list_shared_owners(self):
         return {_owner(name) for name in self.ceph.list()} - {None}

@@ -86,6 +86,34 @@ def test_a_server_is_deleted_while_its_host_is_dead(cloud, project, only):
     assert server_id not in cloud.guests(HOST)
 
 
+def _image_whose_host_dies(cloud, project, only, images) -> tuple[str, str]:
+    """(server, image): nobody is at it any more."""
+    host = cloud.computes[HOST]
+    only(HOST)
+    server_id = project.boot()
+    host.strike_at("before FakeDriver.snapshot")
+    image_id = project.user.act(server_id, "createImage", {"name": "copy"})["image_id"]
+    host.wait_struck("before FakeDriver.snapshot")
+    host.process.wait_dead(_SECONDS)
+    assert images.get(image_id)["status"] == "queued"
+    return server_id, image_id
+
+
+def test_an_image_goes_with_its_server_while_the_host_is_dead(cloud, project, only, images):
+    server_id, image_id = _image_whose_host_dies(cloud, project, only, images)
+    project.user.delete(f"/servers/{server_id}")
+    project.user.wait_gone(server_id, _SECONDS)
+    assert image_id not in images.ids()
+
+
+def test_an_image_that_an_administrator_gave_up_goes(cloud, project, only, images):
+    server_id, image_id = _image_whose_host_dies(cloud, project, only, images)
+    project.admin.act(server_id, "os-resetState", {"state": "active"})
+    until("the image is gone", lambda: image_id not in images.ids(), _SECONDS)
+    told = [event["details"] for event in project.events(server_id, "createImage")]
+    assert f"Its image {image_id} was never finished; it is deleted." in told
+
+
 @pytest.mark.parametrize(
     "moment", ["before FakeDriver.spawn", "FakeDriver.spawn", "InstanceBuild._finish"]
 )

@@ -53,13 +53,17 @@ class ImageService:
         with self._lock:
             return dict(self._records[image_id])
 
+    def ids(self) -> set[str]:
+        with self._lock:
+            return set(self._records)
+
     # -- as the daemons see it ---------------------------------------------------------------
 
     def respond(self, method, path, query, headers, body):
         parts = path.strip("/").split("/")[2:]  # what follows /v2/images
         with self._lock:
             if not parts:
-                return self._create(json.loads(body)) if method == "POST" else (405, {})
+                return self._create(json.loads(body)) if method == "POST" else self._list(query)
             record = self._records.get(parts[0])
             if record is None:
                 return 404, {"message": f"No image with the id {parts[0]}"}
@@ -71,6 +75,10 @@ class ImageService:
                 del self._records[record["id"]], self._data[record["id"]]
                 return 204, b""
             return 200, record
+
+    def _list(self, query: dict):
+        wanted = query["status"][0].removeprefix("in:").split(",")
+        return 200, {"images": [r for r in self._records.values() if r["status"] in wanted]}
 
     def _create(self, wanted: dict):
         if wanted["id"] in self._records:

@@ -162,12 +162,40 @@ def test_an_image_that_its_user_deleted_leaves_nothing(image_api, instance, disk
     assert not disk.ceph.exists(IMAGE, IMAGES_POOL)
 
 
-@pytest.mark.parametrize(
-    "step", ["create_snap", "clone", "flatten", "remove_snap", "rename", "registered"]
-)
-def test_a_snapshot_after_one_that_died(image_api, instance, disk, glance, backend, step,
-                                        monkeypatch):  # fmt: skip
-    """The first ends right after a step, and nothing of it is cleaned up: as if it were killed."""
+_STEPS = ["create_snap", "clone", "flatten", "remove_snap", "rename", "registered"]
+
+
+@pytest.mark.parametrize("step", _STEPS)
+def test_a_snapshot_after_one_that_died(image_api, instance, disk, step, monkeypatch):
+    _die_after(step, image_api, instance, disk, monkeypatch)
+    take(image_api, instance, disk)
+    assert_direct(image_api, disk)
+
+
+@pytest.mark.parametrize("step", _STEPS)
+def test_of_a_snapshot_that_died_with_its_server_nothing_stays(
+    image_api, instance, disk, backend, step, monkeypatch
+):
+    _die_after(step, image_api, instance, disk, monkeypatch)
+    backend.remove_disks(instance.uuid)
+    for _ in range(2):
+        backend.discard_copy(None, image_api, IMAGE, instance.image_ref)
+        left = [name for name in disk.ceph.list(pool=IMAGES_POOL) if name.startswith(IMAGE)]
+        assert left == []
+    assert disk.ceph.exists(instance.image_ref, IMAGES_POOL)
+
+
+def test_a_copy_that_is_being_made_here_is_let_be(image_api, instance, disk, backend):
+    with disk.ceph.unfinished(IMAGE, IMAGES_POOL) as part:
+        location = image_api.get(None, instance.image_ref, include_locations=True).locations[0]
+        disk.ceph.clone(Location.parse_url(location["url"]), part, IMAGES_POOL)
+        backend.discard_copy(None, image_api, IMAGE, instance.image_ref)
+        assert disk.ceph.exists(part, IMAGES_POOL)
+    disk.ceph.unmake(IMAGE, IMAGES_POOL)
+
+
+def _die_after(step, image_api, instance, disk, monkeypatch) -> None:
+    """It ends right after a step, and nothing of it is cleaned up: as if it were killed."""
 
     class Killed(BaseException):
         pass
@@ -187,8 +215,6 @@ def test_a_snapshot_after_one_that_died(image_api, instance, disk, glance, backe
         with pytest.raises(Killed):
             take(image_api, instance, disk)
         disk.ceph = ceph
-    take(image_api, instance, disk)
-    assert_direct(image_api, disk)
 
 
 def _then_die(function, death):

@@ -7,40 +7,8 @@ import pytest
 from nova_mini import db
 from nova_mini.compute.rebuild_request import RebuildRequest
 from nova_mini.compute.volume_backed_image import mappings_of
-from nova_mini.conf import CONF
-from tests.unit import rest_server
-from tests.unit.api.openstack.compute.conftest import IMAGE, OTHER_IMAGE, Glance
+from tests.unit.api.openstack.compute.conftest import IMAGE, OTHER_IMAGE
 from tests.unit.compute.world import HOST, Killed
-
-
-@pytest.fixture
-def glance(world):
-    served = Glance()
-    with rest_server.serving("glance", served.respond):
-        CONF.set_override("image_record_cache_time", 0, group="api")
-        yield served
-        CONF.clear_override("image_record_cache_time", group="api")
-
-
-@pytest.fixture
-def backed(world, server, glance) -> tuple[str, str, str]:
-    """(server, its root volume, a data volume): it runs, as if it had been built so."""
-    root, data = world.cinder.add_volume(size=3), world.cinder.add_volume(size=1)
-    for mapping in db.block_device_mappings.get_by_instances([server]):
-        db.block_device_mappings.destroy(mapping["id"])
-    world.set(server, image_ref=None)
-    bdm = world.attach(server, root, device="/dev/vda")
-    world.attach(server, data, tag="data")
-    db.block_device_mappings.update(
-        bdm.id, {"boot_index": 0, "source_type": "image", "image_id": IMAGE}
-    )
-
-    def write_image(volume):
-        event = {"name": "volume-reimaged", "server_uuid": server, "tag": volume["id"]}
-        world.manager.external_instance_event(world.context, [event])
-
-    world.cinder.on_reimage = write_image
-    return server, root, data
 
 
 def make_image(world, server, name="copy") -> str:

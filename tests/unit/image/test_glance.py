@@ -146,6 +146,21 @@ def test_create_twice_with_one_id_is_one_image(server, ctxt):
     assert (image.id, image.status) == (IMAGE, "queued")
 
 
+def test_images_without_data_of_every_page(server, ctxt):
+    def page(name, **more):
+        image = {"id": IMAGE, "name": name, "status": "queued", "instance_uuid": "i"}
+        return 200, json.dumps({"images": [image], **more}).encode()
+
+    more = {"next": "/v2/images?marker=x&limit=1000&status=in:queued,saving"}
+    server.script["GET", "/v2/images"] = [page("one", **more), page("two")]
+    found = glance.API().list_unfinished(ctxt)
+    assert [(image.name, image.properties) for image in found] == [
+        ("one", {"instance_uuid": "i"}), ("two", {"instance_uuid": "i"})
+    ]  # fmt: skip
+    tokens = [headers.get("X-Auth-Token") for _method, _path, headers, _body in server.seen]
+    assert "users-token" not in tokens, "the user sees no images of others"
+
+
 def test_update_adds_replaces_and_removes(server, ctxt):
     server.script["GET", URL] = [record()]
     server.script["PATCH", URL] = [record()]

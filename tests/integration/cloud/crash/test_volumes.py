@@ -13,6 +13,7 @@ from tests.functional.harness.waiting import until
 from tests.integration.cloud.crash import volume_operations as operations
 from tests.integration.cloud.crash.volume_operations import SECONDS, Scene, VolumeOperation
 from tests.integration.cloud.harness import node, oracle, trace
+from tests.integration.cloud.harness import volumes as volume_calls
 
 CINDER = ("nova-mini-stack-cinder", "nova-mini-stack-cinder-volume")
 OSD = "nova-mini-stack-ceph-osd"
@@ -110,6 +111,22 @@ def test_compute_dies_in_the_worst_moment(name, moment, cloud, volumes, boot, in
     scene = Scene(cloud, boot(), volumes, "ceph", boot)
     operation = getattr(operations, name)
     record(name.lower(), f"death {moment}", _die(scene, operation, moment, instruments))
+
+
+def test_a_server_is_deleted_whose_volumes_were_being_copied(backed, instruments, record):
+    """Its volume was to go with it, and has a snapshot for an image that nobody finishes."""
+    moment = "API.create_snapshot"
+    (root,) = volume_calls.attached(backed.cloud, backed.guest)
+    instruments.die_after(moment)
+    operations.IMAGE.act(backed)
+    instruments.wait_struck(moment, _DEATH_SECONDS)
+    struck = time.monotonic()
+    backed.guest.delete()
+    backed.cloud.admin.wait_gone(backed.guest.id, SECONDS)
+    oracle.assert_clean(backed.cloud, SECONDS)
+    record("createImage of a deleted server", f"death {moment}", time.monotonic() - struck)
+    assert backed.cloud.of_user.image.find_image("it-crash") is None
+    assert backed.volumes.is_gone(root["volumeId"])
 
 
 # -- the neighbours ------------------------------------------------------------------------------

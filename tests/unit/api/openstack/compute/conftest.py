@@ -94,6 +94,9 @@ class Glance:
             return 200, self.images[image_id]
         if method == "DELETE":
             return (204 if self.images.pop(image_id, None) else 404), b""
+        if image_id == "images":
+            wanted = query["status"][0].removeprefix("in:").split(",")
+            return 200, {"images": [i for i in self.images.values() if i["status"] in wanted]}
         self.reads += 1
         if image_id not in self.images:
             return 404, b"{}"

@@ -19,7 +19,8 @@ OPTIONS = {
             choices=["default", "raw", "flat", "qcow2", "rbd"],
             help="How disks of instances are kept: qcow2 (the default) is an overlay on the cached "
             "image, raw and flat are a full copy of it; rbd is an image in Ceph, cloned from "
-            "Glance's where that is in the same cluster.",
+            "Glance's where that is in the same cluster. Disks in LVM are not served. It cannot "
+            "change while the host has servers.",
         ),
         cfg.StrOpt(
             "cpu_mode",

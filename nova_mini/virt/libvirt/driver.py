@@ -20,6 +20,7 @@ from nova_mini.trace import traced
 from nova_mini.virt import driver
 from nova_mini.virt.libvirt import (
     blockinfo,
+    disk_places,
     disks,
     events,
     firewall,
@@ -77,6 +78,7 @@ class LibvirtDriver(driver.ComputeDriver):
             raise exception.ConfigurationError(
                 f"This host's libvirt has no {CONF.libvirt.virt_type}; set [libvirt] virt_type=qemu"
             )
+        disk_places.check(self._host, self.image_backend)
         utils.base_dir().mkdir(parents=True, exist_ok=True)
         snapshot.forget_unfinished()
 

@@ -154,8 +154,12 @@ class Host:
 
     def list_instance_uuids(self) -> list[str]:
         """Domains that carry our metadata; anyone else's are none of our business."""
+        return [guest.uuid for guest in self.list_guests()]
+
+    def list_guests(self) -> list[Guest]:
+        """The same, to work with."""
         domains = self.get_connection().listAllDomains(0)
-        return [domain.UUIDString() for domain in domains if _is_ours(domain)]
+        return [Guest(domain) for domain in domains if _is_ours(domain)]
 
     def get_power_states(self) -> dict[str, int]:
         stats = self.get_connection().getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE)

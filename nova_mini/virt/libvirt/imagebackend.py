@@ -20,7 +20,7 @@ from nova_mini.trace import traced
 from nova_mini.virt import images
 from nova_mini.virt.libvirt import blockinfo, utils
 from nova_mini.virt.libvirt.blockinfo import DiskDevice
-from nova_mini.virt.libvirt.config_devices import LibvirtConfigGuestDisk
+from nova_mini.virt.libvirt.config_devices import LibvirtConfigGuestDisk, Place
 from nova_mini.virt.libvirt.secrets import Secrets
 
 
@@ -34,6 +34,11 @@ class Image(abc.ABC):
     def __init__(self, instance, disk_name: str):
         self.disk_name = disk_name
         self.path = utils.get_instance_path(instance) / disk_name
+
+    @property
+    @abc.abstractmethod
+    def place(self) -> Place:
+        """Where a guest finds it."""
 
     @abc.abstractmethod
     def exists(self) -> bool:
@@ -97,7 +102,10 @@ class Image(abc.ABC):
         self, device: DiskDevice, iotune: dict[str, int] | None = None
     ) -> LibvirtConfigGuestDisk:
         return LibvirtConfigGuestDisk(
-            **self._source(),
+            **self._access(),
+            source_type=self.place[0],
+            source_protocol=self.place[1],
+            source_path=self.place[2],
             target_dev=device.dev,
             target_bus=device.bus,
             source_device=device.type,
@@ -108,12 +116,16 @@ class Image(abc.ABC):
         )
 
     @abc.abstractmethod
-    def _source(self) -> dict:
-        """Where the guest finds it, as fields of LibvirtConfigGuestDisk."""
+    def _access(self) -> dict:
+        """What else of how a guest reaches it, as fields of LibvirtConfigGuestDisk."""
 
 
 class FileImage(Image):
     """A file in the instance's folder."""
+
+    @property
+    def place(self):
+        return "file", None, str(self.path)
 
     def exists(self):
         return self.path.exists()
@@ -149,8 +161,8 @@ class FileImage(Image):
             "convert", "-f", self.driver_format, "-O", out_format, str(self.path), str(target)
         )
 
-    def _source(self):
-        return {"source_path": str(self.path), "driver_cache": _cache_mode()}
+    def _access(self):
+        return {"driver_cache": _cache_mode()}
 
 
 def _cache_mode() -> str:

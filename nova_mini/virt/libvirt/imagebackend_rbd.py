@@ -41,6 +41,10 @@ class Rbd(Image):
         self.ceph = backend.ceph
         self._backend = backend
 
+    @property
+    def place(self):
+        return "network", "rbd", f"{self.ceph.pool}/{self.rbd_name}"
+
     def exists(self):
         return self.ceph.exists(self.rbd_name)
 
@@ -137,12 +141,9 @@ class Rbd(Image):
             options["conf"] = self.ceph.ceph_conf
         return ",".join(f"{key}={value.replace(',', ',,')}" for key, value in options.items())
 
-    def _source(self):
+    def _access(self):
         auth = self._backend.ensure_secret()
         return {
-            "source_type": "network",
-            "source_protocol": "rbd",
-            "source_path": f"{self.ceph.pool}/{self.rbd_name}",
             "source_hosts": self.ceph.get_mon_addrs(),
             "driver_cache": CONF.libvirt.disk_cachemodes.get("network", "none"),
             **auth,

@@ -59,12 +59,16 @@ def test_a_guest_boots_and_reads_its_config_drive(driver, console, image_id):
     driver.destroy(None, instance)
 
 
+def with_images_type(driver, images_type):
+    """The driver of a service that starts with another configuration."""
+    CONF.set_override("images_type", images_type, group="libvirt")
+    folder = driver._image_api._folder
+    return cloud.make_driver(CONF.libvirt.connection_uri, pathlib.Path(CONF.state_path), folder)
+
+
 @pytest.mark.parametrize("images_type", ["qcow2", "raw"])
 def test_ephemeral_disk_and_swap_are_there_and_formatted(driver, console, images_type):
-    CONF.set_override("images_type", images_type, group="libvirt")
-    fresh = cloud.make_driver(
-        CONF.libvirt.connection_uri, pathlib.Path(CONF.state_path), driver._image_api._folder
-    )
+    fresh = with_images_type(driver, images_type)
     flavor = servers.make_flavor(ephemeral_gb=1, swap=32)
     instance = servers.make_instance(flavor)
     cloud.spawn(fresh, instance)
@@ -74,6 +78,10 @@ def test_ephemeral_disk_and_swap_are_there_and_formatted(driver, console, images
     assert {disk.driver_format for disk in disks} == {images_type}
     assert disk_info(disks[1].source_path)["virtual-size"] == 1 << 30
     assert disk_info(disks[2].source_path)["virtual-size"] == 32 << 20
+    other = {"qcow2": "raw", "raw": "qcow2"}[images_type]
+    with pytest.raises(exception.ConfigurationError, match=f"{instance.uuid}.*{images_type}"):
+        with_images_type(driver, other)
+    with_images_type(driver, images_type)
     CONF.clear_override("images_type", group="libvirt")
 
 

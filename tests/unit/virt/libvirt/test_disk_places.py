@@ -1,0 +1,98 @@
+"""A host whose configuration does not fit the disks of its guests does not start; libvirt's own
+test hypervisor keeps the definitions."""
+
+from __future__ import annotations
+
+import pytest
+
+from nova_mini import exception
+from nova_mini.conf import CONF
+from nova_mini.virt.libvirt import disk_places, utils
+from nova_mini.virt.libvirt.events import EventHandler
+from nova_mini.virt.libvirt.host import Host
+from nova_mini.virt.libvirt.imagebackend import Backend, load_backend
+from tests import servers
+from tests.unit.virt.libvirt.test_host import OURS, XML
+
+DISK = """<disk type='file' device='{device}'><driver name='qemu' type='{format}'/>
+<source file='{path}'/><target dev='{dev}' bus='virtio'/></disk>"""
+CEPH = """<disk type='network' device='disk'><driver name='qemu' type='raw'/>
+<source protocol='rbd' name='{path}'><host name='h' port='6789'/></source>
+<target dev='{dev}' bus='virtio'/></disk>"""
+
+
+@pytest.fixture
+def host():
+    made = Host("test:///default", EventHandler(lambda event: None))
+    made.initialize()
+    yield made
+    for guest in made.list_guests():
+        guest.delete_configuration()
+
+
+@pytest.fixture
+def define(host):
+    """``define(disk, ...)``: a guest of ours; each disk's XML may say ``{uuid}``."""
+
+    def make(*disks: str, metadata: str = OURS):
+        instance = servers.make_instance()
+        xml = XML.format(name=instance.name, uuid=instance.uuid, metadata=metadata)
+        devices = "".join(disks).replace("{uuid}", instance.uuid)
+        return host.write_instance_config(
+            xml.replace("</domain>", f"<devices>{devices}</devices></domain>")
+        )
+
+    return make
+
+
+def file_disk(driver_format: str, name="disk", dev="vda", folder=None) -> str:
+    path = f"{folder or utils.instances_path()}/{{uuid}}/{name}"
+    return DISK.format(format=driver_format, path=path, dev=dev, device="disk")
+
+
+def test_disks_in_their_places(host, define, tmp_path, override):
+    """Volumes are nobody's business here, nor are domains that are not ours."""
+    volumes = [
+        CEPH.format(path="volumes/volume-1", dev="vdc"),
+        DISK.format(format="raw", path="/mnt/share/volume-2", dev="vdd", device="disk"),
+    ]
+    eph, drive = file_disk("qcow2", "disk.eph0", "vdb"), file_disk("raw", "disk.config", "vde")
+    define(file_disk("qcow2"), eph, drive, *volumes)
+    stranger = define(file_disk("raw"), metadata="")
+    disk_places.check(host, Backend("qcow2"))
+    disk_places.check(host, Backend("default"))
+    (tmp_path / "other-name").symlink_to(utils.instances_path())
+    override("instances_path", str(tmp_path / "other-name"))
+    disk_places.check(host, Backend("qcow2"))
+    stranger.delete_configuration()
+
+
+@pytest.mark.parametrize("images_type", ["raw", "flat"])
+def test_another_format(host, define, images_type):
+    guest = define(file_disk("qcow2"))
+    with pytest.raises(exception.ConfigurationError) as caught:
+        disk_places.check(host, Backend(images_type))
+    told = str(caught.value)
+    assert f"1 of the servers here, {guest.uuid} for one" in told
+    assert f"/{guest.uuid}/disk (qcow2) is there" in told and "images_type" in told
+
+
+def test_disks_in_ceph_where_files_are_looked_for(host, define):
+    define(CEPH.format(path="vms/{uuid}_disk.swap", dev="vdb"))
+    with pytest.raises(exception.ConfigurationError, match="rbd vms/.*_disk.swap .raw. is there"):
+        disk_places.check(host, Backend("qcow2"))
+
+
+def test_another_folder(host, define, override, tmp_path):
+    define(file_disk("qcow2"), file_disk("qcow2", "disk.eph0", "vdb"))
+    override("instances_path", str(tmp_path / "elsewhere"))
+    with pytest.raises(exception.ConfigurationError, match="1 of the servers"):
+        disk_places.check(host, Backend("qcow2"))
+
+
+def test_lvm_is_no_way_to_keep_disks(tmp_path):
+    asked = tmp_path / "nova-mini.conf"
+    asked.write_text("[libvirt]\nimages_type = lvm\n")
+    CONF([], project="nova-mini", default_config_files=[str(asked)])
+    with pytest.raises(ValueError, match="Valid values are .*qcow2, rbd.*found 'lvm'"):
+        load_backend(CONF.libvirt.images_type, None)

@@ -48,15 +48,15 @@ class Death:
 
 @dataclass(frozen=True)
 class Kill:
-    """All processes of a daemon are killed ``after`` seconds, wherever they are."""
+    """A daemon is killed with all its processes ``after`` seconds, wherever they are, and rises."""
 
-    daemon: str
+    name: str
     after: float
     excuses = False
 
     @property
     def kind(self) -> str:
-        return f"kill {self.daemon}"
+        return f"kill {self.name}"
 
     @property
     def moment(self) -> str:
@@ -67,11 +67,21 @@ class Kill:
 
     def strike(self, site) -> bool:
         time.sleep(self.after)
-        site.daemons[self.daemon].kill()
+        self._victim(site).kill()
         return True
 
     def mend(self, site) -> None:
-        site.daemons[self.daemon].rise(0)
+        self._victim(site).rise()
+
+    def _victim(self, site):
+        return site.daemons[self.name]
+
+
+class EngineKill(Kill):
+    """The same of the broker, the database or libvirtd."""
+
+    def _victim(self, site):
+        return site.engines[self.name]
 
 
 @dataclass(frozen=True)
@@ -100,34 +110,6 @@ class Message:
 
     def mend(self, site) -> None:
         """Nobody notices: that is the point."""
-
-
-@dataclass(frozen=True)
-class EngineKill:
-    """The broker, the database or libvirtd is killed ``after`` seconds, and started again."""
-
-    engine: str
-    after: float
-    excuses = False
-
-    @property
-    def kind(self) -> str:
-        return f"kill {self.engine}"
-
-    @property
-    def moment(self) -> str:
-        return f"after {self.after * 1000:.0f} ms"
-
-    def arm(self, site) -> None:
-        """It is there; it needs no order."""
-
-    def strike(self, site) -> bool:
-        time.sleep(self.after)
-        site.engines[self.engine].kill()
-        return True
-
-    def mend(self, site) -> None:
-        site.engines[self.engine].rise()
 
 
 @dataclass(frozen=True)

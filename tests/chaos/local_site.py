@@ -34,7 +34,7 @@ class _Daemon:
     def is_struck(self, moment: str) -> bool:
         return self._daemon.is_struck(moment)
 
-    def rise(self, pause: float) -> None:
+    def rise(self, pause: float = 0) -> None:
         """The API's parent replaces its workers by itself."""
         if self._daemon.name != "api":
             self._daemon.process.wait_dead(_DEATH_SECONDS)

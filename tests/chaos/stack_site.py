@@ -67,7 +67,7 @@ class _Daemon:
         self._before = node.main_pid(self._unit)
         node.kill(self._unit)
 
-    def rise(self, _pause: float) -> None:
+    def rise(self, _pause: float = 0) -> None:
         """systemd starts it, ``pause`` seconds after its death."""
         if self._before:
             _wait_back(self._unit, self._before)

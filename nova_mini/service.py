@@ -85,22 +85,28 @@ class Service:
         self.superseded = threading.Event()
 
     def start(self) -> None:
-        ServiceRecord.start(
-            get_admin_context(), self.host, self.binary, self.topic, self.incarnation
-        )
-        self.manager = self._make_manager(self.host, self.incarnation)
-        self.manager.init_host()
+        self.register()
         target = messaging.Target(topic=self.topic, server=self.host)
         self._server = rpc.get_server(target, self.manager.endpoints)
         self._server.start(override_pool_size=self.manager.threads)
         self.manager.resume()
         self._start_periodics()
 
+    def register(self) -> None:
+        """Take the name, over its predecessor, and make the manager. Nobody listens yet."""
+        ServiceRecord.start(
+            get_admin_context(), self.host, self.binary, self.topic, self.incarnation
+        )
+        self.manager = self._make_manager(self.host, self.incarnation)
+        self.manager.init_host()
+
+    def periodic_tasks(self) -> list[Periodic]:
+        return [(CONF.report_interval, self._report), *self.manager.periodic_tasks()]
+
     def _start_periodics(self) -> None:
-        tasks = [(CONF.report_interval, self._report), *self.manager.periodic_tasks()]
         callables = [
             (periodics.periodic(spacing=seconds, run_immediately=False)(_guarded(task)), (), {})
-            for seconds, task in tasks
+            for seconds, task in self.periodic_tasks()
         ]
         # One thread each: a slow task never keeps the heartbeat waiting.
         self._worker = periodics.PeriodicWorker(

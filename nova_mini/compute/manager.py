@@ -352,7 +352,9 @@ class ComputeManager(Manager):
         self._resumed.submit(sync.sync_one, self.driver, event.uuid)
 
     def _sync_power_states(self) -> None:
-        sync.sync_power_states(self.driver, self.host)
+        servers = sync.sync_power_states(self.driver, self.host)
+        if not self._to_heal:
+            self._to_heal = [each.uuid for each in servers if each.task_state is None]
 
     def _destroy_leftovers(self) -> None:
         leftovers.destroy_all(self, leftovers.ALL.values())
@@ -362,13 +364,8 @@ class ComputeManager(Manager):
         """Take from Neutron what its events did not tell (security groups, a lost event).
 
         One server each time, in turn: a host with many servers asks no more than one with few.
+        Which there are is known from the last look at their power states.
         """
-        if not self._to_heal:
-            self._to_heal = [
-                i.uuid
-                for i in InstanceList.get_by_host(get_admin_context(), self.host)
-                if i.task_state is None
-            ]
         if self._to_heal:
             self._refresh_network_info(get_admin_context(), self._to_heal.pop())
 

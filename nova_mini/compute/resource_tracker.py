@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
 
 from nova_mini import exception
@@ -19,6 +20,7 @@ from nova_mini.objects.instance import InstanceList
 from nova_mini.trace import step
 
 _RESOURCES = ("vcpus", "memory_mb", "local_gb")
+_REPORT_ANYWAY = 300  # seconds
 
 
 def resources_of(instance) -> dict[str, int]:
@@ -35,6 +37,8 @@ class ResourceTracker:
         self._lock = threading.Lock()
         self._tracked: dict[str, dict[str, int]] = {}
         self._limits: dict[str, float] = {}
+        self._reported: dict | None = None
+        self._reported_at = 0.0
 
     def init_host(self) -> None:
         """Learn of the servers that are here and report the host for the first time."""
@@ -44,7 +48,7 @@ class ResourceTracker:
         self.update_available_resource()
 
     def update_available_resource(self) -> None:
-        """Report what the host has; each ``update_resources_interval``."""
+        """Report what the host has, when it is news; asked each ``update_resources_interval``."""
         resource = self._driver.get_available_resource()
         self.node = resource["hypervisor_hostname"]
         reserved = {
@@ -61,9 +65,7 @@ class ResourceTracker:
             self._limits = {
                 name: (resource[name] - reserved[name]) * ratios[name] for name in _RESOURCES
             }
-        ComputeNode.report(
-            get_admin_context(),
-            self.host,
+        self._report(
             {
                 "hypervisor_hostname": resource["hypervisor_hostname"],
                 "hypervisor_type": resource["hypervisor_type"],
@@ -82,9 +84,17 @@ class ResourceTracker:
                 "disk_pool": resource["disk_pool"],
                 "cpu_info": resource["cpu_info"],
                 "supported_instances": resource["supported_instances"],
-                "uptime": resource["host_uptime"],
             },
+            uptime=resource["host_uptime"],
         )
+
+    def _report(self, values: dict, uptime: str | None) -> None:
+        """``uptime`` is never the same, and alone no news: it is told now and then."""
+        stale = time.monotonic() > self._reported_at + _REPORT_ANYWAY
+        if values == self._reported and not stale:
+            return
+        ComputeNode.report(get_admin_context(), self.host, {**values, "uptime": uptime})
+        self._reported, self._reported_at = values, time.monotonic()
 
     @contextlib.contextmanager
     def instance_claim(self, context, instance) -> Iterator[None]:

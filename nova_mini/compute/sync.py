@@ -8,6 +8,7 @@ they still have none.
 from __future__ import annotations
 
 import logging
+from typing import NamedTuple
 
 from nova_mini import exception
 from nova_mini.compute import power_state, vm_states
@@ -26,11 +27,36 @@ _VM_STATE_OF = {
 FOLLOWING = {vm_states.ACTIVE, vm_states.PAUSED, vm_states.STOPPED}
 
 
-def sync_power_states(driver, host: str) -> None:
-    """All servers of the host: one question to the hypervisor, one to the conductor."""
+class Known(NamedTuple):
+    """What the record of a server says of its state."""
+
+    uuid: str
+    vm_state: str
+    task_state: str | None
+    power_state: int
+
+
+def sync_power_states(driver, host: str) -> list[Known]:
+    """Look at all servers of the host: one question to the hypervisor, one to the conductor, and
+    more only about a server whose state is news. Returns what was known of each."""
     states = driver.get_power_states()
-    for instance in InstanceList.get_by_host(get_admin_context(), host):
-        follow(instance, states.get(instance.uuid, power_state.NOSTATE))
+    servers = [Known(*each) for each in InstanceList.get_states(get_admin_context(), host)]
+    for server in servers:
+        found = states.get(server.uuid, power_state.NOSTATE)
+        if server.task_state is None and is_news(server, found):
+            _look_again(driver, server.uuid)
+    return servers
+
+
+def _look_again(driver, uuid: str) -> None:
+    """The record first: if something is done to the server meanwhile, the guest is found as that
+    left it, or the save is refused."""
+    try:
+        instance = Instance.get_by_uuid(get_admin_context(), uuid)
+    except exception.InstanceNotFound:
+        LOG.debug("Instance %s is gone", uuid)
+    else:
+        follow(instance, driver.get_power_states().get(uuid, power_state.NOSTATE))
 
 
 def sync_one(driver, uuid: str) -> None:
@@ -42,16 +68,16 @@ def sync_one(driver, uuid: str) -> None:
         LOG.debug("Instance %s is gone", uuid)
 
 
-def is_news(instance, found: int) -> bool:
+def is_news(server: Instance | Known, found: int) -> bool:
     """Whether a power state differs from what the record of the server says."""
-    if instance.vm_state not in FOLLOWING:
+    if server.vm_state not in FOLLOWING:
         return False
-    known = (instance.power_state, instance.vm_state)
-    return (found, _vm_state(instance, found)) != known
+    known = (server.power_state, server.vm_state)
+    return (found, _vm_state(server, found)) != known
 
 
-def _vm_state(instance, found: int) -> str:
-    return _VM_STATE_OF.get(found, instance.vm_state)
+def _vm_state(server: Instance | Known, found: int) -> str:
+    return _VM_STATE_OF.get(found, server.vm_state)
 
 
 def follow(instance, found: int) -> None:

@@ -15,14 +15,13 @@ from nova_mini.db.session import writer
 _NODE = compute_nodes.c
 
 
-def report(host: str, values: Mapping[str, Any]) -> Mapping:
+def report(host: str, values: Mapping[str, Any]) -> None:
     """Write what a host says of itself; the first report makes its row."""
     with writer():
         if values.get("disk_pool"):
             limit = (values["local_gb"] - values["reserved_gb"]) * values["disk_allocation_ratio"]
             disk_pools.report(values["disk_pool"], limit)
         _report(host, values)
-    return get_by_host(host)
 
 
 def _report(host: str, values: Mapping[str, Any]) -> None:

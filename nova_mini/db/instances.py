@@ -42,6 +42,16 @@ def get_by_host(host: str) -> list[Mapping]:
     return query.many(instances, instances.c.host == host, instances.c.deleted.is_(False))
 
 
+def get_states(host: str) -> list[list]:
+    """[uuid, vm_state, task_state, power_state] of each living server of a host."""
+    server = instances.c
+    statement = sa.select(
+        server.uuid, server.vm_state, server.task_state, server.power_state
+    ).where(server.host == host, server.deleted.is_(False))
+    with reader() as connection:
+        return [list(row) for row in connection.execute(statement)]
+
+
 def get_hosts(uuids: Collection[str]) -> dict[str, str | None]:
     statement = sa.select(instances.c.uuid, instances.c.host).where(
         instances.c.uuid.in_(uuids), instances.c.deleted.is_(False)

@@ -35,16 +35,23 @@ def start(host: str, binary: str, topic: str, incarnation: str, version: int) ->
     return query.one(services, *key)
 
 
-def report(incarnation: str, available: bool) -> bool:
-    beat = {
-        "last_seen_up": query.now(),
-        "report_count": _SERVICE.report_count + 1,
-        "available": available,
-        "updated_at": _SERVICE.updated_at,  # a heartbeat is no change that anyone asked for
-    }
+def report(beats: Mapping[str, bool]) -> set[str]:
+    """Heartbeats: incarnation -> whether it can do its work. Returns those that are registered."""
+    known = _SERVICE.incarnation.in_(list(beats))
     with writer() as connection:
-        statement = services.update().where(_SERVICE.incarnation == incarnation).values(beat)
-        return bool(connection.execute(statement).rowcount)
+        for available in set(beats.values()):
+            those = [incarnation for incarnation, well in beats.items() if well is available]
+            # No change that anyone asked for: updated_at stays.
+            connection.execute(
+                services.update()
+                .where(_SERVICE.incarnation.in_(those))
+                .values(
+                    last_seen_up=query.now(),
+                    report_count=_SERVICE.report_count + 1,
+                    available=available,
+                )
+            )
+        return set(connection.execute(sa.select(_SERVICE.incarnation).where(known)).scalars())
 
 
 def get_by_host_and_binary(host: str, binary: str) -> Mapping | None:

@@ -49,9 +49,9 @@ class ComputeNode(TimestampedObject, NovaObject):
 
     @classmethod
     @remotable
-    def report(cls, context, host: str, values: dict) -> ComputeNode:
+    def report(cls, context, host: str, values: dict) -> None:
         """What a compute says of its host (totals, ratios, ...); made when it is new."""
-        return cls(context).set_fields(db.compute_nodes.report(host, values))
+        db.compute_nodes.report(host, values)
 
     @classmethod
     @remotable

@@ -261,6 +261,12 @@ class InstanceList(ObjectList):
 
     @classmethod
     @remotable
+    def get_states(cls, context, host: str) -> list:
+        """[uuid, vm_state, task_state, power_state] of each server there: asked each minute."""
+        return db.instances.get_states(host)
+
+    @classmethod
+    @remotable
     def get_by_uuids(cls, context, uuids: list[str]) -> InstanceList:
         return cls.of(
             context, (Instance.from_row(context, r) for r in db.instances.get_by_uuids(uuids))

@@ -16,9 +16,12 @@ from nova_mini.objects.base import (
     remotable,
     utcnow,
 )
+from nova_mini.objects.heartbeats import Heartbeats
 
 # Raised when the services must know of each other's age.
 SERVICE_VERSION = 1
+
+_heartbeats = Heartbeats()
 
 
 @register
@@ -63,8 +66,9 @@ class Service(TimestampedObject, NovaObject):
     @classmethod
     @remotable
     def report(cls, context, incarnation: str, available: bool = True) -> bool:
-        """The heartbeat. False: another process has taken this one's name, so it must stop."""
-        return db.services.report(incarnation, available)
+        """The heartbeat. False: another process has taken this one's name, so it must stop (found
+        out when a heartbeat is written, so it is told with the next)."""
+        return _heartbeats.beat(incarnation, available)
 
     @classmethod
     @remotable

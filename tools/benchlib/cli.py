@@ -3,6 +3,9 @@
 Phases: single (POST to ACTIVE, DELETE to 404), actions (stop, start, reboot), burst (many at
 once), show and list (readers), volumes (one comes and goes), fill (up to a number of servers),
 delete (all of them), idle.
+
+With --peer DIR, another Compute service and nova_mini are started, measured and stopped by
+themselves, one after the other; DIR/setup.sh lays the peer out in --peer-home.
 """
 
 import argparse
@@ -13,17 +16,20 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchlib import compare, connect, processes, run
+from benchlib import compare, connect, processes, run, side_by_side
 from benchlib.errors import BenchError
 
 DEFAULT_PHASES = "single,actions,burst,show,list,delete,fill,show,list,delete"
+# What both sides of a comparison are given.
+WORKLOAD = ("microversion", "flavor", "poll", "timeout", "burst", "concurrency", "single",
+            "readers", "duration")  # fmt: skip
 
 
 def main(argv: list[str]) -> int:
     """Run the benchmark; return 1 when a phase failed, 2 when it could not start."""
     arguments = _parser().parse_args(argv)
     try:
-        return _measure(arguments)
+        return _side_by_side(arguments) if arguments.peer else _measure(arguments)
     except (BenchError, OSError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
@@ -60,6 +66,14 @@ def _measure(arguments: argparse.Namespace) -> int:
     return 1 if any("failed" in result for result in document["results"]) else 0
 
 
+def _side_by_side(arguments: argparse.Namespace) -> int:
+    workload = [f"--{name.replace('_', '-')}={getattr(arguments, name)}" for name in WORKLOAD]
+    home = arguments.peer_home.resolve()
+    document = side_by_side.run(arguments.peer.resolve(), home, workload, arguments.fill)
+    _write(arguments.output, document)
+    return 0
+
+
 def _sizes(arguments: argparse.Namespace) -> run.Sizes:
     return run.Sizes(**{name: getattr(arguments, name) for name in run.Sizes._fields})
 
@@ -90,6 +104,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--fill", type=int, default=sizes.fill, help="servers after the phase fill")
     add("--rundir", type=Path, metavar="DIR", help="services are NAME.pid files there, not units")
     add("--against", type=Path, nargs="+", default=[], metavar="FILE", help="results to beat")
+    add("--peer", type=Path, metavar="DIR", help="measure this one and nova_mini, and compare")
+    add("--peer-home", type=Path, default="/var/lib/nova-mini-peer", metavar="DIR")
     add("--label", default="")
     add("-o", "--output", type=Path, metavar="FILE", help="where the JSON goes (default: stdout)")
     return parser

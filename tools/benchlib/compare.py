@@ -7,10 +7,9 @@ from typing import Any
 
 from benchlib.errors import BenchError
 
-LOWER_IS_BETTER = ("median_ms", "all_active_s", "all_gone_s", "pss_mb", "control_plane_cpu_s")
+LOWER_IS_BETTER = ("median_ms", "all_active_s", "all_gone_s", "pss_mb", "cpu_ms", "ready_s")
 HIGHER_IS_BETTER = ("req_per_s", "servers_per_s", "post_per_s")
 SIZES = ("bench_servers", "servers", "n")  # only phases with as many servers are comparable
-FIXED_WORK = ("single", "actions", "burst", "delete")  # the readers work for a fixed time
 CONTROL_PLANE = ("nova", "placement")  # what the services of Compute are called, here and there
 
 
@@ -34,12 +33,13 @@ def figures(document: dict[str, Any]) -> Iterator[tuple[str, float]]:
         servers = next((result[key] for key in SIZES if key in result), None)
         phase = f"{result['phase']}@{servers}" if servers else result["phase"]
         yield from _leaves(phase, result)
-        if result["phase"] not in FIXED_WORK:
-            continue
         cpu = [s for name, s in result.get("cpu_s", {}).items() if name.startswith(CONTROL_PLANE)]
-        if cpu:
-            yield f"{phase} control_plane_cpu_s", sum(cpu)
+        operations = _operations(result)
+        if cpu and operations:
+            yield f"{phase} control plane, each: cpu_ms", round(1000 * sum(cpu) / operations, 1)
     yield from _memory(document.get("memory_idle", {}))
+    if ready := document.get("ready_s"):
+        yield "the slowest of the four services ready_s", max(ready.values())
 
 
 def ratios(ours: dict[str, float], theirs: list[dict[str, float]]) -> dict[str, Any]:
@@ -65,6 +65,18 @@ def table(compared: dict[str, Any]) -> str:
             f"{name:{width}} {row['ours']:10.2f} {row['theirs']:10.2f} {row['ratio']:6.1f}x"
         )
     return "\n".join(lines)
+
+
+def _operations(result: dict[str, Any]) -> int:
+    """Return how many operations the phase did; 0 when they were of several kinds."""
+    parts = {
+        name: part["n"] for name, part in result.items() if isinstance(part, dict) and "n" in part
+    }
+    if result["phase"] == "single":
+        return parts["post"]  # a server made and deleted counts once
+    if result["phase"] in ("actions", "show"):
+        return sum(parts.values())
+    return result.get("n", 0)
 
 
 def _leaves(prefix: str, tree: dict[str, Any]) -> Iterator[tuple[str, float]]:

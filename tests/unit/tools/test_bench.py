@@ -170,6 +170,18 @@ def test_runs_of_other_sizes_and_failed_phases_are_not_compared():
     assert compare.ratios(ours, [other, dict(compare.figures(failed))]) == {}
 
 
+def test_cpu_of_the_compute_services_is_told_for_each_operation():
+    cpu = {"nova-api": 1.5, "placement": 0.5, "mariadb": 9.0}
+    burst = run_with("burst", n=100, cpu_s=cpu)
+    single = run_with("single", post={"n": 10}, delete_to_404={"n": 10}, cpu_s=cpu)
+    show = run_with("show", servers=7, c1={"n": 100}, c8={"n": 300}, cpu_s=cpu)
+    mixed = run_with("list", bench_servers=7, c1={"n": 10}, cpu_s=cpu)
+    assert dict(compare.figures(burst)) == {"burst@100 control plane, each: cpu_ms": 20.0}
+    assert dict(compare.figures(single)) == {"single control plane, each: cpu_ms": 200.0}
+    assert dict(compare.figures(show)) == {"show@7 control plane, each: cpu_ms": 5.0}
+    assert dict(compare.figures(mixed)) == {}
+
+
 def test_memory_counts_the_compute_services_alone(tmp_path):
     file = tmp_path / "memory.json"
     entries = {"nova-api": 200.0, "nova-compute1": 100.5, "_nova_total": 300.5, "mariadb": 90.0}

@@ -1,0 +1,94 @@
+"""The two clouds that are set side by side. Each runs alone, in namespaces of its own."""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchlib import children
+
+TOOLS = Path(__file__).parents[1]
+COMPUTES = 2  # what the peer's up.sh starts
+PHASES = "single,actions,burst,show,list,delete"
+MILLISECONDS = 1000
+MICROSECONDS = 1_000_000
+STARTED, READY = "ExecMainStartTimestampMonotonic", "ActiveEnterTimestampMonotonic"
+DAEMONS = "'nova-mini-*@*'"
+# A restart waits until each has said that it is ready.
+RESTART = f"systemctl restart {DAEMONS} && systemctl show -p Id,{STARTED},{READY} {DAEMONS}"
+
+
+class Peer:
+    """Another Compute service. `source` has `setup.sh DIR`, which lays out in DIR the programs
+    install.sh, up.sh, down.sh and clone_servers.py, and `openrc`; its services are run/NAME.pid."""
+
+    def __init__(self, source: Path, home: Path):
+        self._source = source
+        self._home = home
+
+    def prepare(self) -> None:
+        """Install it, unless that was done before."""
+        done = self._home / "installed"
+        if done.exists():
+            return
+        children.run([self._source / "setup.sh", self._home])
+        children.run([self._home / "install.sh"])
+        done.touch()
+
+    def measure(self, workload: Sequence[str], servers: int, results: Path) -> dict[str, Any]:
+        """Start it, run the phases, stop it. It has a loopback of its own, and all of it ends with
+        us, however we end: it lives in a pid namespace whose first process is our child."""
+        alone = ["setpriv", "--pdeathsig=KILL"]
+        alone += ["unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        script = Path(__file__).with_name("peer.sh")
+        bench = [sys.executable, TOOLS / "bench", *workload]
+        children.run([*alone, script, self._home, servers, results, *bench])
+        parts = [json.loads(path.read_text()) for path in sorted(results.glob("?-*.json"))]
+        cold = json.loads((results / "coldstart.json").read_text())
+        ready = {name: ms / MILLISECONDS for name, ms in cold.items() if name.startswith("nova")}
+        phases = [phase for part in parts for phase in part["results"]]
+        return {**parts[0], "results": phases, "ready_s": ready}
+
+
+class Stack:
+    """nova_mini in a stack of its own, so that no other one is touched."""
+
+    def __init__(self, name: str):
+        self._environment = {"NOVA_MINI_STACK": os.environ.get("NOVA_MINI_STACK", name)}
+
+    def prepare(self) -> None:
+        """Nothing: the stack installs what it needs when it comes up."""
+
+    def measure(self, workload: Sequence[str], servers: int, results: Path) -> dict[str, Any]:
+        """Start it, run the phases, stop it."""
+        document, units = results / "document.json", results / "units"
+        bench = [sys.executable, TOOLS / "bench", *workload, "--label=nova_mini"]
+        phases = f"--phases={PHASES},fill,list,delete"
+        with self._up():
+            self._stack("exec", "sh", "-c", RESTART, output=units)
+            self._stack("exec", *bench, phases, f"--fill={servers}", output=document)
+        return {**json.loads(document.read_text()), "ready_s": ready(units.read_text())}
+
+    @contextmanager
+    def _up(self):
+        try:
+            self._stack("up", "--virt-driver=fake", f"--computes={COMPUTES}")
+            yield
+        finally:
+            self._stack("down")
+
+    def _stack(self, *words: object, output: Path | None = None) -> None:
+        children.run([TOOLS / "stack", *words], self._environment, output)
+
+
+def ready(shown: str) -> dict[str, float]:
+    """Return seconds from exec to readiness of each service, from what systemd shows."""
+    found = {}
+    for block in shown.strip().split("\n\n"):
+        unit = dict(line.split("=", 1) for line in block.splitlines())
+        took = int(unit[READY]) - int(unit[STARTED])
+        found[unit["Id"].partition("@")[0]] = round(took / MICROSECONDS, 2)
+    return found

@@ -259,6 +259,10 @@ class ImageUnacceptable(Invalid):
     msg_fmt = "Image %(image_id)s is unacceptable: %(reason)s"
 
 
+class InjectionFailed(Invalid):
+    msg_fmt = "Files, key or password could not be written into the server's disk: %(reason)s"
+
+
 class ImageBadRequest(Invalid):
     msg_fmt = "Request of image %(image_id)s got BadRequest response: %(response)s"
 

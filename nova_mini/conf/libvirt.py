@@ -22,6 +22,26 @@ OPTIONS = {
             "Glance's where that is in the same cluster. Disks in LVM are not served. It cannot "
             "change while the host has servers.",
         ),
+        cfg.IntOpt(
+            "inject_partition",
+            default=-2,
+            min=-2,
+            help="Where files, key and password of a new server are written in its root disk, by "
+            "libguestfs: the partition of that number, 0 a disk without partitions, -1 the root "
+            "partition of the system that is found on it; -2 nowhere, as guests find the same in "
+            "their config drive. Only for disks in files.",
+        ),
+        cfg.BoolOpt(
+            "inject_key",
+            default=False,
+            help="Write the server's key into its disk, for root. See inject_partition.",
+        ),
+        cfg.BoolOpt(
+            "inject_password",
+            default=False,
+            help="Set root's password in the server's disk to the one that its user was told. See "
+            "inject_partition.",
+        ),
         cfg.StrOpt(
             "cpu_mode",
             choices=["host-model", "host-passthrough", "custom", "none"],

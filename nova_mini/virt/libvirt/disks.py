@@ -20,7 +20,7 @@ from nova_mini.conf import CONF
 from nova_mini.objects.instance_metadata import InstanceMetadata
 from nova_mini.trace import traced
 from nova_mini.virt import configdrive, images
-from nova_mini.virt.libvirt import blockinfo, utils
+from nova_mini.virt.libvirt import blockinfo, injection, utils
 from nova_mini.virt.libvirt.guest_config import KERNEL, RAMDISK
 from nova_mini.virt.libvirt.imagebackend import Backend, Flat, Image
 
@@ -43,11 +43,24 @@ def get_cache_fname(image_id: str) -> str:
     return hashlib.sha1(image_id.encode(), usedforsecurity=False).hexdigest()
 
 
-def create_root(context, image_api, instance, backend: Backend) -> None:
+def create_root(
+    context, image_api, instance, backend: Backend, injection_info: InjectionInfo
+) -> None:
     root = backend.by_name(instance, blockinfo.LOCAL_ROOT)
+    if injection.is_wanted():
+        root.finish = functools.partial(_inject_data, instance, injection_info)
     size = instance.root_gb * units.Gi
     make = clone_fallback_to_fetch if root.SUPPORTS_CLONE else fetch_image
     make(context, image_api, root, instance.image_ref, size)
+
+
+@traced
+def _inject_data(
+    instance, injection_info: InjectionInfo, path: pathlib.Path, driver_format: str
+) -> None:
+    """Into the root disk before it has its name: a disk that is there is never touched, whether a
+    guest runs from it or not. Raises InjectionFailed."""
+    injection.inject(path, driver_format, injection.Injected.wanted(instance, injection_info))
 
 
 @traced

@@ -26,6 +26,7 @@ from nova_mini.virt.libvirt import (
     firewall,
     imagebackend,
     imagecache,
+    injection,
     interfaces,
     power,
     resources,
@@ -78,6 +79,7 @@ class LibvirtDriver(driver.ComputeDriver):
             raise exception.ConfigurationError(
                 f"This host's libvirt has no {CONF.libvirt.virt_type}; set [libvirt] virt_type=qemu"
             )
+        injection.check_host()
         disk_places.check(self._host, self.image_backend)
         utils.base_dir().mkdir(parents=True, exist_ok=True)
         snapshot.forget_unfinished()
@@ -166,7 +168,9 @@ class LibvirtDriver(driver.ComputeDriver):
         utils.get_instance_path(instance).mkdir(parents=True, exist_ok=True)
         disks.fetch_kernel_and_ramdisk(context, self._image_api, instance)
         if blockinfo.LOCAL_ROOT in disk_info.mapping:
-            disks.create_root(context, self._image_api, instance, self.image_backend)
+            disks.create_root(
+                context, self._image_api, instance, self.image_backend, injection_info
+            )
         disks.create_ephemerals(instance, self.image_backend, block_device_info)
         disks.create_swap(instance, self.image_backend, block_device_info)
         if blockinfo.CONFIG_DRIVE in disk_info.mapping:

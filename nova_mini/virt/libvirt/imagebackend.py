@@ -121,7 +121,10 @@ class Image(abc.ABC):
 
 
 class FileImage(Image):
-    """A file in the instance's folder."""
+    """A file in the instance's folder. ``finish(path, driver_format)`` is called for one that is
+    made of an image, before anybody else can see it."""
+
+    finish: Callable[[pathlib.Path, str], None] | None = None
 
     @property
     def place(self):
@@ -134,6 +137,8 @@ class FileImage(Image):
         part = self.path.with_name(self.disk_name + ".part")
         part.unlink(missing_ok=True)
         self._write(base, part, size)
+        if self.finish:
+            self.finish(part, self.driver_format)
         if CONF.preallocate_images == "space":
             self._preallocate(part)
         images.publish(part, self.path)

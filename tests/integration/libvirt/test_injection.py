@@ -1,6 +1,6 @@
 """What libguestfs writes into a new disk; read back without it.
 
-The stack does not install it. A test takes as long as its small virtual machine: a minute, emulated.
+The stack does not install it. A test takes as long as its virtual machine: a minute, emulated.
 """
 
 from __future__ import annotations

@@ -26,6 +26,14 @@ SCHEDULER_TOPIC = "scheduler"
 COMPUTE_TOPIC = "compute"
 _AMQP_PORT = 5672
 
+# A call that ended so may have been heard or not. A broker that cannot be reached at all is told
+# of in kombu's words where a connection is made for the call.
+UNANSWERED = (
+    messaging.MessagingTimeout,
+    messaging.MessageDeliveryFailure,
+    kombu.exceptions.OperationalError,
+)
+
 _transport: messaging.Transport | None = None
 _notifier: messaging.Notifier | None = None
 

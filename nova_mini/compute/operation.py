@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator
 import oslo_messaging as messaging
 from oslo_concurrency import lockutils
 
-from nova_mini import exception
+from nova_mini import exception, rpc
 from nova_mini.compute import vm_states
 from nova_mini.compute.utils import add_instance_fault
 from nova_mini.conductor import rpcapi as conductor_rpcapi
@@ -44,7 +44,7 @@ _TRANSIENT = (
     exception.HypervisorUnavailable,
     exception.NeutronConnectionFailed,
     exception.RbdImageBusy,
-    messaging.MessagingTimeout,
+    *rpc.UNANSWERED,
 )
 # The server is somebody else's, or nobody's: whoever has it now cleans up.
 LOST = (exception.InstanceOwnershipLost, exception.InstanceNotFound)

@@ -56,8 +56,7 @@ class ConductorAPI:
             try:
                 return client.call(context, method, **kwargs)
             except (
-                messaging.MessagingTimeout,
-                messaging.MessageDeliveryFailure,
+                *rpc.UNANSWERED,
                 messaging.MessageUndeliverable,
                 exception.DatabaseUnavailable,
             ) as exc:

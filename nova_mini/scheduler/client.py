@@ -5,9 +5,7 @@ from __future__ import annotations
 import logging
 import time
 
-import oslo_messaging as messaging
-
-from nova_mini import exception
+from nova_mini import exception, rpc
 from nova_mini.objects.request_spec import RequestSpec
 from nova_mini.objects.selection import Selection
 from nova_mini.scheduler import rpcapi
@@ -37,11 +35,7 @@ class SchedulerQueryClient:
                 return self._scheduler_rpcapi.select_destinations(
                     context, request_specs, alternates
                 )
-            except (
-                messaging.MessagingTimeout,
-                messaging.MessageDeliveryFailure,
-                exception.DatabaseUnavailable,
-            ) as exc:
+            except (*rpc.UNANSWERED, exception.DatabaseUnavailable) as exc:
                 if time.monotonic() > deadline:
                     raise exception.ActionInterrupted(reason="no scheduler answers") from exc
                 LOG.warning("Asking a scheduler again: %s", exc)

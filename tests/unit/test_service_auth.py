@@ -22,7 +22,7 @@ endpoint_override = http://127.0.0.1:1/networking
 send_service_user_token = {send}
 auth_type = password
 auth_url = {url}/v3
-username = nova
+username = {vouches}
 password = secret
 project_name = service
 user_domain_id = default
@@ -80,9 +80,9 @@ def keystone():
 
 @pytest.fixture
 def configure(keystone, tmp_path):
-    def configure(send=True):
+    def configure(send=True, vouches="nova"):
         path = tmp_path / "nova-mini.conf"
-        path.write_text(CONFIG.format(url=keystone.url, send=send))
+        path.write_text(CONFIG.format(url=keystone.url, send=send, vouches=vouches))
         CONF(["--config-file", str(path)], project="nova-mini")
         service_auth.reset()
 
@@ -106,7 +106,14 @@ def test_the_users_token_goes_with_ours_to_the_endpoint_of_our_catalog(keystone,
     assert path == "/internal/v2/images"
     assert (headers["X-Auth-Token"], headers["X-Service-Token"]) == ("users-token", "our-token")
     assert headers["X-OpenStack-Request-ID"].startswith("req-")
-    assert keystone.logins == 2  # one for each section, not one for each request
+    assert keystone.logins == 1  # the same credentials in both sections, and for all requests
+
+
+def test_other_credentials_are_another_login(keystone, configure):
+    configure(vouches="somebody")
+    for _ in range(3):
+        service_auth.get_adapter(user(), "glance").get("/v2/images")
+    assert keystone.logins == 2
 
 
 def test_without_service_user_the_users_token_goes_alone(keystone, configure):

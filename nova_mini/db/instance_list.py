@@ -128,7 +128,8 @@ def get_page(
 
 
 def get_one(columns: tuple[str, ...], uuid: str, with_service: bool = False) -> sa.Row | None:
-    """One server's row, deleted or not, with columns as :func:`get_page` has them."""
+    """One server's row, deleted or not, with columns as :func:`get_page` has them, and whether it
+    ``has_tags`` and ``has_volumes``: mostly it has none, and need not be asked for them."""
     with reader() as connection:
         return connection.execute(_one(columns, with_service), {"of_uuid": uuid}).first()
 
@@ -137,13 +138,18 @@ def get_one(columns: tuple[str, ...], uuid: str, with_service: bool = False) -> 
 def _one(columns: tuple[str, ...], with_service: bool) -> sa.Select:
     """Built once: to build it takes longer than to run it."""
     wanted = dict.fromkeys([*columns, *(["host"] * with_service)])
-    statement = sa.select(*(_INSTANCE[name] for name in wanted))
+    uuid = sa.bindparam("of_uuid")
+    statement = sa.select(
+        *(_INSTANCE[name] for name in wanted),
+        sa.exists().where(tags.c.resource_id == uuid).label("has_tags"),
+        sa.exists().where(_BDM.instance_uuid == uuid, _IS_VOLUME).label("has_volumes"),
+    )
     if with_service:
         of_host = sa.and_(services.c.host == _INSTANCE.host, services.c.topic == COMPUTE_TOPIC)
         statement = statement.add_columns(*_SERVICE_COLUMNS).outerjoin_from(
             instances, services, of_host
         )
-    return statement.where(_INSTANCE.uuid == sa.bindparam("of_uuid"))
+    return statement.where(_INSTANCE.uuid == uuid)
 
 
 def _with_service(page: sa.Subquery, sort: keyset.Sort) -> sa.Select:
@@ -184,11 +190,12 @@ def get_volumes(uuids: Collection[str]) -> dict[str, list[tuple[str, bool]]]:
 
 
 _BDM = block_device_mapping.c
+_IS_VOLUME = _BDM.volume_id.is_not(None)
 _VOLUMES = (
     sa.select(_BDM.instance_uuid, _BDM.volume_id, _BDM.delete_on_termination)
     .where(
         _BDM.instance_uuid.in_(sa.bindparam("of_uuids", expanding=True)),
-        _BDM.volume_id.is_not(None),
+        _IS_VOLUME,
     )
     .order_by(_BDM.id)
 )

@@ -125,7 +125,8 @@ def get_one(uuid: str, want: Collection[str] = ()) -> ServerRecord | None:
         if row is None:
             return None
         record = ServerRecord(row)
-        _load_beside([record], want)
+        is_there = {TAGS: record.has_tags, VOLUMES: record.has_volumes}
+        _load_beside([record], [what for what in want if is_there.get(what, True)])
     return record
 
 

@@ -10,6 +10,7 @@ compute that starts.
 from __future__ import annotations
 
 import datetime
+import functools
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -78,7 +79,12 @@ def get_events(action_ids: Collection[int]) -> list[Mapping]:
 
 
 def get(action_id: int) -> Mapping | None:
-    return query.one(instance_actions, _ACTION.id == action_id)
+    with reader() as connection:
+        return connection.execute(_BY_ID, {"of_id": action_id}).mappings().first()
+
+
+# What every operation needs is built once: to build a statement takes longer than to run it.
+_BY_ID = instance_actions.select().where(_ACTION.id == sa.bindparam("of_id"))
 
 
 def begin(values: Mapping[str, Any]) -> dict:
@@ -120,18 +126,27 @@ def claim(action_id: int, owner: str, host: str | None) -> Mapping | None:
     meant for another host, or in the hands of another living process. An owner may claim again
     what it owns (the answer to its first claim was lost): it knows by itself what it is doing.
     """
+    parameters = {"of_id": action_id, "for_owner": owner, "stamp": query.now()}
+    if host is not None:
+        parameters["of_host"] = host
     with writer() as connection:
-        claimed = connection.execute(
-            instance_actions.update()
-            .where(
-                _ACTION.id == action_id,
-                _ACTION.finish_time.is_(None),
-                _ACTION.host == host if host is not None else _ACTION.host.is_(None),
-                sa.or_(_is_abandoned(), _ACTION.owner == owner),
-            )
-            .values(owner=owner, attempts=_ACTION.attempts + 1, updated_at=query.now())
-        ).rowcount
+        claimed = connection.execute(_claiming(host is not None), parameters).rowcount
         return get(action_id) if claimed else None
+
+
+@functools.cache
+def _claiming(at_a_host: bool) -> sa.Update:
+    owner = sa.bindparam("for_owner")
+    return (
+        instance_actions.update()
+        .where(
+            _ACTION.id == sa.bindparam("of_id"),
+            _ACTION.finish_time.is_(None),
+            _ACTION.host == sa.bindparam("of_host") if at_a_host else _ACTION.host.is_(None),
+            sa.or_(_is_abandoned(), _ACTION.owner == owner),
+        )
+        .values(owner=owner, attempts=_ACTION.attempts + 1, updated_at=sa.bindparam("stamp"))
+    )
 
 
 def _is_abandoned() -> sa.ColumnElement:
@@ -264,13 +279,26 @@ def event_finish(
     details: str | None = None,
 ) -> None:
     """``result`` is Success or Error. Ends every open run: a killed process left its own."""
-    query.update(
-        instance_actions_events,
-        {"finish_time": query.now(), "result": result, "traceback": traceback, "details": details},
-        _EVENT.action_id == action_id,
-        _EVENT.event == event,
+    ended = {"stamp": query.now(), "is": result, "trace": traceback, "told": details}
+    with writer() as connection:
+        connection.execute(_END_OF_EVENT, {"of_action": action_id, "of_event": event, **ended})
+
+
+_END_OF_EVENT = (
+    instance_actions_events.update()
+    .where(
+        _EVENT.action_id == sa.bindparam("of_action"),
+        _EVENT.event == sa.bindparam("of_event"),
         _EVENT.finish_time.is_(None),
     )
+    .values(
+        updated_at=sa.bindparam("stamp"),
+        finish_time=sa.bindparam("stamp"),
+        result=sa.bindparam("is"),
+        traceback=sa.bindparam("trace"),
+        details=sa.bindparam("told"),
+    )
+)
 
 
 def record_steps(action_id: int, host: str, steps: Sequence) -> None:

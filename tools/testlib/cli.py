@@ -33,9 +33,9 @@ def _parse(argv: list[str]) -> tuple[list[str], list[str]]:
     parser = argparse.ArgumentParser(prog="test", description="Run the tests of nova_mini.")
     parser.add_argument(
         "--tier",
-        default=",".join(TIERS),
+        default=",".join(name for name, tier in TIERS.items() if tier.usual),
         metavar="NAME,…",
-        help=f"of {', '.join(TIERS)}; all of them by default. What follows -- is for pytest",
+        help=f"of {', '.join(TIERS)}; by default %(default)s. What follows -- is for pytest",
     )
     tiers = parser.parse_args(argv[:split]).tier.split(",")
     if unknown := [name for name in tiers if name not in TIERS]:

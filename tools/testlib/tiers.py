@@ -57,18 +57,27 @@ def integration(stack: Stack, arguments: Sequence[str]) -> list[Outcome]:
     return [up, _pytest("integration", inside, ["tests/integration", *arguments])]
 
 
+def nightly(stack: Stack, arguments: Sequence[str]) -> list[Outcome]:
+    """What needs a kernel of its own: in an emulated Debian."""
+    pytest = [program(stack, "pytest"), "-m", "nightly"]
+    return [_pytest("nightly", pytest, ["tests/nightly", *arguments])]
+
+
 @dataclass(frozen=True)
 class Tier:
-    """`run` gives an outcome for each of its commands; `packages` are Debian's."""
+    """`run` gives an outcome for each of its commands; `packages` are Debian's; what is not
+    `usual` is run when it is asked for."""
 
     run: Callable[[Stack, Sequence[str]], list[Outcome]]
     packages: tuple[str, ...] = ()
+    usual: bool = True
 
 
 TIERS = {
     "unit": Tier(unit),
     "functional": Tier(functional, ("rabbitmq-server", "mariadb-server", "util-linux")),
     "integration": Tier(integration),
+    "nightly": Tier(nightly, ("mmdebstrap", "qemu-system-x86", "e2fsprogs"), usual=False),
 }
 
 

@@ -1,0 +1,80 @@
+"""What this host sees of storage, and how it is asked."""
+
+from __future__ import annotations
+
+import pathlib
+import subprocess
+
+
+def run(*argv: str, seconds: float = 120) -> str:
+    """What ``argv`` prints; AssertionError with its complaint when it fails."""
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=seconds)
+    assert done.returncode == 0, f"{' '.join(argv)}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def succeeds(*argv: str) -> bool:
+    return subprocess.run(argv, capture_output=True, timeout=120).returncode == 0
+
+
+def sessions() -> list[str]:
+    """``address iqn`` of each iSCSI session."""
+    found = []
+    for session in pathlib.Path("/sys/class/iscsi_session").glob("session*"):
+        for connection in session.glob("device/connection*/iscsi_connection/connection*"):
+            address = (connection / "persistent_address").read_text().strip()
+            found.append(f"{address} {(session / 'targetname').read_text().strip()}")
+    return sorted(found)
+
+
+def known_targets() -> list[str]:
+    """Those of which iscsiadm keeps a record, with their passwords."""
+    return sorted(path.name for path in pathlib.Path("/etc/iscsi/nodes").glob("*"))
+
+
+def scsi_disks() -> list[str]:
+    return sorted(path.name for path in pathlib.Path("/sys/block").glob("sd*"))
+
+
+def multipath_maps() -> list[str]:
+    """Names of the device mapper's devices that are multipath maps."""
+    uuids = pathlib.Path("/sys/block").glob("dm-*/dm/uuid")
+    return sorted(path.parts[3] for path in uuids if path.read_text().startswith("mpath"))
+
+
+def shares() -> list[str]:
+    """What is mounted by NFS."""
+    lines = pathlib.Path("/proc/self/mounts").read_text().splitlines()
+    return [line.split()[0] for line in lines if line.split()[2] in ("nfs", "nfs4")]
+
+
+def everything() -> dict[str, list[str]]:
+    """All that a volume may leave behind, by kind."""
+    return {
+        "sessions": sessions(),
+        "records": known_targets(),
+        "disks": scsi_disks(),
+        "links": sorted(map(str, pathlib.Path("/dev/disk/by-path").glob("*-iscsi-*"))),
+        "maps": multipath_maps(),
+        "shares": shares(),
+    }
+
+
+def write(path: str, text: bytes, offset: int = 0) -> None:
+    """Straight to the device, as a guest with cache mode "none" does."""
+    block = text.ljust(4096, b"\0")
+    command = ["dd", f"of={path}", "bs=4096", f"seek={offset // 4096}", "oflag=direct",
+               "conv=notrunc", "status=none"]  # fmt: skip
+    subprocess.run(command, input=block, check=True, timeout=60)
+
+
+def read(path: str, length: int, offset: int = 0) -> bytes:
+    """Straight from the device."""
+    command = ["dd", f"if={path}", "bs=4096", "count=1", f"skip={offset // 4096}",
+               "iflag=direct", "status=none"]  # fmt: skip
+    return subprocess.run(command, check=True, capture_output=True, timeout=60).stdout[:length]
+
+
+def size(path: str) -> int:
+    """Bytes of a block device."""
+    return int(run("blockdev", "--getsize64", path))

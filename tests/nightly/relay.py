@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.nightly import volume_service
 from tests.nightly.machine import image
 from tests.nightly.machine.qemu import PORT, Machine
 
@@ -80,10 +81,13 @@ class Outside:
     def _start(self, chosen: list[str]) -> None:
         debian = image.Debian()
         debian.build()
-        environment = {INSIDE: "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        environment, trees = {INSIDE: "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}, {}
+        if home := os.environ.get(volume_service.HOME):
+            trees["cinder"] = [*pathlib.Path(home).glob("lib/*/site-packages"), f"{home}/etc"]
+            environment[volume_service.HOME] = "/mnt/cinder"
         argv = ["-m", "pytest", *_OPTIONS, "-m", "nightly", *chosen]
         code = self._directory / "code.ext4"
-        image.make_code_disk(code, argv, environment)
+        image.make_code_disk(code, argv, environment, trees)
         self._machine = Machine(self._directory, debian, code)
         self._machine.start()
         self._lines = self._machine.lines(SILENCE)

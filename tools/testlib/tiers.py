@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
+from stacklib.components.venv import OpenStackVenv
 from stacklib.stack import REPOSITORY, Stack
 
 from testlib.surroundings import program
@@ -58,9 +59,10 @@ def integration(stack: Stack, arguments: Sequence[str]) -> list[Outcome]:
 
 
 def nightly(stack: Stack, arguments: Sequence[str]) -> list[Outcome]:
-    """What needs a kernel of its own: in an emulated Debian."""
-    pytest = [program(stack, "pytest"), "-m", "nightly"]
-    return [_pytest("nightly", pytest, ["tests/nightly", *arguments])]
+    """What needs a kernel of its own: in an emulated Debian, with the stack's Cinder."""
+    OpenStackVenv().install(stack)
+    pytest = ["env", f"NOVA_MINI_CINDER={stack.venv('openstack')}", program(stack, "pytest")]
+    return [_pytest("nightly", [*pytest, "-m", "nightly"], ["tests/nightly", *arguments])]
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,11 @@ TIERS = {
     "unit": Tier(unit),
     "functional": Tier(functional, ("rabbitmq-server", "mariadb-server", "util-linux")),
     "integration": Tier(integration),
-    "nightly": Tier(nightly, ("mmdebstrap", "qemu-system-x86", "e2fsprogs"), usual=False),
+    "nightly": Tier(
+        nightly,
+        ("mmdebstrap", "qemu-system-x86", "e2fsprogs", *OpenStackVenv.packages),
+        usual=False,
+    ),
 }
 
 

@@ -82,15 +82,22 @@ def make_disk(path: pathlib.Path, tree: pathlib.Path) -> None:
     subprocess.run([*command, "-d", str(tree), str(path)], check=True, timeout=120)
 
 
-def make_code_disk(path: pathlib.Path, argv: Sequence[str], environment: dict[str, str]) -> None:
+def make_code_disk(
+    path: pathlib.Path,
+    argv: Sequence[str],
+    environment: dict[str, str],
+    trees: dict[str, Sequence[os.PathLike | str]],
+) -> None:
     """This checkout and the libraries of this Python, and what shall be done with them.
 
-    ``argv``: arguments of Python.
+    ``argv``: arguments of Python; ``trees``: what comes besides, by the directories that hold it.
     """
     with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
         tree = pathlib.Path(scratch)
         _copy([REPOSITORY / name for name in CHECKOUT], tree / "checkout")
         _copy([sysconfig.get_path("purelib")], tree / "libraries")
+        for name, sources in trees.items():
+            _copy(sources, tree / name)
         settings = {
             "PYTHONPATH": "/mnt/checkout:/mnt/libraries/site-packages",
             "PYTHONDONTWRITEBYTECODE": "1",

@@ -7,9 +7,12 @@ of ours relies on a cast alone (see ``objects.instance_action``).
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
+from collections.abc import Iterator
 
+import amqp.exceptions
 import kombu.exceptions
 import oslo_messaging as messaging
 from oslo_messaging._drivers import impl_rabbit
@@ -26,13 +29,8 @@ SCHEDULER_TOPIC = "scheduler"
 COMPUTE_TOPIC = "compute"
 _AMQP_PORT = 5672
 
-# A call that ended so may have been heard or not. A broker that cannot be reached at all is told
-# of in kombu's words where a connection is made for the call.
-UNANSWERED = (
-    messaging.MessagingTimeout,
-    messaging.MessageDeliveryFailure,
-    kombu.exceptions.OperationalError,
-)
+# A call that ended so may have been heard or not.
+UNANSWERED = (messaging.MessagingTimeout, messaging.MessageDeliveryFailure)
 
 _transport: messaging.Transport | None = None
 _notifier: messaging.Notifier | None = None
@@ -95,8 +93,40 @@ class RequestContextSerializer(messaging.Serializer):
         return nova_context.RequestContext.from_dict(context)
 
 
-def get_client(target: messaging.Target) -> messaging.RPCClient:
-    return messaging.get_rpc_client(_transport, target, serializer=RequestContextSerializer())
+def get_client(target: messaging.Target) -> Client:
+    serializer = RequestContextSerializer()
+    return Client(messaging.get_rpc_client(_transport, target, serializer=serializer))
+
+
+class Client:
+    """oslo.messaging's, with one word for a broker that is away: MessageDeliveryFailure.
+
+    That one itself says so of a connection it has; one that breaks while a channel is opened, or
+    cannot be made, it tells of in the words of the libraries below it.
+    """
+
+    def __init__(self, client: messaging.RPCClient):
+        self._client = client
+
+    def prepare(self, **options) -> Client:
+        """With the options of ``RPCClient.prepare``."""
+        return Client(self._client.prepare(**options))
+
+    def call(self, context, method: str, **kwargs):
+        with _one_word():
+            return self._client.call(context, method, **kwargs)
+
+    def cast(self, context, method: str, **kwargs) -> None:
+        with _one_word():
+            self._client.cast(context, method, **kwargs)
+
+
+@contextlib.contextmanager
+def _one_word() -> Iterator[None]:
+    try:
+        yield
+    except (kombu.exceptions.OperationalError, amqp.exceptions.AMQPError, OSError) as exc:
+        raise messaging.MessageDeliveryFailure(f"no broker answers: {exc}") from exc
 
 
 def get_server(target: messaging.Target, endpoints: list) -> messaging.RPCServer:
@@ -130,5 +160,5 @@ def cast_hint(prepared_client, context, method: str, **kwargs) -> None:
     try:
         for _ in range(faults.copies(method)):
             prepared_client.prepare(retry=1).cast(context, method, **kwargs)
-    except (messaging.MessagingException, kombu.exceptions.OperationalError) as exc:
+    except messaging.MessagingException as exc:
         LOG.warning("Could not send %s, it will be sent again later: %s", method, exc)

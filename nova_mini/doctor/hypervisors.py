@@ -8,7 +8,6 @@ import functools
 from collections.abc import Iterable
 from concurrent import futures
 
-import kombu.exceptions
 import oslo_messaging as messaging
 
 from nova_mini import exception
@@ -30,7 +29,7 @@ def _examine(host: str) -> list[Finding]:
     try:
         compute = compute_rpcapi.ComputeAPI()
         found = while_a_broker_answers(compute.examine, get_admin_context(), host)
-    except (messaging.MessagingException, kombu.exceptions.OperationalError):
+    except messaging.MessagingException:
         return [Finding("host-silent", f"host {host}", "its compute does not answer")]
     except exception.NovaException as exc:
         problem = f"its compute could not look: {exc.format_message()}"

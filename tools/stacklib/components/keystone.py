@@ -54,6 +54,7 @@ class Keystone(Component):
             "database": {"connection": mariadb.connection(stack, "keystone")},
             "token": {"provider": "fernet", "expiration": 14400},
             "fernet_tokens": {"key_repository": etc / "fernet-keys"},
+            "fernet_receipts": {"key_repository": etc / "fernet-keys"},
             "credential": {"key_repository": etc / "credential-keys"},
             "cache": {
                 "enabled": True,

@@ -30,12 +30,12 @@ OPTIONS = {
         ),
         cfg.IntOpt(
             "service_down_time",
-            default=60,
+            default=30,
             min=2,
             help="A service that has not reported for so long (seconds) is down.",
         ),
         cfg.IntOpt(
-            "report_interval", default=20, min=1, help="Seconds between two reports of a service."
+            "report_interval", default=5, min=1, help="Seconds between two reports of a service."
         ),
         cfg.IntOpt(
             "graceful_shutdown_timeout",

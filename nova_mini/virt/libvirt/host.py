@@ -38,7 +38,8 @@ def _keep_alive(conn: libvirt.virConnect) -> None:
     try:
         conn.setKeepAlive(KEEPALIVE_INTERVAL, KEEPALIVE_COUNT)
     except libvirt.libvirtError as exc:
-        if exc.get_error_code() != libvirt.VIR_ERR_NO_SUPPORT:
+        # None: libvirt forgets its thread's last error when a garbage collection frees a domain.
+        if exc.get_error_code() not in (libvirt.VIR_ERR_NO_SUPPORT, None):
             raise
 
 

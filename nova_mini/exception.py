@@ -304,6 +304,13 @@ class CephFailed(NovaException):
     msg_fmt = "The Ceph cluster refuses it: %(reason)s"
 
 
+# -- disks in logical volumes --------------------------------------------------------------------
+
+
+class LvmFailed(NovaException):
+    msg_fmt = "The host's LVM refuses it: %(reason)s"
+
+
 # -- volumes -------------------------------------------------------------------------------------
 
 

@@ -16,11 +16,11 @@ OPTIONS = {
         cfg.StrOpt(
             "images_type",
             default="default",
-            choices=["default", "raw", "flat", "qcow2", "rbd"],
+            choices=["default", "raw", "flat", "qcow2", "rbd", "lvm"],
             help="How disks of instances are kept: qcow2 (the default) is an overlay on the cached "
             "image, raw and flat are a full copy of it; rbd is an image in Ceph, cloned from "
-            "Glance's where that is in the same cluster. Disks in LVM are not served. It cannot "
-            "change while the host has servers.",
+            "Glance's where that is in the same cluster; lvm is a logical volume of the host. It "
+            "cannot change while the host has servers.",
         ),
         cfg.IntOpt(
             "inject_partition",
@@ -29,7 +29,7 @@ OPTIONS = {
             help="Where files, key and password of a new server are written in its root disk, by "
             "libguestfs: the partition of that number, 0 a disk without partitions, -1 the root "
             "partition of the system that is found on it; -2 nowhere, as guests find the same in "
-            "their config drive. Only for disks in files.",
+            "their config drive. Not for disks in Ceph.",
         ),
         cfg.BoolOpt(
             "inject_key",

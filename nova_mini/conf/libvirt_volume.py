@@ -51,8 +51,8 @@ OPTIONS = {
         cfg.DictOpt(
             "disk_cachemodes",
             default={},
-            help="Cache mode of volumes by the type of their source (block, file, network), for "
-            "example network=writeback. Others have none.",
+            help="Cache mode of volumes, and of disks that are no files, by the type of their "
+            "source (block, file, network), for example network=writeback. Others have none.",
         ),
     ]
 }

@@ -105,7 +105,8 @@ class ComputeDriver(abc.ABC):
 
     @abc.abstractmethod
     def list_instance_uuids(self) -> list[str]:
-        """Every instance of ours that the hypervisor knows or whose files are on this host."""
+        """Every instance of ours that the hypervisor knows or that has files or disks of its own on
+        this host."""
 
     @abc.abstractmethod
     def get_info(self, instance: Instance) -> InstanceInfo:

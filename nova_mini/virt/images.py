@@ -141,12 +141,13 @@ def fetch_to_raw(context, image_api, image_id: str, target: pathlib.Path, max_si
 
 def publish(path: pathlib.Path, target: pathlib.Path) -> None:
     """Give a finished file its name, so that nobody ever sees it half made, whatever crashes."""
-    _fsync(path)
+    fsync(path)
     os.replace(path, target)
-    _fsync(target.parent)
+    fsync(target.parent)
 
 
-def _fsync(path: pathlib.Path) -> None:
+def fsync(path: pathlib.Path) -> None:
+    """What was written to a file, a folder or a block device is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -21,7 +21,8 @@ from tests.nightly.machine.qemu import PORT, Machine
 
 HERE = pathlib.Path(__file__).parent
 INSIDE = "NOVA_MINI_TEST_HOST"
-SILENCE = 300  # seconds without a report, after which the machine is given up
+GUEST = "NOVA_MINI_GUEST"  # the folder of the small guest's images
+SILENCE = 600  # seconds without a report, after which the machine is given up
 # What hangs says where, on the console.
 _OPTIONS = ("-p", "no:cacheprovider", "-o", f"faulthandler_timeout={SILENCE // 2}")
 
@@ -85,6 +86,9 @@ class Outside:
         if home := os.environ.get(volume_service.HOME):
             trees["cinder"] = [*pathlib.Path(home).glob("lib/*/site-packages"), f"{home}/etc"]
             environment[volume_service.HOME] = "/mnt/cinder"
+        if images := os.environ.get(GUEST):
+            trees["guest"] = [f"{images}/disk.raw"]
+            environment[GUEST] = "/mnt/guest"
         argv = ["-m", "pytest", *_OPTIONS, "-m", "nightly", *chosen]
         code = self._directory / "code.ext4"
         image.make_code_disk(code, argv, environment, trees)

@@ -48,6 +48,25 @@ def shares() -> list[str]:
     return [line.split()[0] for line in lines if line.split()[2] in ("nfs", "nfs4")]
 
 
+def make_group(name: str, file: pathlib.Path) -> str:
+    """A volume group on a file; the loop device that it is on."""
+    loop = run("losetup", "--find", "--show", str(file)).strip()
+    run("vgcreate", name, loop)
+    return loop
+
+
+def remove_group(name: str, loop: str) -> None:
+    run("vgremove", "--force", name)
+    run("losetup", "--detach", loop)
+
+
+def volumes(group: str) -> list[str]:
+    """Names of the logical volumes, whatever is said of them, and of devices without one."""
+    listed = run("lvs", "--noheadings", "--options", "lv_name", group).split()
+    devices = [path.name for path in pathlib.Path("/dev", group).glob("*")]
+    return sorted({*listed, *devices})
+
+
 def everything() -> dict[str, list[str]]:
     """All that a volume may leave behind, by kind."""
     return {

@@ -13,7 +13,7 @@ import urllib.request
 
 from nova_mini.volume.cinder import Attachment, _attachment
 from tests.functional.harness.waiting import until
-from tests.nightly.storage import run
+from tests.nightly.storage import make_group, remove_group, run
 
 HOME = "NOVA_MINI_CINDER"  # Cinder's virtual environment
 GROUP = "cinder-volumes"
@@ -37,8 +37,7 @@ class Cinder:
     def start(self) -> None:
         with self._disk.open("wb") as disk:
             disk.truncate(GROUP_SIZE)
-        self._loop = run("losetup", "--find", "--show", str(self._disk)).strip()
-        run("vgcreate", GROUP, self._loop)
+        self._loop = make_group(GROUP, self._disk)
         pathlib.Path("/etc/target").mkdir(exist_ok=True)  # where the target keeps what it offers
         run("modprobe", "--all", "target_core_mod", "iscsi_target_mod")
         home = pathlib.Path(os.environ[HOME])
@@ -57,8 +56,7 @@ class Cinder:
     def stop(self) -> None:
         self._process.kill()
         self._process.wait()
-        run("vgremove", "--force", GROUP)
-        run("losetup", "--detach", self._loop)
+        remove_group(GROUP, self._loop)
 
     def _is_up(self) -> bool:
         if self._process.poll() is not None:

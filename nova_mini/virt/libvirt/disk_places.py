@@ -31,8 +31,8 @@ def check(host: Host, backend: Backend) -> None:
         f"{count} of the servers here, {uuid} for one, have disks "
         f"that this configuration would not find: {_told(disk.place, disk.driver_format)} is "
         f"there, and {_told(place, driver_format)} is looked for. Set [libvirt] images_type, "
-        "images_rbd_pool and [DEFAULT] instances_path as they were, or delete these servers "
-        "before you change them."
+        "images_rbd_pool, images_volume_group and [DEFAULT] instances_path as they were, or delete "
+        "these servers before you change them."
     )
 
 
@@ -46,11 +46,13 @@ def _expected(backend: Backend, guest: Guest, disk: LibvirtConfigGuestDisk) -> t
 
 
 def _name(uuid: str, disk: LibvirtConfigGuestDisk) -> str | None:
-    """Of a disk that was made for this guest: a file in its folder, or an image with its uuid."""
+    """Of a disk that was made for this guest: a file in its folder, or another place with its
+    uuid in the name."""
     folder, _, name = (disk.source_path or "").rpartition("/")
     if disk.source_type == "file" and os.path.basename(folder) == uuid:
         return name
-    if disk.source_protocol == "rbd" and name.startswith(f"{uuid}_"):
+    is_named = disk.source_type == "block" or disk.source_protocol == "rbd"
+    if is_named and name.startswith(f"{uuid}_"):
         return name.removeprefix(f"{uuid}_")
     return None
 

@@ -80,13 +80,14 @@ class LibvirtDriver(driver.ComputeDriver):
                 f"This host's libvirt has no {CONF.libvirt.virt_type}; set [libvirt] virt_type=qemu"
             )
         injection.check_host()
+        self.image_backend.check_host()
         disk_places.check(self._host, self.image_backend)
         utils.base_dir().mkdir(parents=True, exist_ok=True)
         snapshot.forget_unfinished()
 
     def get_available_resource(self):
         return resources.get_available_resource(
-            self._host, self._hostname, self.image_backend.get_shared_storage()
+            self._host, self._hostname, self.image_backend.get_storage()
         )
 
     def is_available(self):
@@ -97,7 +98,9 @@ class LibvirtDriver(driver.ComputeDriver):
     def list_instance_uuids(self):
         return sorted(
             utils.list_instance_dirs().union(
-                self._host.list_instance_uuids(), self._volumes.connected_instances()
+                self.image_backend.list_local_owners(),
+                self._host.list_instance_uuids(),
+                self._volumes.connected_instances(),
             )
         )
 
@@ -301,7 +304,8 @@ class LibvirtDriver(driver.ComputeDriver):
     def _remove_disks(self, instance) -> None:
         """Those in shared storage only if they are this host's: when it returns after its server
         was moved away, they are the other host's."""
-        if instance.deleted or instance.host == self._hostname:
+        is_ours = instance.deleted or instance.host == self._hostname
+        if is_ours or not self.image_backend.is_shared:
             self.image_backend.remove_disks(instance.uuid)
         _delete_instance_files(instance)
 

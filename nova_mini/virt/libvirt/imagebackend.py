@@ -1,7 +1,7 @@
-"""How the disks of instances are kept: files on this host, or images in Ceph.
+"""How the disks of instances are kept: files or logical volumes of this host, or images in Ceph.
 
-Every disk is made under another name and renamed when it is whole, so a disk that is there is a
-disk that can be used, whatever was killed before.
+Every disk is made under another name, or with a mark on it, until it is whole: so a disk that is
+there is a disk that can be used, whatever was killed before.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import pathlib
 from collections.abc import Callable
 
 from oslo_concurrency import processutils
+from oslo_utils import uuidutils
 
 from nova_mini import exception
 from nova_mini.conf import CONF
@@ -25,11 +26,16 @@ from nova_mini.virt.libvirt.secrets import Secrets
 
 
 class Image(abc.ABC):
-    """One disk of one instance; ``size`` is always in bytes, None or 0 for that of the base."""
+    """One disk of one instance; ``size`` is always in bytes, None or 0 for that of the base.
+
+    ``finish(path, driver_format)``, where it is set, is called for a disk on this host that is made
+    of an image, before anybody else can see it.
+    """
 
     SUPPORTS_CLONE = False  # whether a disk can be made from Glance's copy without fetching it
     needs_base = False  # whether a finished disk still refers to the file that it was made from
     driver_format: str
+    finish: Callable[[pathlib.Path, str], None] | None = None
 
     def __init__(self, instance, disk_name: str):
         self.disk_name = disk_name
@@ -84,10 +90,6 @@ class Image(abc.ABC):
         """Make the disk, which is not there, from a file that is small enough."""
 
     @abc.abstractmethod
-    def create_from(self, write: Callable[[pathlib.Path], None]) -> None:
-        """Make the disk from a raw file that ``write(path)`` makes, whole or not at all."""
-
-    @abc.abstractmethod
     def get_disk_size(self) -> int: ...
 
     @abc.abstractmethod
@@ -121,10 +123,7 @@ class Image(abc.ABC):
 
 
 class FileImage(Image):
-    """A file in the instance's folder. ``finish(path, driver_format)`` is called for one that is
-    made of an image, before anybody else can see it."""
-
-    finish: Callable[[pathlib.Path, str], None] | None = None
+    """A file in the instance's folder."""
 
     @property
     def place(self):
@@ -151,7 +150,8 @@ class FileImage(Image):
         size = utils.get_disk_size(path, self.driver_format)
         processutils.execute("fallocate", "-n", "-l", str(size), str(path))
 
-    def create_from(self, write):
+    def create_from(self, write: Callable[[pathlib.Path], None]) -> None:
+        """Make the disk from a raw file that ``write(path)`` makes, whole or not at all."""
         write(self.path)
 
     def get_disk_size(self):
@@ -201,11 +201,11 @@ class Flat(FileImage):
 
 
 @dataclasses.dataclass(frozen=True)
-class SharedStorage:
-    """What several hosts have together. ``pool`` is its name, the same on each of them; sizes are
-    in bytes."""
+class Storage:
+    """Where disks are that are no files; sizes are in bytes. ``pool`` is the name of one that
+    several hosts have together, the same on each of them."""
 
-    pool: str
+    pool: str | None
     total: int
     free: int
 
@@ -214,6 +214,7 @@ class Backend:
     """Makes :class:`Image` objects of the kind that ``[libvirt] images_type`` names; this one,
     those that are files."""
 
+    is_shared = False  # whether other hosts see the same disks
     _BACKENDS = {"default": Qcow2, "qcow2": Qcow2, "raw": Flat, "flat": Flat}
 
     def __init__(self, images_type: str):
@@ -227,12 +228,19 @@ class Backend:
         """Whether disks are made of Glance's own copy of an image."""
         return False
 
-    def get_shared_storage(self) -> SharedStorage | None:
+    def check_host(self) -> None:
+        """For a driver that starts. Raises ConfigurationError for disks that cannot be."""
+
+    def get_storage(self) -> Storage | None:
         """None: disks are in files of this host."""
         return None
 
     def remove_disks(self, instance_uuid: str) -> None:
         """All that is not in the instance's folder."""
+
+    def list_local_owners(self) -> set[str]:
+        """Uuids of the instances that have disks on this host beside their folders."""
+        return set()
 
     def discard_copy(self, context, image_api, image_id: str, base_image_id: str) -> None:
         """See ``ComputeDriver.discard_copy``."""
@@ -252,6 +260,10 @@ class Backend:
 
 def load_backend(images_type: str, secrets: Secrets) -> Backend:
     """Ceph's libraries are loaded only where its disks are. Raises ConfigurationError."""
+    if images_type == "lvm":
+        from nova_mini.virt.libvirt.imagebackend_lvm import LvmBackend
+
+        return LvmBackend()
     if images_type != "rbd":
         return Backend(images_type)
     try:
@@ -261,3 +273,9 @@ def load_backend(images_type: str, secrets: Secrets) -> Backend:
             f"images_type=rbd needs the python modules rbd and rados of this host's Ceph: {exc}"
         ) from exc
     return RbdBackend(secrets)
+
+
+def owner_of(name: str) -> str | None:
+    """Uuid of the instance whose disk it is, going by a name outside the instance's folder."""
+    uuid, mark, _ = name.partition("_")
+    return uuid if mark and uuidutils.is_uuid_like(uuid) else None

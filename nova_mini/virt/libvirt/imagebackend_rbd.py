@@ -10,10 +10,10 @@ import contextlib
 import functools
 import pathlib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from oslo_log import log as logging
-from oslo_utils import units, uuidutils
+from oslo_utils import units
 
 from nova_mini import exception
 from nova_mini.conf import CONF
@@ -21,7 +21,7 @@ from nova_mini.objects.image_meta import ImageMeta
 from nova_mini.trace import traced
 from nova_mini.virt import images
 from nova_mini.virt.libvirt import utils
-from nova_mini.virt.libvirt.imagebackend import Backend, Image, SharedStorage
+from nova_mini.virt.libvirt.imagebackend import Backend, Image, Storage, owner_of
 from nova_mini.virt.libvirt.secrets import Secrets, ceph_usage, read_ceph_key
 from nova_mini.virt.libvirt.storage import rbd_utils
 from nova_mini.virt.libvirt.storage.rbd_utils import Location, RBDDriver
@@ -74,7 +74,8 @@ class Rbd(Image):
         if not CONF.image_cache.keep_imported_images:
             base.unlink()
 
-    def create_from(self, write):
+    def create_from(self, write: Callable[[pathlib.Path], None]) -> None:
+        """See :meth:`.imagebackend.FileImage.create_from`."""
         self.path.unlink(missing_ok=True)
         try:
             write(self.path)
@@ -151,6 +152,8 @@ class Rbd(Image):
 
 
 class RbdBackend(Backend):
+    is_shared = True
+
     def __init__(self, secrets: Secrets):
         options = CONF.libvirt
         self.ceph = RBDDriver(
@@ -209,9 +212,9 @@ class RbdBackend(Backend):
 
     # -- the cluster, for hosts and guests ---------------------------------------------------
 
-    def get_shared_storage(self):
+    def get_storage(self):
         stats = self.ceph.get_pool_stats()
-        return SharedStorage(
+        return Storage(
             pool=f"rbd:{self.fsid}/{self.ceph.pool}",
             total=stats.used + stats.free,
             free=stats.free,
@@ -257,20 +260,14 @@ class RbdBackend(Backend):
                 self.ceph.remove_image(name, pool)
 
     def list_shared_owners(self):
-        return {_owner(name) for name in self.ceph.list()} - {None}
+        return {owner_of(name) for name in self.ceph.list()} - {None}
 
     def list_interrupted(self):
         found = collections.defaultdict(list)
         for name in self.ceph.list():
-            if _owner(name) and self.ceph.is_interrupted(name):
-                found[_owner(name)].append(name)
+            if (owner := owner_of(name)) and self.ceph.is_interrupted(name):
+                found[owner].append(name)
         return dict(found)
 
     def remove_interrupted(self, name):
         self.ceph.remove_image(name)
-
-
-def _owner(name: str) -> str | None:
-    """Uuid of the instance whose disk an image is, going by its name."""
-    uuid_, mark, _ = name.partition("_")
-    return uuid_ if mark and uuidutils.is_uuid_like(uuid_) else None

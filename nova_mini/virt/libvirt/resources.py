@@ -14,17 +14,17 @@ from oslo_utils import units
 from nova_mini.conf import CONF
 from nova_mini.virt.libvirt import utils
 from nova_mini.virt.libvirt.host import Host
-from nova_mini.virt.libvirt.imagebackend import SharedStorage
+from nova_mini.virt.libvirt.imagebackend import Storage
 
 
-def get_available_resource(host: Host, hostname: str, shared: SharedStorage | None) -> dict:
-    """See ``ComputeDriver.get_available_resource``; disks are in ``shared``, or in files."""
+def get_available_resource(host: Host, hostname: str, storage: Storage | None) -> dict:
+    """See ``ComputeDriver.get_available_resource``; disks are in ``storage``, or in files."""
     memory = _meminfo_mb()
     return {
         "vcpus": os.cpu_count(),
         "memory_mb": memory["MemTotal"],
         "memory_mb_free_real": memory["MemAvailable"],
-        **(_file_system() if shared is None else _pool(shared)),
+        **(_file_system() if storage is None else _besides_files(storage)),
         "hypervisor_type": "QEMU",
         "hypervisor_version": host.get_version(),
         "hypervisor_hostname": hostname,
@@ -48,11 +48,11 @@ def _file_system() -> dict:
     }
 
 
-def _pool(shared: SharedStorage) -> dict:
+def _besides_files(storage: Storage) -> dict:
     return {
-        "local_gb": shared.total // units.Gi,
-        "disk_available_least": shared.free // units.Gi,
-        "disk_pool": shared.pool,
+        "local_gb": storage.total // units.Gi,
+        "disk_available_least": storage.free // units.Gi,
+        "disk_pool": storage.pool,
     }
 
 

@@ -278,7 +278,7 @@ def test_only_the_disks_of_that_instance_go(backend, glance, instance):
 
 
 def test_the_pools_capacity(backend):
-    storage = backend.get_shared_storage()
+    storage = backend.get_storage()
     assert storage.pool == f"rbd:{backend.fsid}/{POOL}"
     assert 0 < storage.free <= storage.total
 

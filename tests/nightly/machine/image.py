@@ -16,7 +16,7 @@ from collections.abc import Sequence
 HERE = pathlib.Path(__file__).parent
 REPOSITORY = HERE.parents[2]
 CHECKOUT = ("nova_mini", "tests", "pyproject.toml")
-SPARE = 1 << 30  # bytes that a file system has besides what is put on it
+SPARE = 6 << 30  # bytes that a file system has besides what is put on it
 PYTHON = "/usr/bin/python3"
 
 

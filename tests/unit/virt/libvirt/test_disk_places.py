@@ -6,7 +6,6 @@ from __future__ import annotations
 import pytest
 
 from nova_mini import exception
-from nova_mini.conf import CONF
 from nova_mini.virt.libvirt import disk_places, utils
 from nova_mini.virt.libvirt.events import EventHandler
 from nova_mini.virt.libvirt.host import Host
@@ -90,9 +89,14 @@ def test_another_folder(host, define, override, tmp_path):
         disk_places.check(host, Backend("qcow2"))
 
 
-def test_lvm_is_no_way_to_keep_disks(tmp_path):
-    asked = tmp_path / "nova-mini.conf"
-    asked.write_text("[libvirt]\nimages_type = lvm\n")
-    CONF([], project="nova-mini", default_config_files=[str(asked)])
-    with pytest.raises(ValueError, match="Valid values are .*qcow2, rbd.*found 'lvm'"):
-        load_backend(CONF.libvirt.images_type, None)
+def test_disks_in_a_volume_group(host, define, override):
+    override("images_volume_group", "guests", "libvirt")
+    block = "<disk type='block' device='disk'><source dev='{path}'/><target dev='{dev}'/></disk>"
+    volume = block.format(path="/dev/sdb", dev="vdc")
+    define(block.format(path="/dev/guests/{uuid}_disk", dev="vda"), volume)
+    disk_places.check(host, load_backend("lvm", None))
+    override("images_volume_group", "others", "libvirt")
+    with pytest.raises(exception.ConfigurationError, match="/dev/others/.*_disk .raw. is looked"):
+        disk_places.check(host, load_backend("lvm", None))
+    with pytest.raises(exception.ConfigurationError, match="block /dev/guests/.*_disk .raw. is"):
+        disk_places.check(host, Backend("qcow2"))

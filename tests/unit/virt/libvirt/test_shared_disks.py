@@ -12,6 +12,8 @@ from tests import servers
 class SharedBackend(Backend):
     """A pool with disks of one server, which some process has begun and not finished."""
 
+    is_shared = True
+
     def __init__(self):
         super().__init__("raw")
         self.removed = []
@@ -45,6 +47,13 @@ def test_whose_disks_go(driver, host, deleted, go):
     driver._remove_disks(instance)
     assert driver.image_backend.removed == ([instance.uuid] if go else [])
     assert not path.exists(), "what is on this host goes in any case"
+
+
+def test_disks_of_this_host_alone_go_with_a_server_that_moved_away(driver):
+    driver.image_backend.is_shared = False
+    instance = servers.make_instance(host="there")
+    driver._remove_disks(instance)
+    assert driver.image_backend.removed == [instance.uuid]
 
 
 def test_only_what_is_left_beside_disks_of_servers_here_is_cleaned(driver):

@@ -1,0 +1,32 @@
+"""[libvirt]: disks of instances in logical volumes."""
+
+from oslo_config import cfg
+
+from nova_mini.conf._register import register
+
+OPTIONS = {
+    "libvirt": [
+        cfg.StrOpt(
+            "images_volume_group",
+            regex=r"^[A-Za-z0-9_+.][A-Za-z0-9_+.-]*$",
+            help="Volume group of the disks of instances, with images_type=lvm.",
+        ),
+        cfg.StrOpt(
+            "volume_clear",
+            default="zero",
+            choices=["zero", "shred", "none"],
+            help="How a logical volume is cleared before it is removed: with zeros, with random "
+            "data three times, or not at all. With none the next server can read the data.",
+        ),
+        cfg.IntOpt(
+            "volume_clear_size",
+            default=0,
+            min=0,
+            help="MiB at the start of a logical volume that are cleared; 0 for all of it.",
+        ),
+    ],
+}
+
+
+def register_opts(conf: cfg.ConfigOpts) -> None:
+    register(conf, OPTIONS)

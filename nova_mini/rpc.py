@@ -3,6 +3,9 @@
 Messages carry versioned objects (by their serializer) and the request context. oslo.messaging
 acknowledges a message before it runs the handler, so a cast may be lost with its consumer: nothing
 of ours relies on a cast alone (see ``objects.instance_action``).
+
+Heartbeats go beside the calls, in a queue that conductors read many at a time: a message that is
+handed to a thread and dispatched costs twice as much as one that is only read.
 """
 
 from __future__ import annotations
@@ -10,12 +13,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import amqp.exceptions
 import kombu.exceptions
 import oslo_messaging as messaging
-from oslo_messaging._drivers import impl_rabbit
+from oslo_messaging._drivers import amqpdriver, impl_rabbit
+from oslo_messaging.transport import NotificationTransport
 
 from nova_mini import context as nova_context
 from nova_mini import exception, faults
@@ -27,13 +31,21 @@ LOG = logging.getLogger(__name__)
 CONDUCTOR_TOPIC = "conductor"
 SCHEDULER_TOPIC = "scheduler"
 COMPUTE_TOPIC = "compute"
+_HEARTBEAT_TOPIC = "heartbeats"
 _AMQP_PORT = 5672
+# Seconds that a thread which waits for messages goes on waiting after one came. The library's own
+# figure is a millisecond, for acknowledgements that are made late: ours are made when a message is
+# read, and a busy process spent more time on looking for them than on its messages.
+_WAIT_AFTER_MESSAGE = 1.0
+# Heartbeats that are read at once, and the seconds that the first of them waits for others.
+_HEARTBEATS = {"batch_size": 1000, "batch_timeout": 0.25}
 
 # A call that ended so may have been heard or not.
 UNANSWERED = (messaging.MessagingTimeout, messaging.MessageDeliveryFailure)
 
 _transport: messaging.Transport | None = None
 _notifier: messaging.Notifier | None = None
+_heart: messaging.Notifier | None = None
 
 
 def set_defaults() -> None:
@@ -44,15 +56,24 @@ def set_defaults() -> None:
     CONF.set_default("rabbit_quorum_queue", True, group="oslo_messaging_rabbit")
     CONF.set_default("kombu_reconnect_delay", 0.2, group="oslo_messaging_rabbit")
     CONF.set_default("rabbit_interval_max", 2, group="oslo_messaging_rabbit")
+    amqpdriver.ACK_REQUEUE_EVERY_SECONDS_MIN = _WAIT_AFTER_MESSAGE
 
 
 def init() -> None:
     """Make the transport from the configuration. Connections are opened when they are needed."""
-    global _transport, _notifier
+    global _transport, _notifier, _heart
     _transport = messaging.get_rpc_transport(CONF, allowed_remote_exmods=[exception.__name__])
     _notifier = messaging.Notifier(
         messaging.get_notification_transport(CONF), serializer=RequestContextSerializer()
     )
+    _heart = messaging.Notifier(
+        _beside_calls(), driver="messagingv2", topics=[_HEARTBEAT_TOPIC], retry=1
+    )
+
+
+def _beside_calls() -> NotificationTransport:
+    """Over the connections of our calls, wherever an operator sends his notifications."""
+    return NotificationTransport(_transport._driver)
 
 
 def is_reachable(seconds: float = 3) -> bool:
@@ -68,14 +89,14 @@ def is_reachable(seconds: float = 3) -> bool:
 
 
 def cleanup() -> None:
-    global _transport, _notifier
+    global _transport, _notifier, _heart
     if _transport is not None:
         _transport.cleanup()
-    _transport = _notifier = None
+    _transport = _notifier = _heart = None
 
 
 class RequestContextSerializer(messaging.Serializer):
-    """Objects by their own serializer; the context as a dict beside them."""
+    """Objects by their own serializer; what the context holds as a dict beside them."""
 
     def __init__(self):
         self._base = NovaObjectSerializer()
@@ -87,7 +108,8 @@ class RequestContextSerializer(messaging.Serializer):
         return self._base.deserialize_entity(context, entity)
 
     def serialize_context(self, context):
-        return context.to_dict()
+        held = context.to_dict()
+        return {name: value for name, value in held.items() if value not in (None, [])}
 
     def deserialize_context(self, context):
         return nova_context.RequestContext.from_dict(context)
@@ -138,6 +160,45 @@ def get_server(target: messaging.Target, endpoints: list) -> messaging.RPCServer
         executor="threading",
         serializer=RequestContextSerializer(),
         access_policy=messaging.DefaultRPCAccessPolicy,
+    )
+
+
+def stop_listening(server: messaging.RPCServer) -> None:
+    """Take nothing new; what was taken is still being worked on.
+
+    The broker goes on sending to a server of oslo.messaging until it is closed, and what it had
+    sent till then would be acknowledged at the close and never read. So our side of that connection
+    ends here, and the broker gives what it sent to somebody else at once.
+    """
+    server.stop()
+    connection = getattr(server.listener._poll_style_listener, "conn", None)
+    if connection is None or connection.channel is None:
+        return  # not RabbitMQ, or it is away
+    try:
+        connection.channel.connection.sock.shutdown(socket.SHUT_WR)
+    except OSError as exc:
+        LOG.debug("The broker has closed the connection already: %s", exc)
+
+
+def beat(incarnation: str, available: bool) -> None:
+    """A heartbeat, to any conductor. One that cannot be sent is logged: the next says the same."""
+    _heart.info({}, "heartbeat", [incarnation, available])
+
+
+def get_heartbeat_server(take: Callable[[str, bool], None]) -> messaging.MessageHandlingServer:
+    """A server that gives each heartbeat to ``take``, from one thread."""
+
+    class Endpoint:
+        def info(self, messages: list[dict]) -> None:
+            for message in messages:
+                take(*message["payload"])
+
+    return messaging.get_batch_notification_listener(
+        _beside_calls(),
+        [messaging.Target(topic=_HEARTBEAT_TOPIC)],
+        [Endpoint()],
+        executor="threading",
+        **_HEARTBEATS,
     )
 
 

@@ -16,6 +16,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent import futures
 from typing import NoReturn
@@ -51,7 +52,12 @@ class Manager:
         """Before the service listens."""
 
     def resume(self) -> None:
-        """When it listens: take up what the predecessor left."""
+        """When it listens: look around."""
+
+    def take_up(self, unfinished: list) -> None:
+        """Go on with what is to be done here and what this process does not know of, if anything:
+        see :meth:`nova_mini.objects.service.Service.check_in`. When it listens, and each
+        ``resume_actions_interval``."""
 
     def periodic_tasks(self) -> list[Periodic]:
         return []
@@ -83,12 +89,14 @@ class Service:
         self._worker: periodics.PeriodicWorker | None = None
         self._server: messaging.RPCServer | None = None
         self.superseded = threading.Event()
+        self._check_in_at = 0.0
 
     def start(self) -> None:
         self.register()
         target = messaging.Target(topic=self.topic, server=self.host)
         self._server = rpc.get_server(target, self.manager.endpoints)
         self._server.start(override_pool_size=self.manager.threads)
+        self._check_in()
         self.manager.resume()
         self._start_periodics()
 
@@ -116,18 +124,32 @@ class Service:
         threading.Thread(target=self._worker.start, name="periodics", daemon=True).start()
 
     def _report(self) -> None:
-        if not ServiceRecord.report(
+        """A heartbeat, now and then one that is answered. No other is sent while none is: so not
+        many wait in the broker for conductors that are away."""
+        if time.monotonic() < self._check_in_at:
+            ServiceRecord.report(self.incarnation, self.manager.is_available())
+        else:
+            self._check_in()
+
+    def _check_in(self) -> None:
+        unfinished = ServiceRecord.check_in(
             get_admin_context(), self.incarnation, self.manager.is_available()
-        ):
+        )
+        # With the heartbeat that comes nearest to the time.
+        pause = CONF.resume_actions_interval - CONF.report_interval / 2
+        self._check_in_at = time.monotonic() + pause
+        if unfinished is None:
             LOG.error("Another %s has taken the name %s; stopping", self.binary, self.host)
             self.superseded.set()
+        else:
+            self.manager.take_up(unfinished)
 
     def stop(self) -> None:
         """Take nothing new and wait for what is running, ``graceful_shutdown_timeout`` at most."""
         if self._worker:
             self._worker.stop()
         if self._server:
-            self._server.stop()
+            rpc.stop_listening(self._server)
             finisher = threading.Thread(target=self._server.wait, daemon=True)
             finisher.start()
             finisher.join(CONF.graceful_shutdown_timeout)
@@ -149,6 +171,7 @@ def _guarded(task: Callable[[], None]) -> Callable[[], None]:
 
 def prepare(argv: list[str] | None = None) -> None:
     """Read the command line and the configuration; set up logging, objects and the bus."""
+    memory.share_one_arena()
     read_configuration(sys.argv[1:] if argv is None else argv)
     rpc.init()
 

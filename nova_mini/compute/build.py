@@ -9,11 +9,10 @@ from contextlib import ExitStack
 
 from nova_mini import exception
 from nova_mini.compute import task_states, vm_states, volumes
-from nova_mini.compute.operation import LOST, will_be_tried_again
+from nova_mini.compute.operation import LOST, block_device_mappings, will_be_tried_again
 from nova_mini.network.model import requests_from_primitive
 from nova_mini.notifications import notify_about_instance_usage
 from nova_mini.objects.base import utcnow
-from nova_mini.objects.block_device_mapping import BlockDeviceMappingList
 from nova_mini.objects.image_meta import ImageMeta
 from nova_mini.trace import in_thread, traced
 from nova_mini.virt import block_device as driver_block_device
@@ -128,7 +127,7 @@ class InstanceBuild:
     @traced
     def _prep_block_device(self) -> dict:
         context, instance = self._context, self._instance
-        bdms = BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
+        bdms = block_device_mappings()
         if any(bdm.is_volume for bdm in bdms):
             volumes.name_block_devices(self._manager, context, instance, bdms)
             self._undo.callback(volumes.release_volumes, self._manager, context, instance, bdms)

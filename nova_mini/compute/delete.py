@@ -8,8 +8,8 @@ from oslo_log import log as logging
 
 from nova_mini import exception
 from nova_mini.compute import unfinished_images, volume_cleanup
+from nova_mini.compute.operation import block_device_mappings
 from nova_mini.notifications import notify_about_instance_usage
-from nova_mini.objects.block_device_mapping import BlockDeviceMappingList
 from nova_mini.trace import traced
 from nova_mini.virt import block_device as driver_block_device
 
@@ -30,7 +30,7 @@ def delete_instance(manager, context, instance, image_ids: Sequence[str]) -> Non
 @traced
 def shutdown_instance(manager, context, instance, image_ids: Sequence[str]) -> None:
     """The domain, its disks and its VIFs; then the ports, the images and the volumes."""
-    bdms = BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
+    bdms = block_device_mappings()
     manager.driver.destroy(
         context,
         instance,

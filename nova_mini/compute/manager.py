@@ -36,7 +36,6 @@ from nova_mini.image import glance
 from nova_mini.network import neutron
 from nova_mini.objects.compute_node import ComputeNode
 from nova_mini.objects.instance import Instance, InstanceList
-from nova_mini.objects.instance_action import InstanceAction
 from nova_mini.running_actions import RunningActions
 from nova_mini.service import Manager, Periodic
 from nova_mini.trace import traced
@@ -121,16 +120,13 @@ class ComputeManager(Manager):
         self.rt.init_host()
 
     def resume(self) -> None:
-        """Go on with what the predecessor of this process left, then look around."""
-        self._resume_actions()
+        """Look around. What the predecessor left is told at the first check-in."""
         self._resumed.submit(self._destroy_leftovers)
         self._resumed.submit(sync.sync_power_states, self.driver, self.host)
 
-    def _resume_actions(self) -> None:
-        """Take up every action of this host that this process does not know of."""
-        for action_id, method, uuid, context in InstanceAction.unfinished_of(
-            get_admin_context(), self.host
-        ):
+    def take_up(self, unfinished: list) -> None:
+        """Do every action of this host that this process does not know of."""
+        for action_id, method, uuid, context in unfinished:
             self._resumed.submit(
                 getattr(self, method),
                 RequestContext.from_dict(context),
@@ -142,7 +138,6 @@ class ComputeManager(Manager):
         tasks = [
             (CONF.update_resources_interval, self.rt.update_available_resource),
             (CONF.sync_power_state_interval, self._sync_power_states),
-            (CONF.resume_actions_interval, self._resume_actions),
             (CONF.sync_power_state_interval * 5, self._destroy_leftovers),
             (CONF.image_cache.manager_interval, self._manage_image_cache),
         ]

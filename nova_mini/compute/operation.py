@@ -30,6 +30,7 @@ from nova_mini.compute import vm_states
 from nova_mini.compute.utils import add_instance_fault
 from nova_mini.conductor import rpcapi as conductor_rpcapi
 from nova_mini.conf import CONF
+from nova_mini.objects.block_device_mapping import BlockDeviceMappingList
 from nova_mini.objects.instance_action import InstanceAction
 from nova_mini.trace import collecting
 
@@ -61,6 +62,11 @@ def will_be_tried_again(exc: BaseException) -> bool:
 def is_first_attempt() -> bool:
     """Whether nobody has begun the running operation before."""
     return _action.get().attempts == 1
+
+
+def block_device_mappings() -> BlockDeviceMappingList:
+    """The disks of the server, as they were when the running operation was claimed."""
+    return _action.get().block_device_mappings
 
 
 def wrap_exception(function: Callable) -> Callable:

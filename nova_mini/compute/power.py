@@ -9,9 +9,9 @@ import contextlib
 from collections.abc import Iterator
 
 from nova_mini.compute import task_states, vm_states
+from nova_mini.compute.operation import block_device_mappings
 from nova_mini.conf import CONF
 from nova_mini.notifications import notify_about_instance_usage
-from nova_mini.objects.block_device_mapping import BlockDeviceMappingList
 from nova_mini.trace import traced
 from nova_mini.virt import block_device as driver_block_device
 
@@ -35,7 +35,7 @@ def _power_change(manager, context, instance, event: str, vm_state: str) -> Iter
 def get_block_device_info(manager, context, instance) -> dict:
     """The disks with which a guest is started: its volumes only if they are still its own, by what
     Cinder says now. Raises InvalidVolume."""
-    bdms = BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
+    bdms = block_device_mappings()
     driver_block_device.refresh_connections(context, bdms, manager.volume_api)
     return driver_block_device.get_block_device_info(instance, bdms)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 
 from nova_mini.compute import power, reimage, task_states, vm_states
+from nova_mini.compute.operation import block_device_mappings
 from nova_mini.notifications import notify_about_instance_usage
 from nova_mini.objects.base import utcnow
-from nova_mini.objects.block_device_mapping import BlockDeviceMappingList
 from nova_mini.objects.image_meta import ImageMeta
 from nova_mini.trace import traced
 from nova_mini.virt import block_device as driver_block_device
@@ -54,7 +54,7 @@ def rebuild(
 @traced
 def _prepare_root(manager, context, instance, image_ref: str, reimage_boot_volume: bool) -> dict:
     """The disks with which the server is spawned again, their records brought up to date."""
-    bdms = BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
+    bdms = block_device_mappings()
     root = next(bdm for bdm in bdms if bdm.is_root)
     if reimage_boot_volume:
         reimage.reimage(manager, context, instance, root, image_ref)

@@ -11,16 +11,15 @@ import time
 
 from nova_mini import exception
 from nova_mini.compute import volume_backed_image
-from nova_mini.compute.operation import LOST, will_be_tried_again
+from nova_mini.compute.operation import LOST, block_device_mappings, will_be_tried_again
 from nova_mini.conf import CONF
-from nova_mini.objects.block_device_mapping import BlockDeviceMappingList
 from nova_mini.trace import traced
 
 
 @traced
 def take(manager, context, instance, image_id: str) -> None:
     """Fill the image ``image_id`` (queued in Glance). When it cannot be, no snapshot stays."""
-    bdms = BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
+    bdms = block_device_mappings()
     try:
         snapshots = _snapshot_volumes(manager.volume_api, context, instance, bdms, image_id)
         described = volume_backed_image.describe(bdms, snapshots)

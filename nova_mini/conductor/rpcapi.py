@@ -47,6 +47,10 @@ class ConductorAPI:
             context, "object_action", objinst=objinst, objmethod=objmethod, args=args, kwargs=kwargs
         )
 
+    def report(self, incarnation: str, available: bool) -> None:
+        """A heartbeat: nobody waits for it."""
+        rpc.beat(incarnation, available)
+
     def _call(self, context, method: str, **kwargs):
         deadline = time.monotonic() + _PATIENCE
         client = rpc.get_client(self._target).prepare(

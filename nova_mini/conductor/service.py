@@ -1,10 +1,12 @@
-"""What one conductor process does: its endpoints and its rounds."""
+"""What one conductor process does: its endpoints, the heartbeats that it takes, and its rounds."""
 
 from __future__ import annotations
 
+from nova_mini import rpc
 from nova_mini.conductor.manager import ComputeTaskManager, ConductorManager
 from nova_mini.conductor.reconcile import Reconciler
 from nova_mini.conf import CONF
+from nova_mini.objects.service import Service
 from nova_mini.service import Manager, Periodic
 
 
@@ -14,6 +16,14 @@ class ConductorService(Manager):
         tasks = ComputeTaskManager(incarnation)
         self.endpoints = [ConductorManager(), tasks]
         self._reconciler = Reconciler(tasks, incarnation)
+        self._heartbeats = rpc.get_heartbeat_server(Service.report)
+
+    def resume(self) -> None:
+        self._heartbeats.start(override_pool_size=1)
+
+    def cleanup_host(self) -> None:
+        self._heartbeats.stop()
+        self._heartbeats.wait()
 
     def periodic_tasks(self) -> list[Periodic]:
         return [

@@ -123,8 +123,9 @@ def claim(action_id: int, owner: str, host: str | None) -> Mapping | None:
     """Make ``owner`` (an incarnation) the doer of this action at ``host`` (None: a conductor).
 
     Returns the row, or None when there is nothing to do for this caller: the action is finished,
-    meant for another host, or in the hands of another living process. An owner may claim again
-    what it owns (the answer to its first claim was lost): it knows by itself what it is doing.
+    meant for another host, or in the hands of another living process, or the caller's name is. An
+    owner may claim again what it owns (the answer to its first claim was lost): it knows by itself
+    what it is doing.
     """
     parameters = {"of_id": action_id, "for_owner": owner, "stamp": query.now()}
     if host is not None:
@@ -144,6 +145,7 @@ def _claiming(at_a_host: bool) -> sa.Update:
             _ACTION.finish_time.is_(None),
             _ACTION.host == sa.bindparam("of_host") if at_a_host else _ACTION.host.is_(None),
             sa.or_(_is_abandoned(), _ACTION.owner == owner),
+            sa.exists().where(services.c.incarnation == owner),
         )
         .values(owner=owner, attempts=_ACTION.attempts + 1, updated_at=sa.bindparam("stamp"))
     )
@@ -209,14 +211,33 @@ def supersede(instance_uuid: str, but: int | None = None) -> None:
         recoveries.end_open_events(others, "Superseded by what was asked of the server since.")
 
 
-def get_unfinished(host: str) -> list[Mapping]:
-    """What ``host`` was asked to do and has not done, oldest first."""
-    return query.many(
-        instance_actions,
-        _ACTION.host == host,
-        _ACTION.finish_time.is_(None),
-        order_by=[_ACTION.id],
+def get_unfinished(incarnation: str) -> list[Mapping] | None:
+    """What the host of this compute was asked to do and has not done, oldest first: id, method,
+    instance_uuid and whose request it was. None when no service is of this incarnation (any more).
+    """
+    with reader() as connection:
+        rows = connection.execute(_UNFINISHED, {"of_incarnation": incarnation}).mappings().all()
+    return [row for row in rows if row["id"] is not None] if rows else None
+
+
+# A row of nothing for a service that has nothing to do.
+_UNFINISHED = (
+    sa.select(
+        _ACTION.id, _ACTION.method, _ACTION.instance_uuid,
+        _ACTION.user_id, _ACTION.project_id, _ACTION.request_id,
     )
+    .select_from(services)
+    .outerjoin(
+        instance_actions,
+        sa.and_(
+            services.c.topic == "compute",
+            _ACTION.host == services.c.host,
+            _ACTION.finish_time.is_(None),
+        ),
+    )
+    .where(services.c.incarnation == sa.bindparam("of_incarnation"))
+    .order_by(_ACTION.id)
+)  # fmt: skip
 
 
 def get_abandoned(sent_before: datetime.datetime) -> list[Mapping]:

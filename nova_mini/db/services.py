@@ -35,9 +35,8 @@ def start(host: str, binary: str, topic: str, incarnation: str, version: int) ->
     return query.one(services, *key)
 
 
-def report(beats: Mapping[str, bool]) -> set[str]:
-    """Heartbeats: incarnation -> whether it can do its work. Returns those that are registered."""
-    known = _SERVICE.incarnation.in_(list(beats))
+def report(beats: Mapping[str, bool]) -> None:
+    """Heartbeats: incarnation -> whether it can do its work. Those of who is replaced are none."""
     with writer() as connection:
         for available in set(beats.values()):
             those = [incarnation for incarnation, well in beats.items() if well is available]
@@ -51,7 +50,6 @@ def report(beats: Mapping[str, bool]) -> set[str]:
                     available=available,
                 )
             )
-        return set(connection.execute(sa.select(_SERVICE.incarnation).where(known)).scalars())
 
 
 def get_by_host_and_binary(host: str, binary: str) -> Mapping | None:

@@ -20,15 +20,12 @@ class Heartbeats:
     def __init__(self):
         self._lock = threading.Lock()
         self._waiting: dict[str, bool] = {}
-        self._unregistered: set[str] = set()  # they end when they are told so
 
-    def beat(self, incarnation: str, available: bool) -> bool:
-        """Returns whether it was registered when its last heartbeat was written."""
+    def beat(self, incarnation: str, available: bool) -> None:
         with self._lock:
             if not self._waiting:
                 self._write_soon()
             self._waiting[incarnation] = available
-            return incarnation not in self._unregistered
 
     def _write_soon(self) -> None:
         timer = threading.Timer(_PAUSE, self._write)
@@ -39,13 +36,10 @@ class Heartbeats:
         with self._lock:
             beats, self._waiting = self._waiting, {}
         try:
-            registered = db.session.retried(db.services.report)(beats)
+            db.session.retried(db.services.report)(beats)
         except Exception as exc:
             LOG.warning("%d heartbeats cannot be written yet: %s", len(beats), exc)
             with self._lock:
                 if not self._waiting:
                     self._write_soon()
                 self._waiting = beats | self._waiting
-            return
-        with self._lock:
-            self._unregistered = (self._unregistered | beats.keys()) - registered

@@ -14,6 +14,7 @@ from oslo_versionedobjects import fields
 from nova_mini import context as nova_context
 from nova_mini import db, exception
 from nova_mini.objects.base import NovaObject, ObjectList, TimestampedObject, register, remotable
+from nova_mini.objects.block_device_mapping import BlockDeviceMappingList
 from nova_mini.objects.fields import JsonDictField
 from nova_mini.objects.instance import Instance
 
@@ -58,6 +59,8 @@ class InstanceAction(TimestampedObject, NovaObject):
         # Only in the hands of who claimed it: they may hold an admin password.
         "args": JsonDictField(nullable=True),
         "instance": fields.ObjectField("Instance", nullable=True),
+        # Only in the hands of a host: nearly all that it does to a server needs the disks.
+        "block_device_mappings": fields.ObjectField("BlockDeviceMappingList", nullable=True),
     }
 
     @classmethod
@@ -141,7 +144,8 @@ class InstanceAction(TimestampedObject, NovaObject):
     def claim(
         cls, context, action_id: int, owner: str, *, host: str | None, event: str, at: str
     ) -> InstanceAction | None:
-        """Take up an action: its arguments and the server as it is now, in one transaction.
+        """Take up an action: its arguments and the server as it is now, in one transaction; for a
+        host, with the server's disks.
 
         Opens ``event`` in the action's history. Returns None when there is nothing to do for the
         caller: the action is done, meant for another host, or another living process is at it.
@@ -157,7 +161,11 @@ class InstanceAction(TimestampedObject, NovaObject):
             if row["attempts"] > 1:
                 db.recoveries.resumed(action_id, at, row["attempts"])
             db.actions.event_start(action_id, event, at)
+            bdms = None
+            if host is not None:
+                bdms = BlockDeviceMappingList.get_by_instance_uuid(context, row["instance_uuid"])
         action = cls.from_row(context, row)
+        action.block_device_mappings = bdms
         action.args = row["args"] or {}
         action.instance = Instance.from_row(context, instance_row)
         action.instance.claim = f"{action_id}:{owner}"
@@ -236,15 +244,6 @@ class InstanceAction(TimestampedObject, NovaObject):
     def record_leftover(cls, context, instance_uuid: str, at: str, details: str) -> None:
         """Something was destroyed that a host (``at``), or a neighbour, still had of a server."""
         db.recoveries.record_for_server(instance_uuid, db.recoveries.LEFTOVER, at, details)
-
-    @classmethod
-    @remotable
-    def unfinished_of(cls, context, host: str) -> list:
-        """[(action id, method, instance uuid, context as dict)] that ``host`` still has to do."""
-        return [
-            (row["id"], row["method"], row["instance_uuid"], context_of(row).to_dict())
-            for row in db.actions.get_unfinished(host)
-        ]
 
 
 def _begin(instance: Instance, values: dict, expected_task_state, expected_vm_state):

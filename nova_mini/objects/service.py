@@ -17,6 +17,7 @@ from nova_mini.objects.base import (
     utcnow,
 )
 from nova_mini.objects.heartbeats import Heartbeats
+from nova_mini.objects.instance_action import context_of
 
 # Raised when the services must know of each other's age.
 SERVICE_VERSION = 1
@@ -64,11 +65,29 @@ class Service(TimestampedObject, NovaObject):
         return cls(context).set_fields(row)
 
     @classmethod
+    def report(cls, incarnation: str, available: bool = True) -> None:
+        """A heartbeat. Not ``remotable``: it has no answer, which was most of what it cost."""
+        if cls.indirection_api:
+            cls.indirection_api.report(incarnation, available)
+        else:
+            _heartbeats.beat(incarnation, available)
+
+    @classmethod
     @remotable
-    def report(cls, context, incarnation: str, available: bool = True) -> bool:
-        """The heartbeat. False: another process has taken this one's name, so it must stop (found
-        out when a heartbeat is written, so it is told with the next)."""
-        return _heartbeats.beat(incarnation, available)
+    def check_in(cls, context, incarnation: str, available: bool = True) -> list | None:
+        """A heartbeat that is answered, with what its host was asked to do and has not done:
+        [(action id, method, instance uuid, context as dict)], of a compute.
+
+        None: another process has taken this one's name, so it must stop.
+        """
+        _heartbeats.beat(incarnation, available)
+        rows = db.actions.get_unfinished(incarnation)
+        if rows is None:
+            return None
+        return [
+            (row["id"], row["method"], row["instance_uuid"], context_of(row).to_dict())
+            for row in rows
+        ]
 
     @classmethod
     @remotable

@@ -1,6 +1,8 @@
-"""A broker that is away is told of in one word, whichever library notices."""
+"""What travels, and what is told of a broker that is away: one word, whichever library notices."""
 
 from __future__ import annotations
+
+import json
 
 import amqp.exceptions
 import kombu.exceptions
@@ -8,6 +10,9 @@ import oslo_messaging as messaging
 import pytest
 
 from nova_mini import rpc
+from nova_mini.conf import CONF
+from nova_mini.context import RequestContext, get_admin_context
+from tests.functional.harness import waiting
 
 AWAY = [
     kombu.exceptions.OperationalError("timed out"),
@@ -41,6 +46,37 @@ def test_a_broker_that_is_away(client, failure):
     rpc.cast_hint(client, None, "method", exc=failure)  # it is sent again later
 
 
+def test_a_context_is_the_same_on_the_other_side():
+    user = RequestContext(
+        user_id="user", project_id="project", roles=["member"], auth_token="token",
+        service_catalog=[{"type": "image"}], remote_address="127.0.0.1", overwrite=False,
+    )  # fmt: skip
+    serializer = rpc.RequestContextSerializer()
+    for context in (user, get_admin_context()):
+        sent = serializer.serialize_context(context)
+        arrived = serializer.deserialize_context(json.loads(json.dumps(sent)))
+        assert arrived.to_dict() == context.to_dict()
+
+
 def test_what_the_other_side_raised_is_not_changed(client):
     with pytest.raises(ValueError, match="theirs"):
         client.call(None, "method", exc=ValueError("theirs"))
+
+
+def test_heartbeats_are_taken(tmp_path):
+    config = tmp_path / "nova.conf"
+    config.write_text("[DEFAULT]\ntransport_url = fake:/\n")
+    CONF([f"--config-file={config}"], project="nova-mini")
+    rpc.init()
+    taken: dict[str, bool] = {}
+    server = rpc.get_heartbeat_server(taken.__setitem__)
+    server.start(override_pool_size=1)
+    try:
+        rpc.beat("one", True)
+        rpc.beat("other", False)
+        waiting.until("both are taken", lambda: taken == {"one": True, "other": False}, 5)
+    finally:
+        server.stop()
+        server.wait()
+        rpc.cleanup()
+        CONF([], project="nova-mini", default_config_files=[])

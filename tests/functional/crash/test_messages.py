@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import time
+
+import oslo_messaging as messaging
 import pytest
 
-from nova_mini.context import RequestContext
+from nova_mini import rpc
+from nova_mini.context import RequestContext, get_admin_context
 from tests.functional.crash.conftest import HOST
 from tests.functional.harness import bus, oracle
 from tests.functional.harness.waiting import until
 
 _SECONDS = 40
+
+
+class Recorder:
+    target = messaging.Target(version="1.0")
+
+    def __init__(self):
+        self.heard: list[str] = []
+
+    def hear(self, context, word: str) -> None:
+        self.heard.append(word)
 
 
 @pytest.fixture
@@ -88,3 +102,25 @@ def test_messages_that_are_lost_with_the_broker(cloud, project):
     project.user.wait_for(to_stop, "SHUTOFF", _SECONDS)
     project.user.wait_for(created, "ACTIVE", _SECONDS)
     oracle.assert_clean(cloud)
+
+
+def test_a_service_that_stops_swallows_no_message(on_the_bus):
+    """What the broker sends to it between its last look and its end is its successor's."""
+    old, new = Recorder(), Recorder()
+    target = messaging.Target(topic="stopping", server=HOST)
+    first = rpc.get_server(target, [old])
+    first.start()
+    bus.cast(get_admin_context(), "stopping", HOST, "hear", word="before")
+    until("it is heard", lambda: old.heard == ["before"], _SECONDS)
+    rpc.stop_listening(first)
+    bus.cast(get_admin_context(), "stopping", HOST, "hear", word="after")
+    time.sleep(1)  # for a broker that still sends to the first
+    first.wait()
+    second = rpc.get_server(target, [new])
+    second.start()
+    try:
+        until("its successor hears it", lambda: new.heard == ["after"], _SECONDS)
+    finally:
+        second.stop()
+        second.wait()
+    assert old.heard == ["before"]

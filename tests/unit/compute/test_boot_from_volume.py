@@ -52,7 +52,7 @@ def check_running(world, server, sizes) -> None:
         ("in-use", size) for size in sizes
     ]
     assert {m["attachment_id"] for m in mappings} == set(world.cinder.attachments)
-    assert db.actions.get_unfinished(HOST) == []
+    assert world.unfinished() == []
 
 
 def test_volumes_are_made_and_attached(world, new):

@@ -3,7 +3,7 @@
 import pytest
 
 from nova_mini import db, exception
-from tests.unit.compute.world import HOST, Killed
+from tests.unit.compute.world import Killed
 
 DEVICE = "/dev/vdb"
 
@@ -26,7 +26,7 @@ def swap(world, server, old, new) -> None:
 
 def in_use(world, server) -> str:
     """The one volume of the server: in its guest, in Cinder and on record; and nobody at work."""
-    assert db.actions.get_unfinished(HOST) == []
+    assert world.unfinished() == []
     (mapping,) = world.bdms(server)
     (attachment,) = world.cinder.of_instance(server)
     volume = mapping["volume_id"]

@@ -8,7 +8,7 @@ from nova_mini import db
 from nova_mini.compute.rebuild_request import RebuildRequest
 from nova_mini.compute.volume_backed_image import mappings_of
 from tests.unit.api.openstack.compute.conftest import IMAGE, OTHER_IMAGE
-from tests.unit.compute.world import HOST, Killed
+from tests.unit.compute.world import Killed
 
 
 def make_image(world, server, name="copy") -> str:
@@ -18,7 +18,7 @@ def make_image(world, server, name="copy") -> str:
 
 
 def check_idle(world, server) -> None:
-    assert db.actions.get_unfinished(HOST) == []
+    assert world.unfinished() == []
     assert world.instance(server).task_state is None
 
 

@@ -54,7 +54,7 @@ def test_names_are_given_once(world, server, volume):
         world.attach(server, third, device="/dev/vdb")
     assert world.cinder.status(third) == "available"
     assert len(world.bdms(server)) == 2
-    assert db.actions.get_unfinished(HOST) == []
+    assert world.unfinished() == []
 
 
 def test_a_volume_is_attached_to_one_server_once(world, server, volume):

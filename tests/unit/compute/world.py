@@ -130,7 +130,7 @@ class World:
         self.casts.clear()
         for _ in range(_ROUNDS):
             self.start_compute()
-            for row in db.actions.get_unfinished(HOST):
+            for row in self.unfinished():
                 self._run(
                     context_of(row), row["method"],
                     instance_uuid=row["instance_uuid"], action_id=row["id"],
@@ -187,6 +187,10 @@ class World:
 
     # -- what is there ---------------------------------------------------------------------------
 
+    def unfinished(self) -> list:
+        """The actions that the host has not done."""
+        return db.actions.get_unfinished(self.manager.owner)
+
     def bdms(self, instance_uuid: str) -> list:
         rows = db.block_device_mappings.get_by_instances([instance_uuid])
         return [row for row in rows if row["destination_type"] == "volume"]
@@ -197,7 +201,7 @@ class World:
 
     def check_consistent(self, instance_uuid: str, volume_id: str) -> str:
         """In use with a working disk, or available with none, and nobody at work. Which of them."""
-        assert db.actions.get_unfinished(HOST) == []
+        assert self.unfinished() == []
         status = self.cinder.status(volume_id)
         attachments = self.cinder.of_instance(instance_uuid)
         mappings = self.bdms(instance_uuid)

@@ -95,7 +95,7 @@ def test_an_action_of_a_conductor_that_never_came_back_is_given_to_another(bus):
     assert _fix() == {"service-down": None, "unfinished-action": "fixed"}
     ((topic, _, method, kwargs),) = bus.sent
     assert (topic, method, kwargs) == ("conductor", "build_instances", {"action_ids": [action]})
-    assert db.actions.claim(action, "another", None)
+    assert db.actions.claim(action, records.add_service("c2"), None)
 
 
 def test_an_action_that_waits_for_its_host_is_told_of(bus):

@@ -1,4 +1,4 @@
-"""Heartbeats: written together, kept while the database is away, refused to who is replaced."""
+"""Heartbeats: written together, kept while the database is away; what is told to who asks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from oslo_db import exception as db_exc
 
 from nova_mini import db
 from nova_mini.db import models, query
-from nova_mini.objects import heartbeats
+from nova_mini.objects import heartbeats, service
 from tests.functional.harness import waiting
 
 
@@ -40,21 +40,68 @@ def test_those_of_many_are_one_write(database, beats, monkeypatch):
     monkeypatch.setattr(db.services, "report", lambda some: written.append(some) or report(some))
     one, other = start("h1"), start("h2")
     before = {row["host"]: row["last_seen_up"] for row in query.many(models.services)}
-    assert beats.beat(one, True) and beats.beat(other, False)
+    beats.beat(one, True)
+    beats.beat(other, False)
     waiting.until("both are written", lambda: counts() == {"h1": (1, True), "h2": (1, False)}, 5)
     assert written == [{one: True, other: False}]
     for row in query.many(models.services):
         assert row["last_seen_up"] > before[row["host"]] and row["updated_at"] is None
 
 
-def test_who_is_replaced_is_told_so(database, beats):
+def test_those_of_who_is_replaced_are_none(database, beats):
     old = start("h1")
-    assert beats.beat(old, True)
-    waiting.until("it is written", lambda: counts()["h1"][0] == 1, 5)
     new = start("h1")
-    waiting.until("the old one is told", lambda: not beats.beat(old, True), 5)
-    assert beats.beat(new, True)
-    assert counts()["h1"][1] is True
+    beats.beat(old, False)
+    beats.beat(new, True)
+    waiting.until("they are written", lambda: counts()["h1"][0] == 1, 5)
+    assert counts()["h1"] == (1, True)
+
+
+def begin(host: str | None, **values) -> int:
+    row = db.actions.begin(
+        {
+            "instance_uuid": str(uuid.uuid4()),
+            "action": "stop",
+            "method": "stop_instance",
+            "host": host,
+            "user_id": "user",
+            "args": {"a": "secret"},
+            **values,
+        }
+    )
+    return row["id"]
+
+
+def test_who_asks_is_told_what_it_has_not_done(database, beats, context, monkeypatch):
+    monkeypatch.setattr(service, "_heartbeats", beats)
+    one, other = start("h1"), start("h2")
+    ids = [begin("h1"), begin("h1")]
+    done = begin("h1")
+    db.actions.finish(done, None)
+    begin("h3")
+    begin(None)
+    told = service.Service.check_in(context, one)
+    assert [(each[0], each[1]) for each in told] == [(i, "stop_instance") for i in ids]
+    assert {each[3]["user"] for each in told} == {"user"}
+    assert service.Service.check_in(context, other) == []
+    waiting.until("it was a heartbeat", lambda: counts() == {"h1": (1, True), "h2": (1, True)}, 5)
+
+
+def test_a_conductor_of_the_same_host_has_none_of_it(database, beats, context, monkeypatch):
+    monkeypatch.setattr(service, "_heartbeats", beats)
+    begin("h1")
+    incarnation = str(uuid.uuid4())
+    db.services.start("h1", "nova-mini-conductor", "conductor", incarnation, 1)
+    assert service.Service.check_in(context, incarnation) == []
+
+
+def test_who_is_replaced_is_told_so(database, beats, context, monkeypatch):
+    monkeypatch.setattr(service, "_heartbeats", beats)
+    old = start("h1")
+    begin("h1")
+    new = start("h1")
+    assert service.Service.check_in(context, old) is None
+    assert len(service.Service.check_in(context, new)) == 1
 
 
 def test_none_is_lost_while_the_database_is_away(database, beats, monkeypatch):

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from nova_mini.db import actions
+from nova_mini.db import actions, services
 from nova_mini.objects.instance_action import InstanceAction
 from tests.unit.db import records
 
@@ -18,14 +18,21 @@ def action_id(database) -> int:
     return records.add_action(records.add_server(task_state="powering-off"))
 
 
+def _start() -> str:
+    """The incarnation of a compute that starts at h1."""
+    incarnation = str(uuid.uuid4())
+    services.start("h1", "nova-mini-compute", "compute", incarnation, 1)
+    return incarnation
+
+
 def _claim(context, action_id: int, owner: str) -> InstanceAction | None:
     return InstanceAction.claim(context, action_id, owner, host="h1", event=_EVENT, at="h1")
 
 
 def test_a_turn_that_was_interrupted_is_told_of(context, action_id):
-    assert _claim(context, action_id, str(uuid.uuid4()))
+    assert _claim(context, action_id, _start())
     assert records.events(action_id) == [(_EVENT, None, None)]
-    successor = str(uuid.uuid4())
+    successor = _start()
     assert _claim(context, action_id, successor)
     first, recovery, second = records.events(action_id)
     assert first[:2] == (_EVENT, "Error")
@@ -39,8 +46,16 @@ def test_a_turn_that_was_interrupted_is_told_of(context, action_id):
     assert records.events(action_id)[0] == first, "the first turn did not succeed"
 
 
+def test_who_is_replaced_takes_up_nothing(context, action_id):
+    """It may not have heard of its successor yet."""
+    replaced, successor = _start(), _start()
+    assert _claim(context, action_id, replaced) is None
+    assert records.events(action_id) == []
+    assert _claim(context, action_id, successor)
+
+
 def test_what_was_put_back_is_not_told_to_be_interrupted(context, action_id):
-    owner = str(uuid.uuid4())
+    owner = _start()
     _claim(context, action_id, owner)
     InstanceAction.put_back(context, action_id, owner, _EVENT, "NeutronConnectionFailed")
     _claim(context, action_id, owner)
@@ -51,7 +66,7 @@ def test_what_was_put_back_is_not_told_to_be_interrupted(context, action_id):
 
 
 def test_what_is_superseded_ends_in_the_history_as_well(context, action_id):
-    _claim(context, action_id, str(uuid.uuid4()))
+    _claim(context, action_id, _start())
     instance_uuid = actions.get(action_id)["instance_uuid"]
     delete = records.add_action(instance_uuid, action="delete", method="terminate_instance")
     actions.event_start(delete, "compute__terminate_instance", "h1")

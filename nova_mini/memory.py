@@ -5,6 +5,14 @@ from __future__ import annotations
 import ctypes
 import gc
 
+_M_ARENA_MAX = -8  # of mallopt(3)
+
+
+def share_one_arena() -> None:
+    """Call before there are threads: of those that take turns in one interpreter, none needs a part
+    of the heap of its own."""
+    _call_glibc("mallopt", _M_ARENA_MAX, 1)
+
 
 def settle() -> None:
     """Call when everything is loaded: give back what loading took and is not needed any more.
@@ -14,7 +22,10 @@ def settle() -> None:
     """
     gc.collect()
     gc.freeze()
-    try:
-        ctypes.CDLL(None).malloc_trim(0)
-    except AttributeError:
-        return  # not glibc: its allocator has no such call
+    _call_glibc("malloc_trim", 0)
+
+
+def _call_glibc(name: str, *arguments: int) -> None:
+    function = getattr(ctypes.CDLL(None), name, None)
+    if function is not None:  # another C library's allocator has no such call
+        function(*arguments)

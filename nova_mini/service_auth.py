@@ -8,17 +8,21 @@ said by ``endpoint_override``), so that no catalog has to travel with every mess
 from __future__ import annotations
 
 import functools
+import logging
 import threading
 from typing import TYPE_CHECKING
 
-from keystoneauth1 import adapter, loading, noauth, plugin, service_token, session
+from keystoneauth1 import adapter, exceptions, loading, noauth, plugin, service_token, session
 
 from nova_mini import exception
 from nova_mini.conf import CONF
-from nova_mini.conf._service import register_service_opts
+from nova_mini.conf._service import GROUPS, register_service_opts
+from nova_mini.context import get_admin_context
 
 if TYPE_CHECKING:
     from nova_mini.context import RequestContext
+
+LOG = logging.getLogger(__name__)
 
 register_service_opts(CONF)
 
@@ -111,8 +115,35 @@ def _load_plugin(group: str) -> plugin.BaseAuthPlugin:
     return noauth.NoAuth(endpoint)
 
 
+def load() -> None:
+    """Make everything but connections and tokens: workers that are forked then share it."""
+    reset()
+    for group in _groups_with_login():
+        get_session(group)
+        service_plugin(group)
+
+
+def log_in() -> None:
+    """Fetch our tokens and the neighbours' addresses before a request has to wait for them.
+
+    For a process that has just started; who does not answer is asked again by the first request
+    that needs it.
+    """
+    for group in _groups_with_login():
+        try:
+            service_plugin(group).get_token(get_session(group))
+            if GROUPS[group]:
+                get_adapter(get_admin_context(), group).get_endpoint()
+        except exceptions.ClientException as exc:
+            LOG.info("Cannot log in for [%s] yet: %s", group, exc)
+
+
+def _groups_with_login() -> list[str]:
+    return [name for name in GROUPS if CONF[name].auth_type or CONF[name].auth_section]
+
+
 def reset() -> None:
-    """Forget sessions and tokens: after a change of configuration, and in a forked process."""
+    """Forget sessions and tokens: after a change of configuration."""
     with _lock:
         _load_session.cache_clear()
         _load_plugin.cache_clear()

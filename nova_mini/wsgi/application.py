@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import threading
 
-from nova_mini import rpc, service
+from nova_mini import rpc, service, service_auth
 from nova_mini.api import wsgi_app
 from nova_mini.conf import CONF
 from nova_mini.db import session
 
 
 def start_process() -> None:
-    """What each worker does for itself: its connections, none of which outlives a fork."""
+    """What each worker does for itself: its connections, none of which outlives a fork.
+
+    Logging in is not waited for: Keystone takes a quarter of a second for each password.
+    """
     session.configure(CONF)
     rpc.init()
+    threading.Thread(target=service_auth.log_in, name="log-in", daemon=True).start()
 
 
 class Application:

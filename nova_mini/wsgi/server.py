@@ -16,7 +16,7 @@ from gunicorn import glogging
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
-from nova_mini import memory, rpc, service, systemd
+from nova_mini import memory, rpc, service, service_auth, systemd
 from nova_mini.api import wsgi_app
 from nova_mini.conf import CONF
 from nova_mini.db import session
@@ -132,6 +132,7 @@ def _read_the_rest(body) -> None:
 def _before_workers(_parent) -> None:
     """What is loaded by now is shared by all workers, while none of them touches it."""
     session.load(CONF)
+    service_auth.load()
     memory.settle()
 
 

@@ -10,7 +10,7 @@ from tests.unit import rest_server
 CONFIG = """
 [glance]
 auth_type = password
-auth_url = {url}/v3
+auth_url = {glance_logs_in_at}/v3
 username = nova
 password = secret
 project_name = service
@@ -80,9 +80,16 @@ def keystone():
 
 @pytest.fixture
 def configure(keystone, tmp_path):
-    def configure(send=True, vouches="nova"):
+    def configure(send=True, vouches="nova", glance_logs_in_at=keystone.url):
         path = tmp_path / "nova-mini.conf"
-        path.write_text(CONFIG.format(url=keystone.url, send=send, vouches=vouches))
+        path.write_text(
+            CONFIG.format(
+                url=keystone.url,
+                send=send,
+                vouches=vouches,
+                glance_logs_in_at=glance_logs_in_at,
+            )
+        )
         CONF(["--config-file", str(path)], project="nova-mini")
         service_auth.reset()
 
@@ -146,6 +153,21 @@ def test_a_neighbour_without_keystone_needs_only_its_address(configure):
     adapter = service_auth.get_adapter(context.get_admin_context(), "neutron")
     assert adapter.get_endpoint() == "http://127.0.0.1:1/networking"
     assert adapter.get_token() == "notused"
+
+
+def test_who_has_logged_in_before_asks_for_nothing_but_what_is_wanted(keystone, configure):
+    configure()
+    service_auth.log_in()
+    before = len(keystone.seen)
+    service_auth.get_adapter(user(), "glance").get("/v2/images")
+    assert [path for path, _ in keystone.seen[before:]] == ["/internal/v2/images"]
+    assert keystone.logins == 1
+
+
+def test_nobody_has_to_be_there_to_log_in(keystone, configure):
+    configure(glance_logs_in_at="http://127.0.0.1:1")
+    service_auth.log_in()
+    assert keystone.logins == 1  # that of the other section
 
 
 def test_who_is_not_configured_is_said():

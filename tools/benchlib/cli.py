@@ -37,6 +37,7 @@ def main(argv: list[str]) -> int:
 
 def _measure(arguments: argparse.Namespace) -> int:
     theirs = [compare.read(path) for path in arguments.against]
+    idle = processes.memory(processes.find(arguments.rundir))
     compute = connect.connect(arguments)
     available = run.phases(compute, _sizes(arguments))
     wanted = arguments.phases.split(",")
@@ -51,7 +52,7 @@ def _measure(arguments: argparse.Namespace) -> int:
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "cores": os.cpu_count(),
         "load_before": os.getloadavg()[0],
-        "memory_idle": processes.memory(processes.find(arguments.rundir)),
+        "memory_idle": idle,
         "results": [],
     }
     for name in wanted:

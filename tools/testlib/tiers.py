@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
+from stacklib.components.guest_image import GuestImage
 from stacklib.components.venv import OpenStackVenv
 from stacklib.stack import REPOSITORY, Stack
 
@@ -59,10 +60,15 @@ def integration(stack: Stack, arguments: Sequence[str]) -> list[Outcome]:
 
 
 def nightly(stack: Stack, arguments: Sequence[str]) -> list[Outcome]:
-    """What needs a kernel of its own: in an emulated Debian, with the stack's Cinder."""
-    OpenStackVenv().install(stack)
-    pytest = ["env", f"NOVA_MINI_CINDER={stack.venv('openstack')}", program(stack, "pytest")]
-    return [_pytest("nightly", [*pytest, "-m", "nightly"], ["tests/nightly", *arguments])]
+    """What needs a kernel of its own: in an emulated Debian, with the stack's Cinder and guest."""
+    lent = (
+        f"NOVA_MINI_CINDER={stack.venv('openstack')}",
+        f"NOVA_MINI_GUEST={stack.directory / 'images'}",
+    )
+    for component in (OpenStackVenv(), GuestImage()):
+        component.install(stack)
+    pytest = ["env", *lent, program(stack, "pytest"), "-m", "nightly"]
+    return [_pytest("nightly", pytest, ["tests/nightly", *arguments])]
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,11 @@ TIERS = {
     "integration": Tier(integration),
     "nightly": Tier(
         nightly,
-        ("mmdebstrap", "qemu-system-x86", "e2fsprogs", *OpenStackVenv.packages),
+        (
+            *("mmdebstrap", "qemu-system-x86", "e2fsprogs"),
+            *OpenStackVenv.packages,
+            *GuestImage.packages,
+        ),
         usual=False,
     ),
 }

@@ -19,7 +19,7 @@ class Network(Component):
 
     def start(self, stack: Stack) -> None:
         """Make what is not there yet."""
-        inputs = [SUBNET, datapath.EXTERNAL_NETWORK]
+        inputs = [SUBNET, datapath.EXTERNAL_NETWORK, stack.has("neutron-agents")]
         milestones.once(stack, "network", inputs, lambda: self._fill(stack))
 
     def check(self, stack: Stack) -> None:
@@ -53,7 +53,24 @@ class Network(Component):
                          network_id=private["id"]):
             path = f"/routers/{router['id']}/add_router_interface"
             demo.request("PUT", "network", path, {"subnet_id": subnet["id"]})
+        if stack.has("neutron-agents"):
+            _hand_to_agents(Cloud(stack), private, router)
         _let_in(demo)
+
+
+def _hand_to_agents(admin: Cloud, network: dict, router: dict) -> None:
+    """What was made in a stack without agents: none would ever look at it by itself."""
+    ports = admin.request("GET", "network", f"/ports?device_id={router['id']}")["ports"]
+    if all(port["binding:vif_type"] != "binding_failed" for port in ports):
+        return
+    path = f"/networks/{network['id']}/dhcp-agents"
+    if not admin.request("GET", "network", path)["agents"]:
+        agent = admin.find("network", "/agents", "agents", agent_type="DHCP%20agent")
+        path = f"/agents/{agent['id']}/dhcp-networks"
+        admin.request("POST", "network", path, {"network_id": network["id"]})
+    for up in (False, True):  # its ports are bound when it comes up
+        body = {"router": {"admin_state_up": up}}
+        admin.request("PUT", "network", f"/routers/{router['id']}", body)
 
 
 def _public(admin: Cloud) -> dict:

@@ -3,9 +3,6 @@
 Messages carry versioned objects (by their serializer) and the request context. oslo.messaging
 acknowledges a message before it runs the handler, so a cast may be lost with its consumer: nothing
 of ours relies on a cast alone (see ``objects.instance_action``).
-
-Heartbeats go beside the calls, in a queue that conductors read many at a time: a message that is
-handed to a thread and dispatched costs twice as much as one that is only read.
 """
 
 from __future__ import annotations
@@ -13,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import amqp.exceptions
 import kombu.exceptions
@@ -31,21 +28,19 @@ LOG = logging.getLogger(__name__)
 CONDUCTOR_TOPIC = "conductor"
 SCHEDULER_TOPIC = "scheduler"
 COMPUTE_TOPIC = "compute"
-_HEARTBEAT_TOPIC = "heartbeats"
 _AMQP_PORT = 5672
-# Seconds that a thread which waits for messages goes on waiting after one came. The library's own
-# figure is a millisecond, for acknowledgements that are made late: ours are made when a message is
-# read, and a busy process spent more time on looking for them than on its messages.
-_WAIT_AFTER_MESSAGE = 1.0
-# Heartbeats that are read at once, and the seconds that the first of them waits for others.
-_HEARTBEATS = {"batch_size": 1000, "batch_timeout": 0.25}
+# A thread that waits for messages looks up now and then: so many seconds after one came, twice as
+# many when none did, and so on. The library's own figures are a millisecond, for acknowledgements
+# that are made late (ours are made when a message is read, and a busy process spent more time on
+# looking up than on its messages), and at last five seconds, for which each stop had to wait.
+_FIRST_LOOK_UP = 0.05
+_LOOK_UP_AT_LEAST = 1.0
 
 # A call that ended so may have been heard or not.
 UNANSWERED = (messaging.MessagingTimeout, messaging.MessageDeliveryFailure)
 
 _transport: messaging.Transport | None = None
 _notifier: messaging.Notifier | None = None
-_heart: messaging.Notifier | None = None
 
 
 def set_defaults() -> None:
@@ -56,23 +51,22 @@ def set_defaults() -> None:
     CONF.set_default("rabbit_quorum_queue", True, group="oslo_messaging_rabbit")
     CONF.set_default("kombu_reconnect_delay", 0.2, group="oslo_messaging_rabbit")
     CONF.set_default("rabbit_interval_max", 2, group="oslo_messaging_rabbit")
-    amqpdriver.ACK_REQUEUE_EVERY_SECONDS_MIN = _WAIT_AFTER_MESSAGE
+    amqpdriver.ACK_REQUEUE_EVERY_SECONDS_MIN = _FIRST_LOOK_UP
+    amqpdriver.ACK_REQUEUE_EVERY_SECONDS_MAX = _LOOK_UP_AT_LEAST
 
 
 def init() -> None:
     """Make the transport from the configuration. Connections are opened when they are needed."""
-    global _transport, _notifier, _heart
+    global _transport, _notifier
     _transport = messaging.get_rpc_transport(CONF, allowed_remote_exmods=[exception.__name__])
     _notifier = messaging.Notifier(
         messaging.get_notification_transport(CONF), serializer=RequestContextSerializer()
     )
-    _heart = messaging.Notifier(
-        _beside_calls(), driver="messagingv2", topics=[_HEARTBEAT_TOPIC], retry=1
-    )
 
 
-def _beside_calls() -> NotificationTransport:
-    """Over the connections of our calls, wherever an operator sends his notifications."""
+def beside_calls() -> NotificationTransport:
+    """A transport for messages of ours that are no calls: over the connections of the calls,
+    wherever an operator sends his notifications."""
     return NotificationTransport(_transport._driver)
 
 
@@ -89,10 +83,10 @@ def is_reachable(seconds: float = 3) -> bool:
 
 
 def cleanup() -> None:
-    global _transport, _notifier, _heart
+    global _transport, _notifier
     if _transport is not None:
         _transport.cleanup()
-    _transport = _notifier = _heart = None
+    _transport = _notifier = None
 
 
 class RequestContextSerializer(messaging.Serializer):
@@ -163,7 +157,7 @@ def get_server(target: messaging.Target, endpoints: list) -> messaging.RPCServer
     )
 
 
-def stop_listening(server: messaging.RPCServer) -> None:
+def stop_listening(server: messaging.MessageHandlingServer) -> None:
     """Take nothing new; what was taken is still being worked on.
 
     The broker goes on sending to a server of oslo.messaging until it is closed, and what it had
@@ -178,28 +172,6 @@ def stop_listening(server: messaging.RPCServer) -> None:
         connection.channel.connection.sock.shutdown(socket.SHUT_WR)
     except OSError as exc:
         LOG.debug("The broker has closed the connection already: %s", exc)
-
-
-def beat(incarnation: str, available: bool) -> None:
-    """A heartbeat, to any conductor. One that cannot be sent is logged: the next says the same."""
-    _heart.info({}, "heartbeat", [incarnation, available])
-
-
-def get_heartbeat_server(take: Callable[[str, bool], None]) -> messaging.MessageHandlingServer:
-    """A server that gives each heartbeat to ``take``, from one thread."""
-
-    class Endpoint:
-        def info(self, messages: list[dict]) -> None:
-            for message in messages:
-                take(*message["payload"])
-
-    return messaging.get_batch_notification_listener(
-        _beside_calls(),
-        [messaging.Target(topic=_HEARTBEAT_TOPIC)],
-        [Endpoint()],
-        executor="threading",
-        **_HEARTBEATS,
-    )
 
 
 def get_notifier(publisher_id: str) -> messaging.Notifier:

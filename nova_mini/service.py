@@ -17,7 +17,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent import futures
 from typing import NoReturn
 
@@ -39,11 +39,15 @@ _QUIET = ["futurist=WARNING", "oslo_db=WARNING", "oslo_concurrency=WARNING", "am
 # What a service does again and again: (seconds, function).
 Periodic = tuple[float, Callable[[], None]]
 
+_LOOK_AGAIN = 1.0  # seconds between two looks at one that cannot do its work
+
 
 class Manager:
     """What a service needs of the one who does its work; each part may be left out."""
 
     endpoints: list = []
+    # Servers of its own that listen beside the one that calls ``endpoints``, with a thread each.
+    beside: Sequence[messaging.MessageHandlingServer] = ()
     # How many messages are worked on at once; None is oslo.messaging's own figure. Each thread
     # that sends takes a connection to the broker, and all share one interpreter.
     threads: int | None = None
@@ -87,25 +91,29 @@ class Service:
         self.incarnation = uuidutils.generate_uuid()
         self._make_manager = make_manager
         self._worker: periodics.PeriodicWorker | None = None
-        self._server: messaging.RPCServer | None = None
+        self._servers: list[messaging.MessageHandlingServer] = []
+        self._stopping = threading.Event()
         self.superseded = threading.Event()
         self._check_in_at = 0.0
 
     def start(self) -> None:
         self.register()
         target = messaging.Target(topic=self.topic, server=self.host)
-        self._server = rpc.get_server(target, self.manager.endpoints)
-        self._server.start(override_pool_size=self.manager.threads)
-        self._check_in()
+        server = rpc.get_server(target, self.manager.endpoints)
+        server.start(override_pool_size=self.manager.threads)
+        for other in self.manager.beside:
+            other.start(override_pool_size=1)
+        self._servers = [server, *self.manager.beside]
+        self._check_in(self.manager.is_available())
         self.manager.resume()
         self._start_periodics()
 
     def register(self) -> None:
-        """Take the name, over its predecessor, and make the manager. Nobody listens yet."""
+        """Make the manager and take the name, over its predecessor. Nobody listens yet."""
+        self.manager = self._make_manager(self.host, self.incarnation)
         ServiceRecord.start(
             get_admin_context(), self.host, self.binary, self.topic, self.incarnation
         )
-        self.manager = self._make_manager(self.host, self.incarnation)
         self.manager.init_host()
 
     def periodic_tasks(self) -> list[Periodic]:
@@ -124,17 +132,28 @@ class Service:
         threading.Thread(target=self._worker.start, name="periodics", daemon=True).start()
 
     def _report(self) -> None:
-        """A heartbeat, now and then one that is answered. No other is sent while none is: so not
+        """A heartbeat. While this one cannot do its work it gets none, so it is looked at each
+        second until it can say that it is well again."""
+        available = self.manager.is_available()
+        self._beat(available)
+        until = time.monotonic() + CONF.report_interval - _LOOK_AGAIN
+        while not available and time.monotonic() < until:
+            if self._stopping.wait(_LOOK_AGAIN):
+                return
+            available = self.manager.is_available()
+            if available:
+                self._beat(available)
+
+    def _beat(self, available: bool) -> None:
+        """One heartbeat, now and then one that is answered. No other is sent while none is: so not
         many wait in the broker for conductors that are away."""
         if time.monotonic() < self._check_in_at:
-            ServiceRecord.report(self.incarnation, self.manager.is_available())
+            ServiceRecord.report(self.incarnation, available)
         else:
-            self._check_in()
+            self._check_in(available)
 
-    def _check_in(self) -> None:
-        unfinished = ServiceRecord.check_in(
-            get_admin_context(), self.incarnation, self.manager.is_available()
-        )
+    def _check_in(self, available: bool) -> None:
+        unfinished = ServiceRecord.check_in(get_admin_context(), self.incarnation, available)
         # With the heartbeat that comes nearest to the time.
         pause = CONF.resume_actions_interval - CONF.report_interval / 2
         self._check_in_at = time.monotonic() + pause
@@ -146,14 +165,19 @@ class Service:
 
     def stop(self) -> None:
         """Take nothing new and wait for what is running, ``graceful_shutdown_timeout`` at most."""
+        self._stopping.set()
         if self._worker:
             self._worker.stop()
-        if self._server:
-            rpc.stop_listening(self._server)
-            finisher = threading.Thread(target=self._server.wait, daemon=True)
-            finisher.start()
-            finisher.join(CONF.graceful_shutdown_timeout)
+        with futures.ThreadPoolExecutor() as pool:
+            list(pool.map(rpc.stop_listening, self._servers))
+        finisher = threading.Thread(target=self._finish, daemon=True)
+        finisher.start()
+        finisher.join(CONF.graceful_shutdown_timeout)
         self.manager.cleanup_host()
+
+    def _finish(self) -> None:
+        for server in self._servers:
+            server.wait()
 
 
 def _guarded(task: Callable[[], None]) -> Callable[[], None]:

@@ -8,6 +8,7 @@ import time
 import oslo_messaging as messaging
 
 from nova_mini import exception, rpc
+from nova_mini.conductor.heartbeat_queue import Heart
 from nova_mini.trace import traced
 
 LOG = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ class ConductorAPI:
 
     def __init__(self):
         self._target = messaging.Target(topic=rpc.CONDUCTOR_TOPIC, version="1.0")
+        self._heart = Heart()
 
     def object_class_action_versions(
         self, context, objname, objmethod, object_versions, args, kwargs
@@ -49,7 +51,7 @@ class ConductorAPI:
 
     def report(self, incarnation: str, available: bool) -> None:
         """A heartbeat: nobody waits for it."""
-        rpc.beat(incarnation, available)
+        self._heart.beat(incarnation, available)
 
     def _call(self, context, method: str, **kwargs):
         deadline = time.monotonic() + _PATIENCE

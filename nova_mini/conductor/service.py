@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nova_mini import rpc
+from nova_mini.conductor import heartbeat_queue
 from nova_mini.conductor.manager import ComputeTaskManager, ConductorManager
 from nova_mini.conductor.reconcile import Reconciler
 from nova_mini.conf import CONF
@@ -16,14 +16,7 @@ class ConductorService(Manager):
         tasks = ComputeTaskManager(incarnation)
         self.endpoints = [ConductorManager(), tasks]
         self._reconciler = Reconciler(tasks, incarnation)
-        self._heartbeats = rpc.get_heartbeat_server(Service.report)
-
-    def resume(self) -> None:
-        self._heartbeats.start(override_pool_size=1)
-
-    def cleanup_host(self) -> None:
-        self._heartbeats.stop()
-        self._heartbeats.wait()
+        self.beside = [heartbeat_queue.get_server(Service.report)]
 
     def periodic_tasks(self) -> list[Periodic]:
         return [

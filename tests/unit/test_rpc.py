@@ -10,9 +10,7 @@ import oslo_messaging as messaging
 import pytest
 
 from nova_mini import rpc
-from nova_mini.conf import CONF
 from nova_mini.context import RequestContext, get_admin_context
-from tests.functional.harness import waiting
 
 AWAY = [
     kombu.exceptions.OperationalError("timed out"),
@@ -61,22 +59,3 @@ def test_a_context_is_the_same_on_the_other_side():
 def test_what_the_other_side_raised_is_not_changed(client):
     with pytest.raises(ValueError, match="theirs"):
         client.call(None, "method", exc=ValueError("theirs"))
-
-
-def test_heartbeats_are_taken(tmp_path):
-    config = tmp_path / "nova.conf"
-    config.write_text("[DEFAULT]\ntransport_url = fake:/\n")
-    CONF([f"--config-file={config}"], project="nova-mini")
-    rpc.init()
-    taken: dict[str, bool] = {}
-    server = rpc.get_heartbeat_server(taken.__setitem__)
-    server.start(override_pool_size=1)
-    try:
-        rpc.beat("one", True)
-        rpc.beat("other", False)
-        waiting.until("both are taken", lambda: taken == {"one": True, "other": False}, 5)
-    finally:
-        server.stop()
-        server.wait()
-        rpc.cleanup()
-        CONF([], project="nova-mini", default_config_files=[])

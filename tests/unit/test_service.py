@@ -13,10 +13,12 @@ class Record:
 
     def __init__(self):
         self.heard: list[str] = []
+        self.available: list[bool] = []
         self.answer: list | None = []
 
     def report(self, incarnation, available) -> None:
         self.heard.append("report")
+        self.available.append(available)
 
     def check_in(self, context, incarnation, available) -> list | None:
         self.heard.append("check_in")
@@ -28,6 +30,10 @@ class Record:
 class Manager(service.Manager):
     def __init__(self):
         self.taken_up: list[list] = []
+        self.well = iter(lambda: True, None)  # what it says of itself, one time after the other
+
+    def is_available(self) -> bool:
+        return next(self.well)
 
     def take_up(self, unfinished: list) -> None:
         self.taken_up.append(unfinished)
@@ -52,7 +58,7 @@ def running(record, clock) -> service.Service:
     CONF([], project="nova-mini", default_config_files=[])
     made = service.Service("nova-mini-compute", "compute", "h1", lambda *_: Manager())
     made.manager = Manager()
-    made._check_in()
+    made._check_in(True)
     record.heard.clear()
     return made
 
@@ -99,3 +105,21 @@ def test_who_was_frozen_asks_when_it_goes_on(running, record, clock):
     clock[0] += CONF.resume_actions_interval
     beat(running, clock, 1)
     assert record.heard == ["check_in"]
+
+
+@pytest.mark.parametrize(
+    ("looks", "told"), [([False, True], [False, True]), ([False] * 5, [False])]
+)
+def test_who_is_well_again_says_so(running, record, clock, looks, told):
+    running.manager.well = iter(looks)
+    running._stopping.wait = lambda seconds: clock.__setitem__(0, clock[0] + seconds)
+    running._report()
+    assert record.available == told
+    assert not list(running.manager.well)
+
+
+def test_who_stops_looks_no_more(running, record):
+    running.manager.well = iter([False])
+    running._stopping.set()
+    running._report()
+    assert record.available == [False]

@@ -41,13 +41,14 @@ def unit(stack: Stack, arguments: Sequence[str]) -> list[Outcome]:
     return [
         _check("style", [program(stack, "ruff"), "check", "nova_mini", "tests", "tools"]),
         _check("imports", [program(stack, "lint-imports"), "--no-cache"]),
-        _pytest("unit", [program(stack, "pytest")], ["tests/unit", *arguments]),
+        _pytest("unit", [program(stack, "pytest")], _chosen("tests/unit", arguments)),
     ]
 
 
 def functional(stack: Stack, arguments: Sequence[str]) -> list[Outcome]:
     """The four services; the tests start a broker and a database of their own."""
-    return [_pytest("functional", [program(stack, "pytest")], ["tests/functional", *arguments])]
+    chosen = _chosen("tests/functional", arguments)
+    return [_pytest("functional", [program(stack, "pytest")], chosen)]
 
 
 def integration(stack: Stack, arguments: Sequence[str]) -> list[Outcome]:
@@ -56,7 +57,7 @@ def integration(stack: Stack, arguments: Sequence[str]) -> list[Outcome]:
     if not up.well:
         return [up]
     inside = [sys.executable, STACK, "exec", "--", program(stack, "pytest")]
-    return [up, _pytest("integration", inside, ["tests/integration", *arguments])]
+    return [up, _pytest("integration", inside, _chosen("tests/integration", arguments))]
 
 
 def nightly(stack: Stack, arguments: Sequence[str]) -> list[Outcome]:
@@ -68,7 +69,7 @@ def nightly(stack: Stack, arguments: Sequence[str]) -> list[Outcome]:
     for component in (OpenStackVenv(), GuestImage()):
         component.install(stack)
     pytest = ["env", *lent, program(stack, "pytest"), "-m", "nightly"]
-    return [_pytest("nightly", pytest, ["tests/nightly", *arguments])]
+    return [_pytest("nightly", pytest, _chosen("tests/nightly", arguments))]
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,12 @@ TIERS = {
         usual=False,
     ),
 }
+
+
+def _chosen(folder: str, arguments: Sequence[str]) -> list[str]:
+    """All of a tier, unless some of it is named."""
+    named = any(argument.startswith(folder) for argument in arguments)
+    return [*arguments] if named else [folder, *arguments]
 
 
 def _check(name: str, command: Sequence[str]) -> Outcome:

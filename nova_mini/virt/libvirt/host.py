@@ -90,6 +90,7 @@ class Host:
         self._events = event_handler
         self._lock = threading.Lock()
         self._conn: libvirt.virConnect | None = None
+        self._missed = False  # that libvirtd is away has been said
 
     # -- the connection ----------------------------------------------------------------------
 
@@ -112,10 +113,13 @@ class Host:
             _keep_alive(conn)
             self._events.register(conn)
         except libvirt.libvirtError as exc:
-            LOG.error("cannot reach libvirt at %s: %s", self._uri, exc)
+            if not self._missed:
+                LOG.error("cannot reach libvirt at %s: %s", self._uri, exc)
+            self._missed = True
             raise exception.HypervisorUnavailable(host=CONF.host) from exc
         if relics.remove(self._uri):
             raise exception.HypervisorUnavailable(host=CONF.host)
+        self._missed = False
         LOG.info("connected to libvirt at %s", self._uri)
         return conn
 

@@ -33,6 +33,7 @@ def ask(monkeypatch):
                     raise answer
                 return answer
 
+        monkeypatch.setattr(rpcapi, "Heart", lambda: None)
         monkeypatch.setattr(rpcapi.rpc, "get_client", lambda target: Client())
         monkeypatch.setattr(rpcapi.time, "sleep", lambda seconds: None)
         return rpcapi.ConductorAPI().object_action(None, object(), "save", (), {})

@@ -61,6 +61,20 @@ def admin_context() -> RequestContext:
     return make_context("admin", "admin", admin=True)
 
 
+@pytest.fixture
+def override():
+    """``override(option, value, group)`` for one test."""
+    changed = []
+
+    def set_override(name, value, group=None):
+        CONF.set_override(name, value, group=group)
+        changed.append((name, group))
+
+    yield set_override
+    for name, group in changed:
+        CONF.clear_override(name, group=group)
+
+
 class ApiClient:
     """HTTP requests to the application, without a socket."""
 

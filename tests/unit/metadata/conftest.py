@@ -10,19 +10,9 @@ from nova_mini.objects.instance import Instance
 USER_DATA = b"#!/bin/sh\n\x00\xffecho hello\n"
 
 
-@pytest.fixture
-def override():
-    """``override(option, value, group)`` for one test."""
+@pytest.fixture(autouse=True)
+def _configured():
     CONF([], project="nova-mini", default_config_files=[])
-    undo = []
-
-    def override(name, value, group=None):
-        CONF.set_override(name, value, group=group)
-        undo.append((name, group))
-
-    yield override
-    for name, group in undo:
-        CONF.clear_override(name, group=group)
 
 
 @pytest.fixture

@@ -12,17 +12,3 @@ def state_path(tmp_path):
     (tmp_path / "instances" / "_base").mkdir(parents=True)
     yield tmp_path
     CONF.clear_override("state_path")
-
-
-@pytest.fixture
-def override():
-    """``override(option, value, group)`` for this test alone."""
-    changed = []
-
-    def set_override(name, value, group=None):
-        CONF.set_override(name, value, group=group)
-        changed.append((name, group))
-
-    yield set_override
-    for name, group in changed:
-        CONF.clear_override(name, group=group)

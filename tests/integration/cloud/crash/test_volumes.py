@@ -51,15 +51,17 @@ def _discover(scene: Scene, operation: VolumeOperation) -> list[str]:
 
 def _die(scene: Scene, operation: VolumeOperation, moment: str, instruments) -> float:
     """Seconds until all was well again."""
-    operation.prepare(scene)
-    instruments.die_after(moment)
-    operation.act(scene)
-    instruments.wait_struck(moment, _DEATH_SECONDS)
-    struck = time.monotonic()
-    oracle.assert_clean(scene.cloud, SECONDS)
-    took = time.monotonic() - struck
-    operation.check(scene)
-    scene.clear()
+    try:
+        operation.prepare(scene)
+        instruments.die_after(moment)
+        operation.act(scene)
+        instruments.wait_struck(moment, _DEATH_SECONDS)
+        struck = time.monotonic()
+        oracle.assert_clean(scene.cloud, SECONDS)
+        took = time.monotonic() - struck
+        operation.check(scene)
+    finally:
+        scene.clear()
     return took
 
 

@@ -45,7 +45,8 @@ def _guests(records: list[dict], uuids: set[str]) -> list[str]:
     wanted: dict[str, dict[str, str]] = {uuid: {} for uuid in uuids}
     for record in records:
         source = _source_on_record(json.loads(record["connection_info"] or "{}"))
-        wanted.setdefault(record["instance_uuid"], {})[record["device_name"][5:]] = source
+        target = (record["device_name"] or "").removeprefix("/dev/")  # named by its host
+        wanted.setdefault(record["instance_uuid"], {})[target] = source
     return [
         f"guest {uuid} has {found}, and the record says {wanted[uuid]}"
         for uuid in uuids

@@ -49,7 +49,7 @@ class Scene:
     def clear(self) -> None:
         """As it was before the run."""
         for other in self.others:
-            other.delete()
+            self._remove_server(other)
         for attached in volume_calls.attached(self.cloud, self.guest):
             if attached["volumeId"] in self.ids:
                 volume_calls.detach(self.cloud, self.guest, attached["volumeId"])
@@ -57,6 +57,13 @@ class Scene:
             self._remove_image()
         self.volumes.remove()
         self.ids, self.image, self.others = [], None, []
+
+    def _remove_server(self, other: Guest) -> None:
+        """Its volumes go with it."""
+        theirs = [each["volumeId"] for each in volume_calls.attached(self.cloud, other)]
+        other.delete()
+        gone = self.volumes.is_gone
+        until("its volumes are gone", lambda: all(map(gone, theirs)), SECONDS, 0.3)
 
     def _remove_image(self) -> None:
         if self.cloud.of_user.image.find_image(self.image):
@@ -163,11 +170,8 @@ def _boot(scene: Scene) -> None:
 def _runs(scene: Scene) -> None:
     (other,) = scene.others
     other.wait_for("ACTIVE", SECONDS)
-    scene.ids = [each["volumeId"] for each in volume_calls.attached(scene.cloud, other)]
-    assert [scene.status()] == ["in-use"]
-    other.delete()
-    until("its volume is gone", lambda: scene.volumes.is_gone(scene.ids[0]), SECONDS, 0.3)
-    scene.others, scene.ids = [], []
+    (disk,) = volume_calls.attached(scene.cloud, other)
+    assert scene.volumes.show(disk["volumeId"]).status == "in-use"
 
 
 ATTACH = VolumeOperation(_make_one, _attach, _is_attached)

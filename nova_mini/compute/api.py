@@ -309,7 +309,10 @@ class API:
             bdm = self._create_volume_bdm(context, instance, request, action)
             volume_request.reserve(context, self.volume_api, instance, bdm)
         except Exception as exc:
-            if not volume_request.is_refusal(exc):
+            is_refused = volume_request.is_refusal(exc)
+            if not is_refused and (bdm := volume_request.reserved_by_host(context, request)):
+                return bdm
+            if not is_refused:
                 # Recorded or not, reserved or not? The host finds out, and leaves nothing of it.
                 name = "detach_volume"
                 undo = self._begin(context, instance, name, name, allowed, args)

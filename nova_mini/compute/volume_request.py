@@ -122,6 +122,12 @@ def is_reserved(context, volume_api, bdm: BlockDeviceMapping) -> bool:
     return True
 
 
+def reserved_by_host(context, request: AttachRequest) -> BlockDeviceMapping | None:
+    """The mapping, when a host that was started again has gone on with it without us."""
+    bdm = BlockDeviceMapping.get_by_uuid(context, request.bdm_uuid)
+    return bdm if bdm and bdm.attachment_id else None
+
+
 def is_refusal(exc: Exception) -> bool:
     """Whether a host or Cinder said no, rather than nothing at all."""
     unsure = isinstance(exc, exception.CinderConnectionFailed)

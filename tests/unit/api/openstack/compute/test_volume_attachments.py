@@ -1,5 +1,6 @@
 """``/servers/{id}/os-volume_attachments``"""
 
+import oslo_messaging as messaging
 import pytest
 
 from nova_mini import db
@@ -20,7 +21,7 @@ def attached(cloud, cinder, context):
     """A server to which its host gives volumes: ``attached(**asked)`` -> (server, volume, body)."""
     server_id = cloud.boot()
 
-    def attach(version="2.96", volume=None, **asked):
+    def attach(version="2.96", volume=None, ends=None, **asked):
         volume = volume or cinder.add_volume()
         bdm = BlockDeviceMapping.new(
             context, uuid=IMAGE, instance_uuid=server_id, source_type="volume",
@@ -37,6 +38,8 @@ def attached(cloud, cinder, context):
                 assert server == HOST and kwargs["asked"]["volume_id"] == volume
                 bdm.uuid = kwargs["asked"]["uuid"]
                 bdm.create(kwargs["action_id"])
+                if ends:
+                    ends(bdm)
                 return bdm
 
         cloud.bus.answers = Answers()
@@ -90,6 +93,26 @@ def test_the_intent_is_recorded_and_the_host_told(attached, cinder, cloud):
     assert server["os-extended-volumes:volumes_attached"] == [
         {"id": volume, "delete_on_termination": True}
     ]
+
+
+@pytest.mark.parametrize(
+    ("attachment_id", "code", "told"),
+    [
+        (IMAGE, 200, []),  # started again, it has reserved the volume itself
+        (None, 503, ["detach_volume"]),
+    ],
+)
+def test_the_hosts_answer_is_lost(attached, cinder, cloud, attachment_id, code, told):
+    def die(bdm):
+        if attachment_id:
+            bdm.attachment_id = attachment_id
+            bdm.save()
+        raise messaging.MessagingTimeout("no answer")
+
+    server_id, _volume, answer = attached(ends=die)
+    assert answer.status_int == code, answer.text
+    assert cloud.bus.methods() == ["reserve_block_device_name", *told]
+    assert not cinder.of_instance(server_id)
 
 
 @pytest.mark.parametrize(

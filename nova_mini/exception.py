@@ -606,6 +606,7 @@ class ActionInterrupted(NovaException):
     """An operation cannot go on now (the bus or the database is away) and shall be tried again."""
 
     msg_fmt = "The operation was interrupted: %(reason)s"
+    code = 503
 
 
 class DatabaseUnavailable(NovaException):

@@ -48,11 +48,11 @@ def attach_volume(manager, context, instance, bdm_uuid: str) -> None:
     """Done again after a crash it goes on where it was. A mapping that is gone was taken back by
     the API, or its volume detached since."""
     bdm = BlockDeviceMapping.get_by_uuid(context, bdm_uuid)
-    if bdm is None:
-        return
-    if not bdm.attachment_id and is_first_attempt():
+    if is_first_attempt() and not (bdm and bdm.attachment_id):
         # Seen before the API's message came: it may be reserving the volume at this moment.
         raise exception.ActionInterrupted(reason="the volume is not reserved yet")
+    if bdm is None:
+        return
     try:
         _attach_volume(manager, context, instance, bdm)
     except Exception as exc:

@@ -147,7 +147,11 @@ def _claiming(at_a_host: bool) -> sa.Update:
             sa.or_(_is_abandoned(), _ACTION.owner == owner),
             sa.exists().where(services.c.incarnation == owner),
         )
-        .values(owner=owner, attempts=_ACTION.attempts + 1, updated_at=sa.bindparam("stamp"))
+        .ordered_values(  # MariaDB would compare with the new owner if that came first
+            (_ACTION.attempts, _ACTION.attempts + sa.case((_ACTION.owner == owner, 0), else_=1)),
+            (_ACTION.owner, owner),
+            (_ACTION.updated_at, sa.bindparam("stamp")),
+        )
     )
 
 

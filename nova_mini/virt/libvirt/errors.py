@@ -27,6 +27,14 @@ def translate(exc: libvirt.libvirtError) -> exception.NovaException:
     return exception.HypervisorError(reason=str(exc))
 
 
+def failure(
+    exc: libvirt.libvirtError, refused: exception.NovaException
+) -> exception.NovaException:
+    """``refused``, unless libvirtd was not there: then it can be asked again."""
+    translated = translate(exc)
+    return translated if isinstance(translated, exception.HypervisorUnavailable) else refused
+
+
 def translates_libvirt_errors(cls: type) -> type:
     """Class decorator: no public method lets a libvirtError out."""
     for name, method in list(vars(cls).items()):

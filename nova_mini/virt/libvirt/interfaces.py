@@ -8,7 +8,7 @@ import libvirt
 from oslo_log import log as logging
 
 from nova_mini import exception
-from nova_mini.virt.libvirt import device_detach
+from nova_mini.virt.libvirt import device_detach, errors
 from nova_mini.virt.libvirt.config_devices import LibvirtConfigGuestInterface
 from nova_mini.virt.libvirt.guest import Guest
 from nova_mini.virt.libvirt.host import Host
@@ -22,7 +22,10 @@ def find(guest: Guest, mac: str, persistent: bool) -> LibvirtConfigGuestInterfac
 
 
 def attach(instance, guest: Guest, config: LibvirtConfigGuestInterface) -> None:
-    """Raises InterfaceAttachFailed. There already, live and in the definition, is fine."""
+    """There already, live and in the definition, is fine.
+
+    Raises InterfaceAttachFailed, HypervisorUnavailable.
+    """
     live = guest.is_active()
     try:
         if live and not find(guest, config.mac_addr, persistent=False):
@@ -31,11 +34,15 @@ def attach(instance, guest: Guest, config: LibvirtConfigGuestInterface) -> None:
             guest.attach_device(config, live=False)
     except libvirt.libvirtError as exc:
         LOG.exception("cannot attach %s", config.target_dev, instance=instance)
-        raise exception.InterfaceAttachFailed(instance_uuid=instance.uuid) from exc
+        refused = exception.InterfaceAttachFailed(instance_uuid=instance.uuid)
+        raise errors.failure(exc, refused) from exc
 
 
 def detach(host: Host, instance, guest: Guest, mac: str) -> None:
-    """Returns when neither definition nor guest has it. Raises InterfaceDetachFailed."""
+    """Returns when neither definition nor guest has it.
+
+    Raises InterfaceDetachFailed, HypervisorUnavailable.
+    """
     try:
         config = find(guest, mac, persistent=True)
         if config:
@@ -46,4 +53,5 @@ def detach(host: Host, instance, guest: Guest, mac: str) -> None:
             raise exception.InterfaceDetachFailed(instance_uuid=instance.uuid)
     except libvirt.libvirtError as exc:
         LOG.exception("cannot detach %s", mac, instance=instance)
-        raise exception.InterfaceDetachFailed(instance_uuid=instance.uuid) from exc
+        refused = exception.InterfaceDetachFailed(instance_uuid=instance.uuid)
+        raise errors.failure(exc, refused) from exc

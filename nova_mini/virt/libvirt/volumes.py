@@ -69,7 +69,7 @@ class Volumes:
             refused = exception.VolumeAttachFailed(
                 volume_id=config.serial, reason="the hypervisor refused it"
             )
-            raise _failure(exc, refused) from exc
+            raise errors.failure(exc, refused) from exc
 
     def detach(self, instance, guest: Guest | None, connection_info: dict, mountpoint: str) -> None:
         """Returns when neither guest nor host has it. Raises DeviceDetachFailed."""
@@ -90,7 +90,7 @@ class Volumes:
             refused = exception.DeviceDetachFailed(
                 device=mountpoint, reason="the hypervisor refused it"
             )
-            raise _failure(exc, refused) from exc
+            raise errors.failure(exc, refused) from exc
         if not gone:
             raise exception.DeviceDetachFailed(device=mountpoint, reason="the guest keeps it")
 
@@ -124,7 +124,7 @@ class Volumes:
             refused = exception.VolumeSwapFailed(
                 volume_id=new_connection_info["serial"], reason="the hypervisor refused it"
             )
-            raise _failure(exc, refused) from exc
+            raise errors.failure(exc, refused) from exc
         if old_connection_info:
             self._disconnect_volume(instance.uuid, old_connection_info)
 
@@ -224,9 +224,3 @@ def _shared(driver: LibvirtBaseVolumeDriver, connection_info: dict):
     """Held while a connection comes or goes that may be somebody else's, too."""
     shared = driver.carrier(connection_info) or driver.place(connection_info)
     return lockutils.lock(f"connection {shared}")
-
-
-def _failure(exc: libvirt.libvirtError, refused: exception.NovaException):
-    """``refused``, unless libvirtd was not there: then it can be asked again."""
-    translated = errors.translate(exc)
-    return translated if isinstance(translated, exception.HypervisorUnavailable) else refused

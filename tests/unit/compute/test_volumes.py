@@ -114,6 +114,19 @@ def test_a_lost_answer_of_the_host_leaves_nothing(world, server, volume, monkeyp
     assert world.check_consistent(server, volume) == "available"
 
 
+def test_a_host_that_is_started_again_before_it_is_asked(world, server, volume, monkeypatch):
+    """What it finds is an intent of which nothing is recorded yet: the API is at it."""
+    call = world.api.compute_rpcapi.reserve_block_device_name
+
+    def start_again_before(*args):
+        world.recover(rounds=1)
+        return call(*args)
+
+    monkeypatch.setattr(world.api.compute_rpcapi, "reserve_block_device_name", start_again_before)
+    world.attach(server, volume)
+    assert world.check_consistent(server, volume) == "in-use"
+
+
 def test_a_volume_that_turned_out_to_be_encrypted_is_given_back(world, server, volume):
     """It is of another type by the time the host comes to it."""
     world.api.attach_volume(world.context, world.instance(server), AttachRequest(volume_id=volume))

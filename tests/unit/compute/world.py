@@ -125,10 +125,10 @@ class World:
             if hasattr(self.manager, method):  # and is not for a conductor
                 self._run(self.context, method, **kwargs)
 
-    def recover(self) -> None:
+    def recover(self, rounds: int = _ROUNDS) -> None:
         """The compute starts again, and goes on with what is left, with no user's token."""
         self.casts.clear()
-        for _ in range(_ROUNDS):
+        for _ in range(rounds):
             self.start_compute()
             for row in self.unfinished():
                 self._run(

@@ -117,6 +117,22 @@ def test_a_guest_that_never_lets_go_is_an_error(events, patience):
     assert guest.asked == 4
 
 
+def test_a_hypervisor_that_is_away_can_be_asked_again(events, patience, monkeypatch):
+    """As it is told when libvirtd dies: by whichever call comes next."""
+
+    def hang_up(persistent=False):
+        lost = libvirt.libvirtError("internal error: client socket is closed")
+        lost.err = (libvirt.VIR_ERR_INTERNAL_ERROR, libvirt.VIR_FROM_RPC, "", 2)
+        raise lost
+
+    guest, instance = GuestWithNic(1, events), servers.make_instance()
+    monkeypatch.setattr(guest, "get_devices", hang_up)
+    with pytest.raises(exception.HypervisorUnavailable):
+        interfaces.detach(HostWith(events), instance, guest, MAC)
+    with pytest.raises(exception.HypervisorUnavailable):
+        interfaces.attach(instance, guest, LibvirtConfigGuestInterface(MAC, "tap0", "br-int"))
+
+
 def test_an_answer_that_was_lost_is_found_out(events, patience):
     class Silent(GuestWithNic):
         def detach_device(self, config, live):

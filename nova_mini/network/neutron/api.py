@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
+_SITE_OPTION = "254"
 _DEFAULT_GROUPS = ([], ["default"])  # what Neutron gives a port that names none
 
 
@@ -198,17 +199,19 @@ class API:
         """Whether the port is wired; if it is not, Neutron tells its agents of it once more.
 
         What Neutron told them may be lost with a broker, and it does not repeat itself: only a
-        change is told. So the description is changed and changed back.
+        change is told. So the description is changed and changed back, which those who wire hear
+        of, and an option of DHCP, as the port is not ready before there is a lease for it either.
         """
         client = _service(context)
-        found = client.list("ports", id=port_id, fields=["status", "description"])
+        fields = ["status", "description", "extra_dhcp_opts"]
+        found = client.list("ports", id=port_id, fields=fields)
         if not found:
             raise exception.PortNotFound(port_id=port_id)
-        if found[0]["status"] == "ACTIVE":
+        (port,) = found
+        if port["status"] == "ACTIVE":
             return True
-        description = found[0]["description"] or ""
-        for text in (description + " ", description):
-            client.update("ports", port_id, {"description": text})
+        for change in _change_and_back(port):
+            client.update("ports", port_id, change)
         return False
 
     def list_ports_on_host(self, context: RequestContext, host: str) -> list[dict[str, Any]]:
@@ -247,6 +250,18 @@ def _user(context: RequestContext) -> NeutronClient:
 
 def _service(context: RequestContext) -> NeutronClient:
     return NeutronClient(context, as_service=True)
+
+
+def _change_and_back(port: dict[str, Any]) -> list[dict[str, Any]]:
+    """Two changes of a port after which it is as it was, but for a moment of one option of DHCP
+    that nobody's clients ask for (RFC 3942 leaves it to the site)."""
+    description = port["description"] or ""
+    changes = [{"description": description + " "}, {"description": description}]
+    options = port.get("extra_dhcp_opts")  # None: without that extension of Neutron's
+    if options is not None and all(each["opt_name"] != _SITE_OPTION for each in options):
+        for change, value in zip(changes, ("1", None), strict=True):
+            change["extra_dhcp_opts"] = [{"opt_name": _SITE_OPTION, "opt_value": value}]
+    return changes
 
 
 def _undo(work: ports.Allocation, instance: Instance) -> None:

@@ -84,8 +84,10 @@ class NeutronAgents(Component):
                 "use_stderr": True,
                 "state_path": data,
                 "transport_url": rabbitmq.transport_url(stack),
-                # An answer that is lost with the broker holds up all ports for so long.
+                # An answer that is lost with the broker holds up all ports for so long; with each
+                # one for twice as long, up to the second figure (ten minutes by default).
                 "rpc_response_timeout": 15,
+                "rpc_response_max_timeout": 30,
                 "interface_driver": driver,
                 "enable_isolated_metadata": True,
                 "nova_metadata_host": stack.node.address,

@@ -310,15 +310,15 @@ class API:
             volume_request.reserve(context, self.volume_api, instance, bdm)
         except Exception as exc:
             is_refused = volume_request.is_refusal(exc)
-            if not is_refused and (bdm := volume_request.reserved_by_host(context, request)):
-                return bdm
-            if not is_refused:
-                # Recorded or not, reserved or not? The host finds out, and leaves nothing of it.
-                name = "detach_volume"
-                undo = self._begin(context, instance, name, name, allowed, args)
-                self._send(context, undo)
-            action.abandon(context, instance)
-            raise
+            # Recorded or not, reserved or not?
+            bdm = None if is_refused else volume_request.find_reserved(context, request)
+            if bdm is None:
+                if not is_refused:  # the host finds out, and leaves nothing of it
+                    name = "detach_volume"
+                    undo = self._begin(context, instance, name, name, allowed, args)
+                    self._send(context, undo)
+                action.abandon(context, instance)
+                raise
         self._send(context, action)
         return bdm
 

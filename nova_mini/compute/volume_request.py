@@ -122,8 +122,9 @@ def is_reserved(context, volume_api, bdm: BlockDeviceMapping) -> bool:
     return True
 
 
-def reserved_by_host(context, request: AttachRequest) -> BlockDeviceMapping | None:
-    """The mapping, when a host that was started again has gone on with it without us."""
+def find_reserved(context, request: AttachRequest) -> BlockDeviceMapping | None:
+    """The mapping, if the volume is reserved for it: by us, or by a host that was started again
+    and has gone on without us."""
     bdm = BlockDeviceMapping.get_by_uuid(context, request.bdm_uuid)
     return bdm if bdm and bdm.attachment_id else None
 

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-_SITE_OPTION = "254"
+# An option of DHCP that no client asks for (RFC 3942 leaves it to the site), and its value of ours.
+_SITE_OPTION, _TOLD = "254", "1"
 _DEFAULT_GROUPS = ([], ["default"])  # what Neutron gives a port that names none
 
 
@@ -253,15 +254,20 @@ def _service(context: RequestContext) -> NeutronClient:
 
 
 def _change_and_back(port: dict[str, Any]) -> list[dict[str, Any]]:
-    """Two changes of a port after which it is as it was, but for a moment of one option of DHCP
-    that nobody's clients ask for (RFC 3942 leaves it to the site)."""
+    """Two changes after which a port is as it was. An option that a process left which died between
+    them goes with the second; one of a user's is left alone."""
     description = port["description"] or ""
     changes = [{"description": description + " "}, {"description": description}]
     options = port.get("extra_dhcp_opts")  # None: without that extension of Neutron's
-    if options is not None and all(each["opt_name"] != _SITE_OPTION for each in options):
-        for change, value in zip(changes, ("1", None), strict=True):
-            change["extra_dhcp_opts"] = [{"opt_name": _SITE_OPTION, "opt_value": value}]
+    if options is None or any(_is_foreign(option) for option in options):
+        return changes
+    for change, value in zip(changes, (_TOLD, None), strict=True):
+        change["extra_dhcp_opts"] = [{"opt_name": _SITE_OPTION, "opt_value": value}]
     return changes
+
+
+def _is_foreign(option: dict[str, str]) -> bool:
+    return option["opt_name"] == _SITE_OPTION and option["opt_value"] != _TOLD
 
 
 def _undo(work: ports.Allocation, instance: Instance) -> None:

@@ -30,8 +30,9 @@ def test_a_wired_port_is_left_alone(stub, api, ctxt, port):
     assert not _told(stub)
 
 
-def test_all_agents_hear_of_one_that_is_not_wired(stub, api, ctxt, port):
-    port.update(description="mine", extra_dhcp_opts=[THEIRS])
+@pytest.mark.parametrize("left", [[], _option("1")], ids=["", "left by who died over it"])
+def test_all_agents_hear_of_one_that_is_not_wired(stub, api, ctxt, port, left):
+    port.update(description="mine", extra_dhcp_opts=[THEIRS, *left])
     assert not api.is_wired(ctxt, port["id"])
     assert _told(stub) == [
         {"description": "mine ", "extra_dhcp_opts": _option("1")},

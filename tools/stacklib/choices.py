@@ -9,7 +9,7 @@ from stacklib.errors import StackError
 from stacklib.stack import Choices
 
 # A fake host has neither guests nor cables nor disks.
-FAKE_WITHOUT = ("libvirt", "openvswitch", "neutron-agents", "ceph", "cinder")
+FAKE_WITHOUT = ("libvirt", "kvm", "openvswitch", "neutron-agents", "ceph", "cinder")
 
 
 def choose(

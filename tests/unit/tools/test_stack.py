@@ -178,9 +178,17 @@ def test_our_users_follow_those_of_the_machine():
     assert "nova-mini:x:47740:47740:" in users.passwd(machine)
 
 
-def test_boot_sector_of_the_kvm_probe():
-    assert len(kvm.BOOT_SECTOR) == 512
-    assert kvm.BOOT_SECTOR.endswith(b"\x55\xaa")
+@pytest.mark.parametrize(
+    ("script", "ready"),
+    [
+        ("echo SYSLINUX; echo 'GUEST: ready uptime=2.42'; exec sleep 60", True),
+        ("echo SYSLINUX; echo KVM internal error. Suberror: 1 >&2; exec sleep 60", False),
+        ("echo SYSLINUX; exec sleep 60", False),
+        ("echo no such machine; exit 1", False),
+    ],
+)
+def test_kvm_is_used_where_a_guest_gets_ready(script, ready):
+    assert kvm.gets_ready(["sh", "-c", script], seconds=0.5) == ready
 
 
 def event(name, start, finish, host="n1"):

@@ -7,6 +7,7 @@ from stacklib.components.glance import Glance
 from stacklib.components.guest_image import GuestImage
 from stacklib.components.images import Images
 from stacklib.components.keystone import Keystone
+from stacklib.components.kvm import Kvm
 from stacklib.components.libvirt import Libvirt
 from stacklib.components.machine import Machine
 from stacklib.components.mariadb import MariaDB
@@ -42,6 +43,7 @@ ALL: dict[str, Component] = {
         NeutronAgents(),
         NovaMini(),
         GuestImage(),
+        Kvm(),
         Images(),
         Network(),
         Project(),

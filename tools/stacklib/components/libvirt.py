@@ -1,6 +1,6 @@
-"""libvirt in the node: the daemon, its log keeper, and whether guests can have KVM."""
+"""libvirt in the node: the daemon and its log keeper."""
 
-from stacklib import files, kvm
+from stacklib import files
 from stacklib.component import Component
 from stacklib.errors import StackError, Unhealthy
 from stacklib.stack import Stack
@@ -45,7 +45,6 @@ class Libvirt(Component):
         if stack.node.write("/etc/libvirt/qemu.conf", QEMU):
             stack.units.stop("nova-mini-stack-libvirtd")
         stack.node.run(["rm", "-rf", "/etc/libvirt/qemu/networks/autostart"])
-        kvm.probe(stack)
 
     def units(self, stack: Stack) -> list[Unit]:
         """Return virtlogd and libvirtd; guests and their logs outlive a restart of libvirtd."""

@@ -29,7 +29,7 @@ class NovaMini(Component):
 
     name = "nova-mini"
     needs = ("rabbitmq", "mariadb", "venv-nova-mini")
-    wants = ("memcached", "keystone", "glance", "ceph", "cinder", "neutron", "libvirt")
+    wants = ("memcached", "keystone", "glance", "ceph", "cinder", "neutron", "libvirt", "kvm")
 
     def configure(self, stack: Stack) -> None:
         """Write the configuration; migrate the database. Only three services may read where

@@ -44,7 +44,7 @@ class InstanceBuild:
     """
 
     def __init__(self, manager, context, instance, admin_password, injected_files,
-                 requested_networks, security_groups):  # fmt: skip
+                 requested_networks, security_groups, fallback_from_host):  # fmt: skip
         self._manager = manager
         self._driver = manager.driver
         self._context = context
@@ -55,6 +55,7 @@ class InstanceBuild:
         ]
         self._requested_networks = requests_from_primitive(requested_networks)
         self._security_groups = security_groups
+        self._fallback_from_host = fallback_from_host
         self._image_meta = ImageMeta.from_instance(instance)
         self._undo = ExitStack()
 
@@ -97,6 +98,7 @@ class InstanceBuild:
                 self._admin_password,
                 network_info=network_info,
                 block_device_info=block_device_info,
+                fallback_from_host=self._fallback_from_host,
             )
 
     @traced

@@ -164,6 +164,7 @@ class ComputeManager(Manager):
 
         ``requested_networks``: NetworkRequest dicts, "auto" or "none"; ``injected_files``: [path,
         base64]; ``alternates``, ``tried`` and ``reason`` are the conductors' for the next host.
+        The last host that tried may have the image, if it was deleted in Glance since.
         """
         with self._builds:
             InstanceBuild(
@@ -174,6 +175,7 @@ class ComputeManager(Manager):
                 injected_files,
                 requested_networks,
                 security_groups,
+                fallback_from_host=tried[-1] if tried else None,
             )._do_build_and_run_instance()
 
     def terminate_instance(self, context, instance_uuid: str, action_id: int) -> None:

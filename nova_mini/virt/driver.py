@@ -136,8 +136,11 @@ class ComputeDriver(abc.ABC):
         network_info: NetworkInfo | None = None,
         block_device_info: dict | None = None,
         power_on: bool = True,
+        fallback_from_host: str | None = None,
     ) -> None:
         """Make the disks and the domain and start it; returns when it runs.
+
+        ``fallback_from_host`` has had the same image, should Glance not have it any more.
 
         Twice as good as once: what a killed first attempt left is adopted or replaced.
         Raises BuildAbortException for what no other host could do better (bad image), else

@@ -148,6 +148,7 @@ class FakeDriver(driver.ComputeDriver):
         network_info=None,
         block_device_info=None,
         power_on=True,
+        fallback_from_host=None,
     ):
         if CONF.fake.spawn_delay:
             time.sleep(CONF.fake.spawn_delay)

@@ -1,4 +1,5 @@
-"""Images on their way from Glance to this host's disk: fetched, inspected, converted.
+"""Images on their way from Glance, or another host, to this host's disk: fetched, inspected,
+converted.
 
 An image is what a stranger uploaded. Before any tool opens it, it is inspected in this process:
 its format must be the declared one and it may not refer to any other file (backing files, data
@@ -35,6 +36,7 @@ _DECLARED = {"vpc": "vhd", "ami": "raw", "ari": "raw", "aki": "raw"}
 # the mark of a partition table, too.)
 _PLAIN = {"raw", "gpt", "iso"}
 _CHUNK = 4096
+_SSH_OPTIONS = ("-o", "BatchMode=yes", "-o", "ConnectTimeout=10")  # seconds; nobody is asked
 _QEMU_FORMATS = {"qcow2": "qcow2", "vhd": "vpc", "vhdx": "vhdx", "vmdk": "vmdk", "vdi": "vdi"}
 
 
@@ -137,6 +139,27 @@ def fetch_to_raw(context, image_api, image_id: str, target: pathlib.Path, max_si
     finally:
         part.unlink(missing_ok=True)
         converted.unlink(missing_ok=True)
+
+
+@traced
+def copy_from_host(host: str, image_id: str, target: pathlib.Path) -> None:
+    """Make ``target`` from the file of the same path on another host, which has inspected it.
+
+    For an image that Glance does not have any more. The hosts' administrators have set up ssh for
+    the user that the services run as. Raises ImageNotFound when the host does not have it either,
+    or does not give it.
+    """
+    LOG.info("copying image %s, which is not in Glance any more, from host %s", image_id, host)
+    part = target.with_name(target.name + ".part")
+    try:
+        processutils.execute("scp", "-q", *_SSH_OPTIONS, "--", f"{host}:{target}", str(part))
+        processutils.execute("fallocate", "--dig-holes", str(part))
+        publish(part, target)
+    except processutils.ProcessExecutionError as exc:
+        LOG.warning("image %s was not copied from host %s: %s", image_id, host, exc.stderr)
+        raise exception.ImageNotFound(image_id=image_id) from exc
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def publish(path: pathlib.Path, target: pathlib.Path) -> None:

@@ -85,7 +85,7 @@ class Tier:
 TIERS = {
     "unit": Tier(unit),
     "functional": Tier(functional, ("rabbitmq-server", "mariadb-server", "util-linux")),
-    "integration": Tier(integration),
+    "integration": Tier(integration, ("openssh-client", "openssh-sftp-server")),
     "nightly": Tier(
         nightly,
         (

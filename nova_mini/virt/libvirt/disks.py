@@ -44,14 +44,15 @@ def get_cache_fname(image_id: str) -> str:
 
 
 def create_root(
-    context, image_api, instance, backend: Backend, injection_info: InjectionInfo
-) -> None:
+    context, image_api, instance, backend: Backend, injection_info: InjectionInfo,
+    fallback_from_host: str | None = None,
+) -> None:  # fmt: skip
     root = backend.by_name(instance, blockinfo.LOCAL_ROOT)
     if injection.is_wanted():
         root.finish = functools.partial(_inject_data, instance, injection_info)
     size = instance.root_gb * units.Gi
     make = clone_fallback_to_fetch if root.SUPPORTS_CLONE else fetch_image
-    make(context, image_api, root, instance.image_ref, size)
+    make(context, image_api, root, instance.image_ref, size, fallback_from_host)
 
 
 @traced
@@ -64,20 +65,27 @@ def _inject_data(
 
 
 @traced
-def clone_fallback_to_fetch(context, image_api, disk: Image, image_id: str, size: int = 0) -> None:
+def clone_fallback_to_fetch(
+    context, image_api, disk: Image, image_id: str, size: int = 0,
+    fallback_from_host: str | None = None,
+) -> None:  # fmt: skip
     """Make a disk of Glance's own copy, without its data passing through here, if it can be."""
     try:
         disk.clone(context, image_api, image_id, size)
-    except exception.ImageUnacceptable as exc:
+    except (exception.ImageUnacceptable, exception.ImageNotFound) as exc:
         LOG.info("fetching image %s rather than cloning it: %s", image_id, exc)
-        fetch_image(context, image_api, disk, image_id, size)
+        fetch_image(context, image_api, disk, image_id, size, fallback_from_host)
 
 
 @traced
-def fetch_image(context, image_api, disk: Image, image_id: str, size: int = 0) -> None:
-    """Make a disk from an image by way of the cache."""
+def fetch_image(
+    context, image_api, disk: Image, image_id: str, size: int = 0,
+    fallback_from_host: str | None = None,
+) -> None:  # fmt: skip
+    """Make a disk from an image by way of the cache. Raises ImageNotFound when neither Glance nor
+    the cache of ``fallback_from_host``, if that is given, has it."""
     fetch_func = functools.partial(_fetch, context, image_api, image_id, size)
-    _try_fetch_image_cache(disk, fetch_func, get_cache_fname(image_id), size)
+    _try_fetch_image_cache(disk, fetch_func, image_id, size, fallback_from_host)
 
 
 @traced
@@ -99,16 +107,28 @@ def _fetch(context, image_api, image_id: str, max_size: int, target: pathlib.Pat
 
 
 @traced
-def _try_fetch_image_cache(disk: Image, fetch_func, filename: str, size: int) -> None:
-    disk.cache(fetch_func=fetch_func, filename=filename, size=size)
+def _try_fetch_image_cache(
+    disk: Image, fetch_func, image_id: str, size: int, fallback_from_host: str | None
+) -> None:
+    filename = get_cache_fname(image_id)
+    try:
+        disk.cache(fetch_func=fetch_func, filename=filename, size=size)
+    except exception.ImageNotFound:
+        if not fallback_from_host:
+            raise
+        copy_func = functools.partial(images.copy_from_host, fallback_from_host, image_id)
+        disk.cache(fetch_func=copy_func, filename=filename, size=size)
 
 
-def fetch_kernel_and_ramdisk(context, image_api, instance) -> None:
+def fetch_kernel_and_ramdisk(
+    context, image_api, instance, fallback_from_host: str | None = None
+) -> None:
     """For images without a boot loader. They are inspected like any other image: the cache must
     never hold a file under an image's id that was not."""
     for name, image_id in ((KERNEL, instance.kernel_id), (RAMDISK, instance.ramdisk_id)):
         if image_id:
-            fetch_image(context, image_api, Flat(instance, name), image_id)
+            disk = Flat(instance, name)
+            fetch_image(context, image_api, disk, image_id, fallback_from_host=fallback_from_host)
 
 
 def create_ephemerals(instance, backend: Backend, block_device_info: dict | None) -> None:

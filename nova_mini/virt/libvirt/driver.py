@@ -134,12 +134,15 @@ class LibvirtDriver(driver.ComputeDriver):
         network_info=None,
         block_device_info=None,
         power_on=True,
+        fallback_from_host=None,
     ):
         network_info = NetworkInfo() if network_info is None else network_info
         injection_info = disks.InjectionInfo(network_info, injected_files, admin_password)
         try:
             disk_info = self._get_disk_info(instance, image_meta, block_device_info)
-            self._create_image(context, instance, disk_info, injection_info, block_device_info)
+            self._create_image(
+                context, instance, disk_info, injection_info, block_device_info, fallback_from_host
+            )
             connected = self._volumes.connect_all(instance, disk_info, block_device_info)
             xml = self._get_guest_xml(instance, network_info, disk_info, image_meta, connected)
         except _HOPELESS as exc:
@@ -165,15 +168,17 @@ class LibvirtDriver(driver.ComputeDriver):
         disk_info: blockinfo.DiskInfo,
         injection_info: disks.InjectionInfo,
         block_device_info: dict | None,
+        fallback_from_host: str | None,
     ) -> None:
         """Every file of the instance; what is there already stays as it is."""
         LOG.info("creating its disks", instance=instance)
         utils.get_instance_path(instance).mkdir(parents=True, exist_ok=True)
-        disks.fetch_kernel_and_ramdisk(context, self._image_api, instance)
+        disks.fetch_kernel_and_ramdisk(context, self._image_api, instance, fallback_from_host)
         if blockinfo.LOCAL_ROOT in disk_info.mapping:
             disks.create_root(
-                context, self._image_api, instance, self.image_backend, injection_info
-            )
+                context, self._image_api, instance, self.image_backend, injection_info,
+                fallback_from_host,
+            )  # fmt: skip
         disks.create_ephemerals(instance, self.image_backend, block_device_info)
         disks.create_swap(instance, self.image_backend, block_device_info)
         if blockinfo.CONFIG_DRIVE in disk_info.mapping:

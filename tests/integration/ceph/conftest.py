@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from nova_mini import exception
 from nova_mini.conf import CONF
 from nova_mini.objects.image_meta import ImageMeta
 from nova_mini.virt.libvirt import utils
@@ -133,6 +134,8 @@ class Glance:
         self._ceph.remove_image(image_id, IMAGES_POOL)
 
     def get(self, context, image_id: str, include_locations: bool = False) -> ImageMeta:
+        if image_id not in self.records:
+            raise exception.ImageNotFound(image_id=image_id)
         return self.records[image_id]
 
     def download(self, context, image_id: str, target_path: str) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 
 import pytest
 
@@ -83,6 +84,19 @@ def test_a_qcow2_image_is_fetched_and_imported(backend, glance, instance, conten
     assert content_of(root) == CONTENT.ljust(16 * MIB, b"\0")
     assert glance.downloads == 1
     assert (utils.base_dir() / disks.get_cache_fname(image_id)).exists()
+
+
+def test_what_glance_has_lost_is_imported_from_the_cache(backend, glance, instance, content_of):
+    image_id = str(uuid.uuid4())
+    (utils.base_dir() / disks.get_cache_fname(image_id)).write_bytes(CONTENT)
+    root = make_root(backend, glance, instance, image_id, 16 * MIB)
+    assert content_of(root) == CONTENT.ljust(16 * MIB, b"\0")
+
+
+def test_what_nobody_has_is_not_found(backend, glance, instance):
+    with pytest.raises(exception.ImageNotFound):
+        make_root(backend, glance, instance, str(uuid.uuid4()))
+    assert backend.ceph.list() == []
 
 
 def test_the_cached_image_goes_when_the_operator_says_so(backend, glance, instance, tmp_path,

@@ -11,6 +11,7 @@ import pathlib
 import shutil
 import sys
 
+from nova_mini import exception
 from nova_mini.conf import CONF
 from nova_mini.network.model import NetworkInfo
 from nova_mini.objects.image_meta import ImageMeta
@@ -50,6 +51,8 @@ class FolderOfImages:
         if image_id in _IMAGES:
             _file, disk_format, container = _IMAGES[image_id]
             return ImageMeta(id=image_id, disk_format=disk_format, container_format=container)
+        if image_id not in self.properties:
+            raise exception.ImageNotFound(image_id=image_id)
         return ImageMeta(id=image_id, **self.properties[image_id])
 
     def download(self, context, image_id, target_path):
@@ -96,9 +99,12 @@ def instance_with(uuid: str, **overrides):
     return servers.make_instance(uuid=uuid, id=int(uuid[:7], 16), **overrides)
 
 
-def spawn(driver: LibvirtDriver, instance, network_info=(), admin_password=None) -> None:
+def spawn(
+    driver: LibvirtDriver, instance, network_info=(), admin_password=None, **options
+) -> None:  # fmt: skip
     image_meta = ImageMeta(id=instance.image_ref, disk_format="raw", container_format="bare")
-    driver.spawn(None, instance, image_meta, [], admin_password, NetworkInfo(network_info), None)
+    vifs = NetworkInfo(network_info)
+    driver.spawn(None, instance, image_meta, [], admin_password, vifs, None, **options)
 
 
 def main(action: str, uuid: str, uri: str, state_path: str, guest_image: str) -> None:

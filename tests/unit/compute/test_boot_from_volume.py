@@ -133,6 +133,22 @@ def test_a_host_that_fails_gives_the_volumes_to_the_next(world, new):
     assert list(world.cinder.volumes) == [made["id"]]
 
 
+def test_the_next_host_is_told_who_may_have_the_image(world, new, monkeypatch):
+    action, told, spawn = new([ROOT]), [], world.manager.driver.spawn
+
+    def listen(*args, fallback_from_host, **kwargs):
+        told.append(fallback_from_host)
+        spawn(*args, fallback_from_host=fallback_from_host, **kwargs)
+
+    monkeypatch.setattr(world.manager.driver, "spawn", listen)
+    world.set(action.instance_uuid, metadata={"fake:fail_spawn_on": HOST})
+    world.build(action)
+    world.set(action.instance_uuid, metadata={})
+    world.build(action)
+    check_running(world, action.instance_uuid, [1])
+    assert told == [None, HOST]
+
+
 def test_a_lost_answer_makes_no_second_volume(world, new):
     world.cinder.lost_answers += [("POST", "/volumes"), ("POST", "/attachments")]
     action = new([ROOT])  # its volume is there, and nobody knows

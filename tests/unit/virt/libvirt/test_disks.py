@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from nova_mini import exception
 from nova_mini.objects.image_meta import ImageMeta
 from nova_mini.virt.libvirt import disks, utils
 from nova_mini.virt.libvirt.imagebackend import Backend
@@ -99,3 +100,63 @@ def test_an_image_is_cached_once_and_kept_young():
     assert not disks.cache_image(None, glance, backend, "image")
     assert glance.downloads == 1
     assert base.stat().st_mtime > 0
+
+
+# -- images that Glance does not have any more ----------------------------------------------------
+
+
+class GlanceWithout:
+    def get(self, context, image_id, include_locations=False):
+        raise exception.ImageNotFound(image_id=image_id)
+
+
+SCP = """\
+#!/bin/sh
+for word; do source=$target; target=$word; done
+[ "${source%%:*}" = other ] && exec cp --sparse=never "$OTHER_HOST${source#*:}" "$target"
+"""
+
+
+@pytest.fixture
+def other_host(tmp_path, monkeypatch):
+    """Where the image cache of a host named ``other`` is."""
+    root, programs = tmp_path / "other", tmp_path / "bin"
+    programs.mkdir()
+    (programs / "scp").write_text(SCP)
+    (programs / "scp").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.setenv("OTHER_HOST", str(root))
+    cache = pathlib.Path(f"{root}{utils.base_dir()}")
+    cache.mkdir(parents=True)
+    return cache
+
+
+def test_an_image_that_glance_lost_is_copied_from_the_other_host(make, other_host):
+    instance, name = make(), disks.get_cache_fname("image")
+    content = b"first" + bytes(8 << 20) + b"last"
+    (other_host / name).write_bytes(content)
+    root = Backend("raw").by_name(instance, "disk")
+    disks.fetch_image(None, GlanceWithout(), root, "image", 16 << 20, fallback_from_host="other")
+    with open(root.path, "rb") as stream:
+        assert stream.read(len(content)) == content
+    base = utils.base_dir() / name
+    assert base.read_bytes() == content
+    assert base.stat().st_blocks * 512 < 1 << 20
+    assert [path.name for path in utils.base_dir().iterdir()] == [name]
+
+
+@pytest.mark.parametrize("host", [None, "other", "stranger"])
+def test_an_image_that_nobody_has_is_not_found(make, other_host, host):
+    root = Backend("raw").by_name(make(), "disk")
+    with pytest.raises(exception.ImageNotFound):
+        disks.fetch_image(None, GlanceWithout(), root, "image", fallback_from_host=host)
+    assert not root.exists() and list(utils.base_dir().iterdir()) == []
+
+
+def test_an_image_that_is_here_is_not_asked_for(make):
+    base = utils.base_dir() / disks.get_cache_fname("image")
+    base.parent.mkdir(parents=True, exist_ok=True)
+    base.write_bytes(b"content")
+    root = Backend("raw").by_name(make(), "disk")
+    disks.fetch_image(None, GlanceWithout(), root, "image")
+    assert root.path.read_bytes() == b"content"

@@ -148,6 +148,24 @@ class UnexpectedTaskStateError(Conflict):
     )
 
 
+class UnshelveInstanceInvalidState(Conflict):
+    msg_fmt = (
+        "Instance %(instance_uuid)s is %(state)s: only one that is SHELVED_OFFLOADED can be "
+        "unshelved to a host or an availability zone of choice."
+    )
+
+
+class UnshelveHostNotInAZ(Conflict):
+    msg_fmt = "Host %(host)s is not in the instance's availability zone %(availability_zone)s."
+
+
+class MismatchVolumeAZ(Conflict):
+    msg_fmt = (
+        "Volume %(volume_id)s is in availability zone %(volume_zone)s, and the instance shall be "
+        "in %(availability_zone)s."
+    )
+
+
 class InstanceOwnershipLost(Conflict):
     """The instance belongs to another host now; whoever sees this cleans up and stops."""
 
@@ -357,6 +375,14 @@ class MultiattachNotSupported(Invalid):
     msg_fmt = (
         "Volume %(volume_id)s is of a multiattach type, which needs API version 2.60 or newer."
     )
+
+
+class VolumeTaggedAttachToShelvedNotSupported(Invalid):
+    msg_fmt = "A volume cannot be attached with a tag while the server is SHELVED_OFFLOADED."
+
+
+class MultiattachToShelvedNotSupported(Invalid):
+    msg_fmt = "A multiattach volume cannot be attached while the server is SHELVED_OFFLOADED."
 
 
 class VolumeAttachFailed(NovaException):

@@ -19,6 +19,7 @@ from nova_mini.compute import (
     create_checks,
     destination,
     rebuild_request,
+    shelved_image,
     snapshot_request,
     state_checks,
     task_states,
@@ -180,6 +181,40 @@ class API:
         instance.task_state = task_state
         self._send(context, self._begin(context, instance, name, f"{name}_instance", allowed))
 
+    # -- shelve ----------------------------------------------------------------------------------
+
+    def shelve(self, context, instance: Instance) -> None:
+        """Keep the server as an image (or, where it runs from one, as its volume) and take it off
+        its host."""
+        if not instance.is_volume_backed:
+            shelved_image.announce(context, instance)
+        self._act(context, instance, "shelve", task_states.SHELVING)
+
+    def shelve_offload(self, context, instance: Instance) -> None:
+        """Take a server off its host that is shelved there."""
+        name = "shelveOffload"
+        allowed = state_checks.check(context, instance, name)
+        instance.task_state = task_states.SHELVING_OFFLOADING
+        action = self._begin(context, instance, name, "shelve_offload_instance", allowed)
+        self._send(context, action)
+
+    def unshelve(self, context, instance: Instance, wishes: dict[str, str | None]) -> None:
+        """Back to its host or, from none, to one that is chosen now.
+
+        ``wishes``: "availability_zone" (None: any from now on) and "host", for a server that is on
+        no host. Raises as ``destination.check_wishes``.
+        """
+        allowed = state_checks.check(context, instance, "unshelve")
+        if wishes:
+            destination.check_wishes(context, self.volume_api, instance, wishes)
+        instance.task_state = task_states.UNSHELVING
+        allowed = dataclasses.replace(allowed, vm_states=(instance.vm_state,))
+        args = {"wishes": wishes}
+        action = self._begin(context, instance, "unshelve", "unshelve_instance", allowed, args)
+        self._send(context, action)
+
+    # -- intents ---------------------------------------------------------------------------------
+
     def _begin(
         self, context, instance: Instance, name: str, method: str, allowed, args=None
     ) -> InstanceAction:
@@ -280,8 +315,9 @@ class API:
         state_checks.check(context, instance, "security groups")
         create_checks.check_network_service()
         change(context, instance, name)
-        event = {"name": "network-changed", "server_uuid": instance.uuid, "status": "completed"}
-        self.compute_rpcapi.external_instance_event(context, instance.host, [event])
+        if instance.host is not None:
+            event = {"name": "network-changed", "server_uuid": instance.uuid, "status": "completed"}
+            self.compute_rpcapi.external_instance_event(context, instance.host, [event])
 
     # -- volumes ---------------------------------------------------------------------------------
 
@@ -292,7 +328,8 @@ class API:
         """Give a volume to a server: how it will be attached, while the host is at it.
 
         Raises VolumeNotFound, InvalidVolume and VolumeEncryptionNotSupported (400),
-        TooManyDiskDevices, DevicePathInUse, MultiattachNotSupported.
+        TooManyDiskDevices, DevicePathInUse, MultiattachNotSupported, and for a server on no host
+        VolumeTaggedAttachToShelvedNotSupported, MultiattachToShelvedNotSupported.
         """
         allowed = state_checks.check(context, instance, "attach_volume")
         volume_request.check_volume(context, self.volume_api, instance, request)
@@ -300,8 +337,8 @@ class API:
 
     @traced
     def _attach_volume(self, context, instance, request, allowed) -> BlockDeviceMapping:
-        """The intent comes first: when this process dies in between, the host goes on, or finds
-        that nothing was promised yet."""
+        """The intent comes first: when this process dies in between, the host (or, where there is
+        none, a conductor) goes on, or finds that nothing was promised yet."""
         args = {"bdm_uuid": request.bdm_uuid}
         name = "attach_volume"
         action = self._begin(context, instance, name, name, allowed, args)
@@ -324,19 +361,25 @@ class API:
 
     @traced
     def _create_volume_bdm(self, context, instance, request, action) -> BlockDeviceMapping:
+        if instance.host is None:
+            return volume_request.create_mapping(context, instance, request, action.id)
         asked = request.mapping()
         return self.compute_rpcapi.reserve_block_device_name(context, instance, action, asked)
 
     @traced
     def detach_volume(self, context, instance: Instance, volume_id: str) -> None:
-        """Raises VolumeNotAttached, InvalidVolume (a root disk, or not in use)."""
+        """Of a server on no host the volume is only reserved: Cinder has nothing to begin.
+
+        Raises VolumeNotAttached, InvalidVolume (a root disk, or not in use).
+        """
         allowed = state_checks.check(context, instance, "detach_volume")
         bdm = BlockDeviceMapping.get_by_volume(context, instance.uuid, volume_id)
         volume_request.check_detach(bdm)
         args = {"bdm_uuid": bdm.uuid}
         action = self._begin(context, instance, "detach_volume", "detach_volume", allowed, args)
         try:
-            self.volume_api.begin_detaching(context, volume_id)
+            if instance.host is not None:
+                self.volume_api.begin_detaching(context, volume_id)
         except (exception.InvalidVolume, exception.VolumeNotFound):
             if volume_request.is_reserved(context, self.volume_api, bdm):
                 action.abandon(context, instance)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from oslo_log import log as logging
 
 from nova_mini import exception
-from nova_mini.compute import unfinished_images, volume_cleanup
+from nova_mini.compute import shelved_image, unfinished_images, volume_cleanup
 from nova_mini.compute.operation import block_device_mappings
 from nova_mini.notifications import notify_about_instance_usage
 from nova_mini.trace import traced
@@ -40,12 +40,22 @@ def shutdown_instance(manager, context, instance, image_ids: Sequence[str]) -> N
     deallocate_network(manager, context, instance)
     for image_id in image_ids:
         _discard_image(manager, context, instance, image_id)
+    delete_shelved_image(manager, context, instance)
     volume_cleanup.cleanup_volumes(manager.volume_api, context, instance, bdms)
 
 
 @traced
 def deallocate_network(manager, context, instance) -> None:
     manager.network_api.deallocate_for_instance(context, instance)
+
+
+@traced
+def delete_shelved_image(manager, context, instance) -> None:
+    """Whole or not; a server that is not shelved has none."""
+    image_id = shelved_image.id_of(instance)
+    if image_id:
+        _discard_image(manager, context, instance, image_id)
+        shelved_image.delete(manager.image_api, context, instance)
 
 
 def _discard_image(manager, context, instance, image_id: str) -> None:

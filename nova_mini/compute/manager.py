@@ -22,13 +22,17 @@ from nova_mini.compute import (
     leftovers,
     power,
     rebuild,
+    shelve,
+    shelve_offload,
+    shelved_servers,
     snapshot,
     swap_volume,
     sync,
+    unshelve,
     volumes,
 )
 from nova_mini.compute.build import InstanceBuild
-from nova_mini.compute.operation import error_on_failure, operation
+from nova_mini.compute.operation import await_earlier_actions, error_on_failure, operation
 from nova_mini.compute.resource_tracker import ResourceTracker
 from nova_mini.conf import CONF
 from nova_mini.context import RequestContext, get_admin_context
@@ -139,6 +143,7 @@ class ComputeManager(Manager):
             (CONF.update_resources_interval, self.rt.update_available_resource),
             (CONF.sync_power_state_interval, self._sync_power_states),
             (CONF.sync_power_state_interval * 5, self._destroy_leftovers),
+            (CONF.shelved_poll_interval, self._poll_shelved_instances),
             (CONF.image_cache.manager_interval, self._manage_image_cache),
         ]
         if CONF.heal_instance_info_cache_interval > 0:
@@ -240,6 +245,26 @@ class ComputeManager(Manager):
                 self, context, instance, image_ref, admin_password, injected_files,
                 reimage_boot_volume,
             )  # fmt: skip
+
+    @operation
+    @traced
+    def shelve_instance(self, context, instance) -> None:
+        """Switch it off and upload its root disk; then, mostly, take it off this host."""
+        shelve.shelve(self, context, instance)
+
+    @operation
+    @traced
+    def shelve_offload_instance(self, context, instance) -> None:
+        """One that is SHELVED here leaves."""
+        await_earlier_actions(context)
+        shelve_offload.offload(self, context, instance)
+
+    @operation
+    @traced
+    def unshelve_instance(self, context, instance, wishes=None) -> None:
+        """One that is SHELVED here, or that a conductor has placed here; ``wishes`` are the
+        conductors'."""
+        unshelve.unshelve(self, context, instance)
 
     @operation
     @traced
@@ -356,6 +381,15 @@ class ComputeManager(Manager):
     def _destroy_leftovers(self) -> None:
         leftovers.destroy_all(self, leftovers.ALL.values())
         leftovers.clean_shared_disks(self)
+
+    def _poll_shelved_instances(self) -> None:
+        for context, action in shelved_servers.begin_offloads(self.host):
+            self._resumed.submit(
+                self.shelve_offload_instance,
+                context,
+                instance_uuid=action.instance_uuid,
+                action_id=action.id,
+            )
 
     def _heal_instance_info_cache(self) -> None:
         """Take from Neutron what its events did not tell (security groups, a lost event).

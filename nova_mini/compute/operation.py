@@ -69,6 +69,14 @@ def block_device_mappings() -> BlockDeviceMappingList:
     return _action.get().block_device_mappings
 
 
+def await_earlier_actions(context) -> None:
+    """Raises ActionInterrupted while something goes on that was asked of the server before the
+    running operation: volumes and interfaces come and go without a task_state."""
+    action = _action.get()
+    if InstanceAction.has_earlier(context, action.instance_uuid, action.id):
+        raise exception.ActionInterrupted(reason="what was asked before is not done yet")
+
+
 def wrap_exception(function: Callable) -> Callable:
     """Log what an operation failed with; a caller that waits for an answer gets it."""
 

@@ -13,7 +13,7 @@ from nova_mini.trace import traced
 from nova_mini.virt.block_device_volumes import driver_block_device
 
 _EVENT = "volume-reimaged"
-_RESERVED = "reserved"  # a volume, or an attachment, that nobody has connected
+_RESERVED = "reserved"  # a volume that nobody has connected
 
 
 @traced
@@ -22,27 +22,9 @@ def reimage(manager, context, instance, bdm: BlockDeviceMapping, image_id: str) 
 
     Done again after a crash the volume gets the image again. Raises VolumeReimageFailed.
     """
-    _reserve(manager.volume_api, context, instance, bdm)
+    driver_block_device(bdm).keep_reserved(context, instance, manager.volume_api)
     _await_image(manager, context, instance, bdm, image_id)
     driver_block_device(bdm).attach(context, instance, manager.volume_api, manager.driver)
-
-
-@traced
-def _reserve(volume_api, context, instance, bdm: BlockDeviceMapping) -> None:
-    """A fresh attachment is made and on record before the old one goes: the volume is the server's
-    all the time."""
-    known = [
-        each
-        for each in volume_api.attachments_of(context, instance.uuid)
-        if each.volume_id == bdm.volume_id
-    ]
-    free = [each for each in known if each.status == _RESERVED]
-    kept = free[0] if free else volume_api.attachment_create(context, bdm.volume_id, instance.uuid)
-    bdm.attachment_id, bdm.connection_info = kept.id, None
-    bdm.save()
-    for each in known:
-        if each.id != kept.id:
-            volume_api.attachment_delete(context, each.id)
 
 
 @traced

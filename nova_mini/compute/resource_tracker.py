@@ -97,18 +97,20 @@ class ResourceTracker:
         self._reported, self._reported_at = values, time.monotonic()
 
     @contextlib.contextmanager
-    def instance_claim(self, context, instance) -> Iterator[None]:
+    def instance_claim(
+        self, context, instance, task_state: str = task_states.NETWORKING
+    ) -> Iterator[None]:
         """Make the server this host's, if it has room; given back when the build fails inside.
 
-        Saves host, node and launched_on with the task NETWORKING: from then on it is known where
-        the server is. Raises ComputeResourcesUnavailable.
+        Saves host, node and launched_on with ``task_state``: from then on it is known where the
+        server is. Raises ComputeResourcesUnavailable.
         """
         with step("ResourceTracker.instance_claim"):
             self._take(instance)
             instance.host = self.host
             instance.node = self.node
             instance.launched_on = self.host
-            instance.task_state = task_states.NETWORKING
+            instance.task_state = task_state
             try:
                 instance.save()
             except Exception:

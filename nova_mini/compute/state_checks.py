@@ -12,6 +12,13 @@ IDLE = (None,)
 
 _RUNS = (vm_states.ACTIVE,)
 _HAS_DISK = (vm_states.ACTIVE, vm_states.PAUSED, vm_states.SUSPENDED, vm_states.STOPPED)
+_TAKES_VOLUMES = (
+    vm_states.ACTIVE,
+    vm_states.PAUSED,
+    vm_states.STOPPED,
+    vm_states.SHELVED,
+    vm_states.SHELVED_OFFLOADED,
+)
 # A hard reboot also ends what hangs: another reboot, or a guest that does not come back.
 _HARD_REBOOT_TASKS = (
     None,
@@ -32,17 +39,18 @@ class Allowed:
     """In which vm_states and task_states (ANY, or some) an action may begin.
 
     ``launched``: the server must have been active once. ``respects_lock``: a lock forbids it to
-    all but administrators.
+    all but administrators. ``on_host``: only a host can do it, so the server must be on one.
     """
 
     vm_states: tuple[str, ...] | None
     task_states: tuple[str | None, ...] | None = IDLE
     launched: bool = True
     respects_lock: bool = True
+    on_host: bool = True
 
 
 ALLOWED = {
-    "delete": Allowed(ANY, ANY, launched=False),
+    "delete": Allowed(ANY, ANY, launched=False, on_host=False),
     "reboot": Allowed(vm_states.ALLOW_SOFT_REBOOT),
     "hard reboot": Allowed(vm_states.ALLOW_HARD_REBOOT, _HARD_REBOOT_TASKS),
     "start": Allowed((vm_states.STOPPED,)),
@@ -55,12 +63,15 @@ ALLOWED = {
     "createImage": Allowed(_HAS_DISK, respects_lock=False),
     "attach_interface": Allowed((vm_states.ACTIVE, vm_states.PAUSED, vm_states.STOPPED)),
     "detach_interface": Allowed((vm_states.ACTIVE, vm_states.PAUSED, vm_states.STOPPED)),
-    "attach_volume": Allowed((vm_states.ACTIVE, vm_states.PAUSED, vm_states.STOPPED)),
-    "detach_volume": Allowed((vm_states.ACTIVE, vm_states.PAUSED, vm_states.STOPPED)),
+    "attach_volume": Allowed(_TAKES_VOLUMES, on_host=False),
+    "detach_volume": Allowed(_TAKES_VOLUMES, on_host=False),
     "swap_volume": Allowed((vm_states.ACTIVE, vm_states.PAUSED)),
-    "security groups": Allowed(ANY, ANY),
-    "update metadata": Allowed(_HAS_DISK, ANY),
-    "delete metadata": Allowed(_HAS_DISK, ANY),
+    "shelve": Allowed(_HAS_DISK),
+    "shelveOffload": Allowed((vm_states.SHELVED,)),
+    "unshelve": Allowed((vm_states.SHELVED, vm_states.SHELVED_OFFLOADED), on_host=False),
+    "security groups": Allowed(ANY, ANY, on_host=False),
+    "update metadata": Allowed(_HAS_DISK, ANY, on_host=False),
+    "delete metadata": Allowed(_HAS_DISK, ANY, on_host=False),
 }
 
 
@@ -69,7 +80,7 @@ def check(context, instance, action: str) -> Allowed:
 
     Called by ``compute.api``, which passes the states on to the database, where they are checked
     again in the transaction that begins the action. Raises InstanceIsLocked,
-    InstanceInvalidState, InstanceNeverActive.
+    InstanceInvalidState, InstanceNeverActive, InstanceNotReady.
     """
     allowed = ALLOWED[action]
     if allowed.respects_lock and instance.locked and not context.is_admin:
@@ -85,4 +96,6 @@ def check(context, instance, action: str) -> Allowed:
             )
     if allowed.launched and instance.launched_at is None:
         raise exception.InstanceNeverActive(method=action, instance_uuid=instance.uuid)
+    if allowed.on_host and instance.host is None:
+        raise exception.InstanceNotReady(instance_id=instance.uuid)
     return allowed

@@ -80,13 +80,18 @@ def _vm_state(server: Instance | Known, found: int) -> str:
     return _VM_STATE_OF.get(found, server.vm_state)
 
 
+def adopt(instance, found: int) -> None:
+    """Write down (not saved) a power state that is news."""
+    instance.power_state = found
+    instance.vm_state = _vm_state(instance, found)
+
+
 def follow(instance, found: int) -> None:
     """Save what was found, if it is news and nobody is at work on the server."""
     if instance.task_state is not None or not is_news(instance, found):
         return
     LOG.info("Instance %s is found %s", instance.uuid, power_state.STATE_MAP[found])
-    instance.power_state = found
-    instance.vm_state = _vm_state(instance, found)
+    adopt(instance, found)
     try:
         instance.save(expected_task_state=[None])
     except exception.Conflict as exc:

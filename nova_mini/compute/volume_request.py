@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from oslo_utils import uuidutils
 
 from nova_mini import exception, service_auth
-from nova_mini.objects.block_device_mapping import BlockDeviceMapping
+from nova_mini.conf import CONF
+from nova_mini.objects.block_device_mapping import BlockDeviceMapping, BlockDeviceMappingList
 from nova_mini.objects.instance import Instance
+from nova_mini.trace import traced
 from nova_mini.volume.cinder import check_attach
 
 
@@ -50,7 +52,62 @@ def check_volume(context, volume_api, instance: Instance, request: AttachRequest
     volume = volume_api.get(context, request.volume_id)
     if volume.multiattach and not request.supports_multiattach:
         raise exception.MultiattachNotSupported(volume_id=volume.id)
+    if instance.host is None:
+        _check_without_host(volume, request)
     check_attach(volume, instance.availability_zone)
+
+
+def _check_without_host(volume, request: AttachRequest) -> None:
+    """What only a host could say that it can do."""
+    if request.tag:
+        raise exception.VolumeTaggedAttachToShelvedNotSupported()
+    if volume.multiattach:
+        raise exception.MultiattachToShelvedNotSupported()
+
+
+# -- the mapping ---------------------------------------------------------------------------------
+
+
+def check_beside(bdms: BlockDeviceMappingList, asked: dict) -> None:
+    """Whether a server with these disks can have one volume more; ``asked``: its mapping's fields.
+
+    Raises InvalidVolume when the server has that volume, TooManyDiskDevices.
+    """
+    if any(bdm.volume_id == asked["volume_id"] for bdm in bdms):
+        raise exception.InvalidVolume(
+            reason=f"volume {asked['volume_id']} is attached to the server, or about to be"
+        )
+    maximum = CONF.compute.max_disk_devices_to_attach
+    if 0 <= maximum <= len(bdms):
+        raise exception.TooManyDiskDevices(maximum=maximum)
+
+
+def new_mapping(context, instance: Instance, asked: dict) -> BlockDeviceMapping:
+    """Not in the database yet."""
+    return BlockDeviceMapping.new(
+        context,
+        instance_uuid=instance.uuid,
+        source_type="volume",
+        destination_type="volume",
+        **asked,
+    )
+
+
+@traced
+def create_mapping(context, instance: Instance, request: AttachRequest, action_id: int):
+    """The BlockDeviceMapping of a volume for a server that is on no host: the one that it comes to
+    checks the name, or gives it one. Raises as :func:`check_beside`, and DevicePathInUse."""
+    asked = request.mapping()
+    bdms = BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
+    check_beside(bdms, asked)
+    if request.device and request.device in {bdm.device_name for bdm in bdms}:
+        raise exception.DevicePathInUse(path=request.device)
+    bdm = new_mapping(context, instance, asked)
+    bdm.create(action_id)
+    return bdm
+
+
+# -- a volume in the place of another ------------------------------------------------------------
 
 
 def check_swap(
@@ -78,6 +135,9 @@ def check_swap(
         )
     if len(old.attachments) > 1:
         raise exception.MultiattachSwapVolumeNotSupported(volume_id=old.id)
+
+
+# -- Cinder's side -------------------------------------------------------------------------------
 
 
 def reserve(context, volume_api, instance: Instance, bdm: BlockDeviceMapping) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 
 from nova_mini import exception
+from nova_mini.compute import volume_request
 from nova_mini.compute.operation import LOST, is_first_attempt, will_be_tried_again
-from nova_mini.conf import CONF
 from nova_mini.notifications import notify_about_instance_usage
 from nova_mini.objects.block_device_mapping import BlockDeviceMapping, BlockDeviceMappingList
 from nova_mini.trace import traced
@@ -25,20 +25,8 @@ def reserve_block_device_name(
     TooManyDiskDevices, DevicePathInUse, InvalidDiskInfo, ActionInterrupted.
     """
     bdms = BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
-    if any(bdm.volume_id == asked["volume_id"] for bdm in bdms):
-        raise exception.InvalidVolume(
-            reason=f"volume {asked['volume_id']} is attached to the server, or about to be"
-        )
-    maximum = CONF.compute.max_disk_devices_to_attach
-    if 0 <= maximum <= len(bdms):
-        raise exception.TooManyDiskDevices(maximum=maximum)
-    bdm = BlockDeviceMapping.new(
-        context,
-        instance_uuid=instance.uuid,
-        source_type="volume",
-        destination_type="volume",
-        **asked,
-    )
+    volume_request.check_beside(bdms, asked)
+    bdm = volume_request.new_mapping(context, instance, asked)
     bdm.device_name = manager.driver.get_device_name_for_instance(instance, bdms, bdm)
     bdm.create(action_id)
     return bdm
@@ -125,6 +113,28 @@ def name_block_devices(manager, context, instance, bdms) -> None:
             bdm.save()
         if bdm.is_volume and bdm.is_root:
             instance.root_device_name = bdm.device_name
+
+
+def check_device_names(manager, instance, bdms) -> None:
+    """Of a server that comes to this host: a volume that was attached while it was on none may have
+    no name yet, or one that its guest cannot have. Raises InvalidDiskInfo for too many disks."""
+    placed = [bdm for bdm in bdms if not bdm.is_volume]
+    coming = [bdm for bdm in bdms if bdm.is_volume]
+    for bdm in sorted(coming, key=lambda bdm: (not bdm.is_root, not bdm.device_name)):
+        placed.append(bdm)
+        wanted = bdm.device_name
+        bdm.device_name = _name_beside(manager, instance, placed, bdm)
+        if bdm.device_name != wanted:
+            bdm.save()
+
+
+def _name_beside(manager, instance, bdms, bdm) -> str:
+    choose = manager.driver.get_device_name_for_instance
+    try:
+        return choose(instance, bdms, bdm)
+    except exception.DevicePathInUse:
+        bdm.device_name = None
+        return choose(instance, bdms, bdm)
 
 
 @traced

@@ -10,7 +10,7 @@ import oslo_messaging as messaging
 from oslo_versionedobjects import base as ovo
 
 from nova_mini import db, exception
-from nova_mini.conductor.tasks import build, cache_images
+from nova_mini.conductor.tasks import build, cache_images, unshelve
 from nova_mini.objects.base import NovaObject
 from nova_mini.running_actions import RunningActions
 from nova_mini.trace import traced
@@ -70,6 +70,7 @@ class ComputeTaskManager:
     def __init__(self, owner: str):
         self._owner = owner
         self._builder = build.BuildTask(owner)
+        self._unshelver = unshelve.UnshelveTask(owner)
         self.running_actions = RunningActions()
 
     @traced
@@ -97,3 +98,25 @@ class ComputeTaskManager:
 
         with self.running_actions.entered(action_ids) as ids:
             delete.delete_unscheduled_instances(context, ids, self._owner)
+
+    @traced
+    def unshelve_instance(self, context, action_ids: list[int]) -> None:
+        """Find hosts for servers that are shelved and on none. Cast by the API."""
+        with self.running_actions.entered(action_ids) as ids:
+            self._unshelver.unshelve_instances(context, ids)
+
+    @traced
+    def attach_volume(self, context, action_ids: list[int]) -> None:
+        """Volumes were given to servers that are on no host. Cast by the API."""
+        from nova_mini.conductor.tasks import shelved_volumes
+
+        with self.running_actions.entered(action_ids) as ids:
+            shelved_volumes.attach_volumes(context, ids, self._owner)
+
+    @traced
+    def detach_volume(self, context, action_ids: list[int]) -> None:
+        """Take volumes from servers that are on no host. Cast by the API."""
+        from nova_mini.conductor.tasks import shelved_volumes
+
+        with self.running_actions.entered(action_ids) as ids:
+            shelved_volumes.detach_volumes(context, ids, self._owner)

@@ -75,7 +75,8 @@ class Reconciler:
             self._take_from_dead_host(context, row)
 
     def _take_from_dead_host(self, context, row) -> None:
-        """A delete is done without the host; a build that it never began goes to another one.
+        """A delete is done without the host; a build that it never began goes to another one, as
+        does a shelved server that has not come to it.
 
         Everything else waits for the host: only it has the server's disks.
         """
@@ -89,10 +90,17 @@ class Reconciler:
                 "build_instances",
                 {**row["args"], "tried": tried, "reason": f"host {row['host']} is down"},
             )
+        elif row["method"] == "unshelve_instance" and self._is_on_no_host(row):
+            moved = self._move_to_conductor(row, "unshelve_instance", row["args"])
         else:
             return
         if moved:
             getattr(self._tasks, moved)(context, [row["id"]])
+
+    @staticmethod
+    def _is_on_no_host(row) -> bool:
+        instance = db.instances.get_by_uuid(row["instance_uuid"])
+        return row["owner"] is None and instance is not None and instance["host"] is None
 
     @staticmethod
     def _move_to_conductor(row, method: str, args: dict | None) -> str | None:

@@ -70,7 +70,7 @@ def find() -> list[UnfinishedImage]:
             row["instance_uuid"],
             row["finish_time"],
         )
-        for row in db.actions.get_of_kind(set(claimed.values()), "createImage")
+        for row in db.actions.get_of_kinds(set(claimed.values()), ["createImage", "shelve"])
         if row["finish_time"] is not None
     ]
     return [image for image in ours if image.id in claimed]

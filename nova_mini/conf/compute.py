@@ -78,6 +78,21 @@ OPTIONS = {
             help="Seconds for each GiB of a volume that Cinder may take to write an image into it.",
         ),
         cfg.IntOpt(
+            "shelved_offload_time",
+            default=0,
+            min=-1,
+            mutable=True,
+            help="Seconds that a shelved server stays on its host, where it is quickly unshelved; "
+            "with 0 it leaves at once, with -1 when an administrator offloads it. One that runs "
+            "from a volume always leaves at once.",
+        ),
+        cfg.IntOpt(
+            "shelved_poll_interval",
+            default=3600,
+            min=1,
+            help="Seconds between two looks for servers whose shelved_offload_time is over.",
+        ),
+        cfg.IntOpt(
             "max_concurrent_builds",
             default=10,
             min=0,

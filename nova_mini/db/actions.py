@@ -62,10 +62,10 @@ def get_by_request_id(instance_uuid: str, request_id: str) -> Mapping | None:
     )
 
 
-def get_of_kind(instance_uuids: Collection[str], action: str) -> list[Mapping]:
-    """Every ``action`` (its name, as "createImage") of these servers."""
+def get_of_kinds(instance_uuids: Collection[str], actions: Collection[str]) -> list[Mapping]:
+    """Every action of these names (as "createImage") of these servers."""
     return query.many(
-        instance_actions, _ACTION.instance_uuid.in_(instance_uuids), _ACTION.action == action
+        instance_actions, _ACTION.instance_uuid.in_(instance_uuids), _ACTION.action.in_(actions)
     )
 
 
@@ -270,6 +270,17 @@ def get_ownerless(begun_before: datetime.datetime, living: Collection[str]) -> l
     )
     with reader() as connection:
         return list(connection.execute(statement).mappings())
+
+
+def has_earlier(instance_uuid: str, action_id: int) -> bool:
+    """Whether an action of the server is still to be done that was begun before that one."""
+    earlier = sa.exists().where(
+        _ACTION.instance_uuid == instance_uuid,
+        _ACTION.id < action_id,
+        _ACTION.finish_time.is_(None),
+    )
+    with reader() as connection:
+        return bool(connection.execute(sa.select(earlier)).scalar())
 
 
 def get_owned(owner: str) -> list[Mapping]:

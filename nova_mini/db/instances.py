@@ -160,13 +160,18 @@ def update_network_info(uuid: str, network_info: str) -> None:
 
 
 def not_of_host(uuids: Collection[str], host: str) -> list[str]:
-    """Servers that are deleted or on another host, and of which this host has nothing to do."""
+    """Servers that are deleted, on another host or taken off their host, and of which this host has
+    nothing to do."""
     busy = sa.exists().where(
         instance_actions.c.instance_uuid == instances.c.uuid,
         instance_actions.c.host == host,
         instance_actions.c.finish_time.is_(None),
     )
-    gone = sa.or_(instances.c.deleted.is_(True), instances.c.host != host)
+    gone = sa.or_(
+        instances.c.deleted.is_(True),
+        instances.c.host != host,
+        sa.and_(instances.c.host.is_(None), instances.c.vm_state == "shelved_offloaded"),
+    )
     statement = sa.select(instances.c.uuid).where(instances.c.uuid.in_(uuids), gone, ~busy)
     with reader() as connection:
         return list(connection.execute(statement).scalars())

@@ -32,20 +32,33 @@ class Sweep(NamedTuple):
     mend: Callable[[Sequence[Row], str], int]
 
 
-# -- allocations of servers that are gone --------------------------------------------------------
+# -- allocations of servers that are on no host --------------------------------------------------
 
 
 def find_orphaned_allocations(before: datetime.datetime) -> list[Row]:
-    """What deleted or unknown servers hold; rows of ``allocations``."""
-    alive = sa.exists().where(
-        m.instances.c.uuid == m.allocations.c.consumer_uuid, m.instances.c.deleted.is_(False)
+    """What servers hold that are deleted, unknown or, with nobody at work on them, on no host; rows
+    of ``allocations``."""
+    return query.many(m.allocations, m.allocations.c.created_at < before, ~_has_use())
+
+
+def _has_use() -> sa.ColumnElement:
+    """Of a row of ``allocations``: whether its server is on a host, or about to be."""
+    server = m.instances.c
+    return sa.exists().where(
+        server.uuid == m.allocations.c.consumer_uuid,
+        server.deleted.is_(False),
+        sa.or_(server.host.is_not(None), instances.has_unfinished()),
     )
-    return query.many(m.allocations, m.allocations.c.created_at < before, ~alive)
 
 
 def release_allocations(rows: Sequence[Row], _at: str) -> int:
-    allocations.release_many(row["consumer_uuid"] for row in rows)
-    return len(rows)
+    count = 0
+    for row in rows:
+        with writer():
+            if query.one(m.allocations, m.allocations.c.id == row["id"], ~_has_use()):
+                allocations.release(row["consumer_uuid"])
+                count += 1
+    return count
 
 
 # -- records of servers that are gone ------------------------------------------------------------
@@ -254,7 +267,7 @@ def _end_task(row: Row, at: str) -> int:
 
 
 ORPHANED_ALLOCATIONS = Sweep(
-    "allocations of servers that are gone", find_orphaned_allocations, release_allocations
+    "allocations of servers that are on no host", find_orphaned_allocations, release_allocations
 )
 MISSING_ALLOCATIONS = Sweep(
     "servers that held nothing on their host", find_missing_allocations, claim_allocations

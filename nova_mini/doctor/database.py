@@ -132,7 +132,7 @@ def _allocation(row) -> dict:
     share = f"{row['vcpus']} vcpus, {row['memory_mb']} MiB, {row['local_gb']} GiB"
     return {
         "subject": f"server {row['consumer_uuid']}",
-        "problem": f"it is gone and still holds {share} of host {row['host']}",
+        "problem": f"it is gone, or on no host, and still holds {share} of host {row['host']}",
         "since": row["created_at"],
     }
 

@@ -188,7 +188,8 @@ class Instance(TimestampedObject, NovaObject):
     @classmethod
     @remotable
     def not_of_host(cls, context, uuids: list[str], host: str) -> list[str]:
-        """Those of ``uuids`` that have no business on ``host``: deleted, or another host's.
+        """Those of ``uuids`` that have no business on ``host``: deleted, another host's or shelved
+        and on none.
 
         A server that is unknown, not placed yet, or has an unfinished action here is left alone.
         """

@@ -141,6 +141,33 @@ class InstanceAction(TimestampedObject, NovaObject):
 
     @classmethod
     @remotable
+    def begin_at_host(
+        cls, context, instance: Instance, action: str, method: str, expected_vm_state: list[str]
+    ) -> InstanceAction | None:
+        """What a host does on its rounds, by itself, to a server that is there and idle. None when
+        the server is not so any more: it may be that this was begun already, as the answer was
+        lost; the host is told of it then as of any other action."""
+        try:
+            return cls.begin(
+                context,
+                instance,
+                action,
+                method=method,
+                host=instance.host,
+                args={},
+                expected_vm_state=expected_vm_state,
+            )
+        except (exception.InstanceNotFound, exception.Conflict):
+            return None
+
+    @classmethod
+    @remotable
+    def has_earlier(cls, context, instance_uuid: str, action_id: int) -> bool:
+        """Whether something goes on that was asked of the server before that action."""
+        return db.actions.has_earlier(instance_uuid, action_id)
+
+    @classmethod
+    @remotable
     def claim(
         cls, context, action_id: int, owner: str, *, host: str | None, event: str, at: str
     ) -> InstanceAction | None:
@@ -265,7 +292,7 @@ def _begin(instance: Instance, values: dict, expected_task_state, expected_vm_st
 
 def _args_of_delete(instance: Instance, args: dict) -> dict:
     """With the images of the server that are being made, as their makers are superseded."""
-    makers = db.actions.get_of_kind([instance.uuid], "createImage")
+    makers = db.actions.get_of_kinds([instance.uuid], ["createImage"])
     unfinished = [row["args"]["image_id"] for row in makers if row["finish_time"] is None]
     return {**args, "unfinished_images": unfinished} if unfinished else args
 

@@ -20,7 +20,8 @@ from nova_mini.trace import traced
 LOG = logging.getLogger(__name__)
 
 _FLAGS = ("multiattach", "readonly")
-ATTACHED = "attached"  # what Cinder says of an attachment that is complete
+# What Cinder says of an attachment that is complete, and of one that nobody has connected.
+ATTACHED, RESERVED = "attached", "reserved"
 
 
 def connection_of(bdm: BlockDeviceMapping) -> dict:
@@ -109,6 +110,27 @@ class DriverVolumeBlockDevice:
         Cinder is the one who knows."""
         every = volume_api.attachments_of(context, instance.uuid)
         return [each for each in every if each.volume_id == self._bdm.volume_id]
+
+    @traced
+    def keep_reserved(self, context, instance, volume_api) -> None:
+        """The volume stays the server's, and no host has it: a fresh attachment is made and on
+        record before the old one goes, so that it is the server's all the time.
+
+        For a volume that is disconnected from the host already.
+        """
+        bdm = self._bdm
+        known = self._find_attachments(context, instance, volume_api)
+        free = next((each for each in known if each.status == RESERVED), None)
+        held = free or volume_api.attachment_create(context, bdm.volume_id, instance.uuid)
+        bdm.attachment_id, bdm.connection_info = held.id, None
+        try:
+            bdm.save()
+        except exception.BlockDeviceMappingNotFound:  # the server was deleted meanwhile
+            volume_api.attachment_delete(context, held.id)
+            raise
+        for each in known:
+            if each.id != held.id:
+                volume_api.attachment_delete(context, each.id)
 
     @traced
     def _do_attach(

@@ -138,7 +138,8 @@ class ComputeDriver(abc.ABC):
         power_on: bool = True,
         fallback_from_host: str | None = None,
     ) -> None:
-        """Make the disks and the domain and start it; returns when it runs.
+        """Make the disks and the domain and start it; returns when it runs. The root disk is made
+        from the image of ``image_meta``: the server's own, or the one that it was shelved in.
 
         ``fallback_from_host`` has had the same image, should Glance not have it any more.
 
@@ -171,7 +172,8 @@ class ComputeDriver(abc.ABC):
 
     @abc.abstractmethod
     def power_off(self, instance: Instance, timeout: int = 0, retry_interval: int = 0) -> None:
-        """Stop the domain; with ``timeout`` (seconds) ask the guest first. Already off is fine."""
+        """Stop the domain; with ``timeout`` (seconds) ask the guest first. Already off, or no
+        domain at all, is fine."""
 
     @abc.abstractmethod
     def power_on(

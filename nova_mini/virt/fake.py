@@ -35,6 +35,7 @@ class FakeGuest:
     state: int = power_state.RUNNING
     vifs: list[str] = dataclasses.field(default_factory=list)
     volumes: dict[str, str] = dataclasses.field(default_factory=dict)  # mountpoint -> volume id
+    image: str | None = None  # that it was made from
     console: str = ""
 
     def say(self, line: str) -> None:
@@ -159,6 +160,7 @@ class FakeDriver(driver.ComputeDriver):
             state=power_state.RUNNING if power_on else power_state.SHUTDOWN,
             vifs=[vif.id for vif in network_info or []],
             volumes={bdm["mount_device"]: _volume_id(bdm["connection_info"]) for bdm in mappings},
+            image=image_meta.id if image_meta else None,
         )
         guest.say(f"{instance.hostname} booted")
         self._guests.save(guest)
@@ -183,7 +185,9 @@ class FakeDriver(driver.ComputeDriver):
 
     @traced
     def power_off(self, instance, timeout=0, retry_interval=0):
-        self._change(self._get(instance), power_state.SHUTDOWN, "power off")
+        guest = self._guests.find(instance.uuid)
+        if guest and guest.state != power_state.SHUTDOWN:
+            self._change(guest, power_state.SHUTDOWN, "power off")
 
     @traced
     def power_on(self, context, instance, network_info, block_device_info=None):

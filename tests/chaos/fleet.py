@@ -16,7 +16,8 @@ _PREFIX = "chaos-"  # of the names of all servers
 SECONDS = 120  # for what happens without any fault
 
 # How an ACTIVE server gets the status that an operation begins with.
-_WAY_TO = {"SHUTOFF": "stop", "PAUSED": "pause", "SUSPENDED": "suspend"}
+_WAY_TO = {"SHUTOFF": "stop", "PAUSED": "pause", "SUSPENDED": "suspend",
+           "SHELVED_OFFLOADED": "shelve"}  # fmt: skip
 # What an operation takes away must have been given.
 _FIRST = {"detach volume": "attach volume", "detach interface": "attach interface"}
 
@@ -147,7 +148,9 @@ def parts_are_right(site, server: Server) -> bool:
     """Whether it has the volumes and ports that it should have."""
     if not site.has_parts:
         return True
-    wanted = "in-use" if server.attached else "available"
+    wanted = "available"
+    if server.attached:
+        wanted = "reserved" if server.status == "SHELVED_OFFLOADED" else "in-use"
     if server.volume and site.volume_status(server.volume) != wanted:
         return False
     volumes = site.user.get(f"/servers/{server.id}/os-volume_attachments")["volumeAttachments"]

@@ -92,6 +92,12 @@ def _detach_interface(site, server: Server) -> requests.Response:
     return site.user.request("DELETE", f"{path}/{ports[-1]['port_id']}")
 
 
+def _unshelve(site, server: Server) -> requests.Response:
+    """To where it was: who breaks its host must know which it is."""
+    body = {"unshelve": {"host": server.host}}
+    return site.admin.request("POST", f"/servers/{server.id}/action", body)
+
+
 def _rebuild(site, server: Server) -> requests.Response:
     return _action("rebuild", {"imageRef": site.other_image})(site, server)
 
@@ -115,6 +121,8 @@ ALL = {
                   fits=lambda server: not server.from_volume),
         Operation("snapshot", "ACTIVE", "ACTIVE", _action("createImage", {"name": SNAPSHOT}),
                   fits=lambda server: not server.from_volume),
+        Operation("shelve", "ACTIVE", "SHELVED_OFFLOADED", _action("shelve")),
+        Operation("unshelve", "SHELVED_OFFLOADED", "ACTIVE", _unshelve),
         Operation("attach volume", "ACTIVE", "ACTIVE",
                   _request("POST", "/os-volume_attachments", _volume_body),
                   fits=lambda server: not server.attached, changes={"attached": 1},

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 
 from nova_mini.compute import rpcapi as compute_rpcapi
-from nova_mini.compute import volume_cleanup
+from nova_mini.compute import shelved_image, volume_cleanup
 from nova_mini.conductor import unfinished_images
 from nova_mini.conf import CONF
+from nova_mini.image import glance
 from nova_mini.network import neutron
 from nova_mini.notifications import notify_about_instance_usage
 from nova_mini.objects.block_device_mapping import BlockDeviceMappingList
@@ -47,14 +48,23 @@ def _send_to_host(context, action: InstanceAction, owner: str) -> None:
         compute_rpcapi.ComputeAPI().send(context, action)
 
 
+def _delete_images(context, action: InstanceAction) -> None:
+    """Those that were being made of the server, and the one that it is shelved in."""
+    images = list(action.args.get("unfinished_images", []))
+    shelved = shelved_image.id_of(action.instance)
+    unfinished_images.discard_of_deleted(
+        action.instance, [*images, *([shelved] if shelved else [])]
+    )
+    shelved_image.delete(glance.API(), context, action.instance)
+
+
 def _delete(context, action: InstanceAction, owner: str) -> None:
     """What the server held outside of a host; a host that comes back removes its own leftovers."""
     instance = action.instance
     notify_about_instance_usage(context, instance, "delete.start")
     try:
         neutron.API().deallocate_for_instance(context.elevated(), instance)
-        images = action.args.get("unfinished_images", [])
-        unfinished_images.discard_of_deleted(instance, images)
+        _delete_images(context, action)
         bdms = BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
         volume_cleanup.cleanup_volumes(cinder.API(), context, instance, bdms)
     except Exception as exc:

@@ -157,6 +157,15 @@ class API:
             for port in ports.of_device(client, instance.uuid):
                 ports.bind(client, instance, host, port)
 
+    def cleanup_instance_network_on_host(
+        self, context: RequestContext, instance: Instance, host: str
+    ) -> None:
+        """No port of the server is bound to ``host``; all of them stay the server's."""
+        if service_auth.is_configured("neutron"):
+            client = _service(context)
+            for port in ports.of_device(client, instance.uuid):
+                ports.unbind(client, host, port)
+
     # -- security groups of a server (the API service) -------------------------------------------
 
     def add_security_group(self, context: RequestContext, instance: Instance, name: str) -> None:

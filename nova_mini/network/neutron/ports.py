@@ -248,20 +248,26 @@ def release(client: NeutronClient, ports: list[Port]) -> None:
         if constants.is_ours(port):
             client.delete("ports", port["id"])
         else:
-            _unbind(client, port)
+            _set_free(client, port)
 
 
-def _unbind(client: NeutronClient, port: Port) -> None:
-    """Only while it is still the port of the device that we saw."""
-    device_id = port["device_id"]
+def unbind(client: NeutronClient, host: str, port: Port) -> None:
+    """Leave the port to its device, on no host; one that is bound elsewhere by now stays so."""
+    if port.get(constants.BINDING_HOST) == host:
+        _change_while_unchanged(client, port, {constants.BINDING_HOST: ""})
+
+
+def _set_free(client: NeutronClient, port: Port) -> None:
+    freed = {"device_id": "", "device_owner": "", constants.BINDING_HOST: None}
+    _change_while_unchanged(client, port, freed)
+
+
+def _change_while_unchanged(client: NeutronClient, port: Port, change: Port) -> None:
+    """Only while it is still the port of the device, and on the host, that we saw."""
+    seen = [port["device_id"], port.get(constants.BINDING_HOST)]
     for _ in range(_ATTEMPTS):
         try:
-            client.update(
-                "ports",
-                port["id"],
-                {"device_id": "", "device_owner": "", constants.BINDING_HOST: None},
-                port.get("revision_number"),
-            )
+            client.update("ports", port["id"], change, port.get("revision_number"))
             return
         except exception.NeutronRequestRefused as exc:
             if exc.status == 404:
@@ -269,7 +275,7 @@ def _unbind(client: NeutronClient, port: Port) -> None:
             if exc.status != _PRECONDITION_FAILED:
                 raise
         now = client.list("ports", id=port["id"])
-        if not now or now[0]["device_id"] != device_id:
+        if not now or [now[0]["device_id"], now[0].get(constants.BINDING_HOST)] != seen:
             return
         port = now[0]
     raise exception.PortInUse(port_id=port["id"])

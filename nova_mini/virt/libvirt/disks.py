@@ -44,15 +44,19 @@ def get_cache_fname(image_id: str) -> str:
 
 
 def create_root(
-    context, image_api, instance, backend: Backend, injection_info: InjectionInfo,
+    context, image_api, instance, image_id: str, backend: Backend, injection_info: InjectionInfo,
     fallback_from_host: str | None = None,
 ) -> None:  # fmt: skip
+    """From another image than the server's own, which is the one that it was shelved in and which
+    goes when the server runs, the disk becomes independent of it."""
     root = backend.by_name(instance, blockinfo.LOCAL_ROOT)
     if injection.is_wanted():
         root.finish = functools.partial(_inject_data, instance, injection_info)
     size = instance.root_gb * units.Gi
     make = clone_fallback_to_fetch if root.SUPPORTS_CLONE else fetch_image
-    make(context, image_api, root, instance.image_ref, size, fallback_from_host)
+    make(context, image_api, root, image_id, size, fallback_from_host)
+    if image_id != instance.image_ref:
+        root.flatten()
 
 
 @traced

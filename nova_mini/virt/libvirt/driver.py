@@ -141,8 +141,9 @@ class LibvirtDriver(driver.ComputeDriver):
         try:
             disk_info = self._get_disk_info(instance, image_meta, block_device_info)
             self._create_image(
-                context, instance, disk_info, injection_info, block_device_info, fallback_from_host
-            )
+                context, instance, image_meta.id, disk_info, injection_info, block_device_info,
+                fallback_from_host,
+            )  # fmt: skip
             connected = self._volumes.connect_all(instance, disk_info, block_device_info)
             xml = self._get_guest_xml(instance, network_info, disk_info, image_meta, connected)
         except _HOPELESS as exc:
@@ -165,18 +166,20 @@ class LibvirtDriver(driver.ComputeDriver):
         self,
         context,
         instance,
+        image_id: str | None,
         disk_info: blockinfo.DiskInfo,
         injection_info: disks.InjectionInfo,
         block_device_info: dict | None,
-        fallback_from_host: str | None,
+        fallback_from_host: str | None = None,
     ) -> None:
-        """Every file of the instance; what is there already stays as it is."""
+        """Every file of the instance, its root disk from ``image_id``; what is there already stays
+        as it is."""
         LOG.info("creating its disks", instance=instance)
         utils.get_instance_path(instance).mkdir(parents=True, exist_ok=True)
         disks.fetch_kernel_and_ramdisk(context, self._image_api, instance, fallback_from_host)
         if blockinfo.LOCAL_ROOT in disk_info.mapping:
             disks.create_root(
-                context, self._image_api, instance, self.image_backend, injection_info,
+                context, self._image_api, instance, image_id, self.image_backend, injection_info,
                 fallback_from_host,
             )  # fmt: skip
         disks.create_ephemerals(instance, self.image_backend, block_device_info)
@@ -342,7 +345,9 @@ class LibvirtDriver(driver.ComputeDriver):
         image_meta = ImageMeta.from_instance(instance)
         disk_info = self._get_disk_info(instance, image_meta, block_device_info)
         injection_info = disks.InjectionInfo(network_info, [], None)
-        self._create_image(context, instance, disk_info, injection_info, block_device_info)
+        self._create_image(
+            context, instance, image_meta.id, disk_info, injection_info, block_device_info
+        )
         connected = self._volumes.connect_all(instance, disk_info, block_device_info)
         xml = self._get_guest_xml(instance, network_info, disk_info, image_meta, connected)
         guest = self._create_domain_and_network(

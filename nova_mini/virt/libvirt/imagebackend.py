@@ -33,7 +33,7 @@ class Image(abc.ABC):
     """
 
     SUPPORTS_CLONE = False  # whether a disk can be made from Glance's copy without fetching it
-    needs_base = False  # whether a finished disk still refers to the file that it was made from
+    needs_base = False  # whether the disk refers to the file that it was made from
     driver_format: str
     finish: Callable[[pathlib.Path, str], None] | None = None
 
@@ -88,6 +88,9 @@ class Image(abc.ABC):
     @abc.abstractmethod
     def _create(self, base: pathlib.Path, size: int | None) -> None:
         """Make the disk, which is not there, from a file that is small enough."""
+
+    def flatten(self) -> None:  # noqa: B027
+        """Stand alone, without what it was made from. No guest uses it; alone already is fine."""
 
     @abc.abstractmethod
     def get_disk_size(self) -> int: ...
@@ -179,11 +182,18 @@ class Qcow2(FileImage):
     """An overlay: instant to make, as large as what its guest has written."""
 
     driver_format = "qcow2"
-    needs_base = True
+
+    @property
+    def needs_base(self):
+        return utils.find_backing_file(self.path) is not None
 
     def _write(self, base, path, size):
         options = ["-f", "qcow2", "-F", utils.get_base_format(base), "-b", str(base)]
         images.qemu_img("create", "-q", *options, str(path), *([str(size)] if size else []))
+
+    def flatten(self):
+        if self.needs_base:
+            images.qemu_img("rebase", "-f", "qcow2", "-b", "", str(self.path))
 
 
 class Flat(FileImage):

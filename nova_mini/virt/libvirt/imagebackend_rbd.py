@@ -92,6 +92,10 @@ class Rbd(Image):
             "--target-image-opts", str(source), self._qemu_options(name),
         )  # fmt: skip
 
+    def flatten(self):
+        if self.ceph.parent(self.rbd_name):
+            self.ceph.flatten(self.rbd_name)
+
     # -- what is there -----------------------------------------------------------------------
 
     def get_disk_size(self):

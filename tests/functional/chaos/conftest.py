@@ -30,8 +30,9 @@ def site(engines, images, workspace) -> Iterator[LocalSite]:
         for wire in wires.values():
             stack.callback(wire.close)
         running = clouds.running(
-            engines, workspace / "chaos", glance, computes=HOSTS, options=_PATIENT, wires=wires
-        )
+            engines, workspace / "chaos", images, computes=HOSTS, options=_PATIENT, wires=wires,
+            image_url=glance.url,
+        )  # fmt: skip
         cloud = stack.enter_context(running)
         project = Project(cloud, "chaos", make_catalog(cloud, images))
         quota = {"quota_set": {"instances": 100, "cores": 100}}

@@ -26,7 +26,8 @@ Done = subprocess.CompletedProcess[str]
 
 class Cloud:
     """``computes`` are the hosts' names, a process for each; ``wires``: host -> its way to the
-    broker, where it has one of its own."""
+    broker, where it has one of its own; ``image_url``: the way to ``images``, where it is another.
+    """
 
     def __init__(
         self,
@@ -36,6 +37,7 @@ class Cloud:
         computes: Sequence[str] = ("c1", "c2"),
         options: config.Sections | None = None,
         wires: Mapping[str, Wire] | None = None,
+        image_url: str | None = None,
     ):
         self.engines = engines
         self.images = images
@@ -46,7 +48,7 @@ class Cloud:
         self.database = sa.create_engine(url, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
         self._broker = engines.rabbitmq.next_url()
         self._wires = wires or {}
-        shared = config.common(self._broker, self.state, images.url)
+        shared = config.common(self._broker, self.state, image_url or images.url)
         common = config.write(directory / "common.conf", config.merged(shared, options or {}))
         database = config.write(directory / "db.conf", {"database": {"connection": url}})
         served = config.write(directory / "api.conf", config.api(self.api_port))
@@ -127,6 +129,14 @@ class Cloud:
         """Change what is recorded behind everybody's back."""
         with self.database.connect() as connection:
             connection.execute(sa.text(statement), parameters)
+
+    def guest(self, host: str, server_id: str) -> dict:
+        """What the hypervisor of ``host`` knows of that guest."""
+        return json.loads((self.state / "fake" / host / f"{server_id}.json").read_text())
+
+    def whole_images(self) -> dict[str, str]:
+        """id -> name"""
+        return self.images.names("active")
 
     def guests(self, host: str) -> dict[str, int]:
         """uuid -> power state of what the hypervisor of ``host`` has, by its files."""

@@ -57,6 +57,11 @@ class ImageService:
         with self._lock:
             return set(self._records)
 
+    def names(self, status: str) -> dict[str, str]:
+        """id -> name of those with that status."""
+        with self._lock:
+            return {r["id"]: r["name"] for r in self._records.values() if r["status"] == status}
+
     # -- as the daemons see it ---------------------------------------------------------------
 
     def respond(self, method, path, query, headers, body):

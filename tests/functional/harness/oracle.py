@@ -11,7 +11,7 @@ from tests.functional.harness.cloud import Cloud
 from tests.functional.harness.waiting import until
 
 _RESOURCES = ("vcpus", "memory_mb", "local_gb")
-_STATE_OF_GUEST = {"active": 1, "paused": 3, "stopped": 4, "suspended": 4}
+_STATE_OF_GUEST = {"active": 1, "paused": 3, "stopped": 4, "suspended": 4, "shelved": 4}
 
 
 def assert_clean(cloud: Cloud, seconds: float = 30) -> None:
@@ -36,6 +36,8 @@ def violations(cloud: Cloud) -> list[str]:
         *_ledgers(cloud),
         *_usages(cloud, servers),
         *_guests(cloud, servers),
+        *_offloaded(servers),
+        *shelved_images(servers, cloud.whole_images()),
         *_orphans(cloud),
     ]
 
@@ -129,6 +131,39 @@ def _guests(cloud: Cloud, servers: list[dict]) -> list[str]:
                     f"{due[uuid]['power_state']}, its guest says {there[uuid]}"
                 )
     return wrong
+
+
+def _offloaded(servers: list[dict]) -> list[str]:
+    """Who is shelved and on no host is nowhere and nothing but that."""
+    return [
+        f"server {s['uuid']} is shelved_offloaded, and on {s['host']} ({s['power_state']})"
+        for s in servers
+        if s["vm_state"] == "shelved_offloaded" and (s["host"] or s["node"] or s["power_state"])
+    ]
+
+
+def shelved_images(servers: list[dict], images: dict[str, str]) -> list[str]:
+    """What is wrong with the images of shelved servers; ``images``: id -> name of those that are
+    whole. One that is a server's is there, one that is nobody's is not."""
+    known = {s["uuid"]: json.loads(s["system_metadata"]).get("shelved_image_id") for s in servers}
+    shelved = {s["uuid"]: known[s["uuid"]] for s in servers if s["vm_state"].startswith("shelved")}
+    return [
+        *(
+            f"server {uuid} is shelved in image {image}, which is not there"
+            for uuid, image in shelved.items()
+            if image and image not in images
+        ),
+        *(
+            f"image {image} ({name}) is of a server that is not shelved in it"
+            for image, name in images.items()
+            if name.endswith("-shelved") and image not in shelved.values()
+        ),
+        *(
+            f"server {uuid} still names the image {image}"
+            for uuid, image in known.items()
+            if image and uuid not in shelved
+        ),
+    ]
 
 
 def _orphans(cloud: Cloud) -> list[str]:

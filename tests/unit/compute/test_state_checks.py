@@ -11,9 +11,11 @@ from tests.unit.conftest import make_context
 UUID = "6f2c2a86-4a33-4b5e-8d0a-1f0a3a9c0b11"
 
 
-def instance(vm_state=vm_states.ACTIVE, task_state=None, locked=False, launched=True) -> Instance:
+def instance(
+    vm_state=vm_states.ACTIVE, task_state=None, locked=False, launched=True, host="host1"
+) -> Instance:
     return Instance(
-        uuid=UUID, vm_state=vm_state, task_state=task_state, locked=locked,
+        uuid=UUID, vm_state=vm_state, task_state=task_state, locked=locked, host=host,
         launched_at=utcnow() if launched else None,
     )  # fmt: skip
 

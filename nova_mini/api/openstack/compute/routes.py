@@ -8,7 +8,7 @@ ROUTE_LIST = (
     ("/servers", {"GET": "servers:index", "POST": "servers:create"}),
     ("/servers/detail", {"GET": "servers:detail"}),
     ("/servers/{id}", {"GET": "servers:show", "PUT": "servers:update", "DELETE": "servers:delete"}),
-    ("/servers/{id}/action", {"POST": ("server_actions", "server_images")}),
+    ("/servers/{id}/action", {"POST": ("server_actions", "server_images", "shelve")}),
     (
         "/servers/{server_id}/metadata",
         {

@@ -29,7 +29,8 @@ class Client(client.Client):
 
 class Cloud:
     """``user`` and ``admin`` speak the Compute API bare; ``of_user`` and ``of_admin`` are SDK
-    connections to all services. ``query``, ``computes`` and ``guests`` are for the oracle."""
+    connections to all services. ``query``, ``computes``, ``guests`` and ``whole_images`` are for
+    the oracle."""
 
     def __init__(self):
         self.of_user = openstack.connect(cloud="demo")
@@ -49,6 +50,11 @@ class Cloud:
     def guests(self, host: str) -> dict[str, int]:
         assert host == node.NAME
         return node.domains()
+
+    def whole_images(self) -> dict[str, str]:
+        """id -> name"""
+        images = self.of_admin.image.images(status="active")
+        return {image.id: image.name for image in images}
 
     def image(self, name: str) -> str:
         return self.of_user.image.find_image(name, ignore_missing=False).id

@@ -63,7 +63,7 @@ def leave_host(manager, context, instance) -> None:
 @traced
 def _release_volumes(manager, context, instance, bdms) -> None:
     for bdm in bdms:
-        if bdm.is_volume and bdm.connection_info:
+        if bdm.is_volume and bdm.attachment_id:
             volume_of(bdm).keep_reserved(context, instance, manager.volume_api)
 
 

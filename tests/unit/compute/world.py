@@ -1,5 +1,5 @@
-"""One compute service and the API in one process: a message is a call, the database is real, the
-hypervisor is the fake one with its files, and Cinder answers over HTTP.
+"""One compute service, a conductor, a scheduler and the API in one process: a message is a call,
+the database is real, the hypervisor is the fake one with its files, and Cinder answers over HTTP.
 
 A process can be killed at any step (:meth:`World.strike`): what it had done stays done.
 """
@@ -7,6 +7,7 @@ A process can be killed at any step (:meth:`World.strike`): what it had done sta
 from __future__ import annotations
 
 import contextlib
+import datetime
 import json
 import uuid
 
@@ -16,13 +17,14 @@ from nova_mini import db, exception, faults, rpc
 from nova_mini.compute import api as compute_api
 from nova_mini.compute.manager import ComputeManager
 from nova_mini.compute.volume_request import AttachRequest
-from nova_mini.conductor.manager import ConductorManager
+from nova_mini.conductor.manager import ComputeTaskManager, ConductorManager
 from nova_mini.conf import CONF
 from nova_mini.context import RequestContext, get_admin_context
 from nova_mini.objects.base import NovaObject, utcnow
 from nova_mini.objects.instance import Instance
 from nova_mini.objects.instance_action import context_of
 from nova_mini.objects.service import Service
+from nova_mini.scheduler.manager import SchedulerManager
 
 HOST = "host1"
 _ROUNDS = 2
@@ -85,7 +87,7 @@ class World:
         self.casts: list[tuple[str, dict]] = []
         self.steps: list[str] = []
         self._order: str | None = None
-        monkeypatch.setattr(rpc, "get_client", lambda target: _Client(self))
+        monkeypatch.setattr(rpc, "get_client", lambda target: _Client(self, target.topic))
         monkeypatch.setattr(faults, "strike", self._at)
         monkeypatch.setattr(rpc, "notifications_wanted", lambda: False)
         CONF.set_override("compute_driver", "fake.FakeDriver")
@@ -94,7 +96,15 @@ class World:
             user_id="user", project_id="project", auth_token="users-token", overwrite=False
         )
         self.api = compute_api.API()
+        self.scheduler = SchedulerManager()
+        self.start_conductor()
         self.start_compute()
+
+    def start_conductor(self) -> None:
+        owner = str(uuid.uuid4())
+        context = get_admin_context()
+        Service.start(context, "control", "nova-mini-conductor", "conductor", owner)
+        self.tasks = ComputeTaskManager(owner)
 
     def start_compute(self) -> None:
         owner = str(uuid.uuid4())
@@ -122,19 +132,29 @@ class World:
         """Every cast that was sent."""
         while self.casts:
             method, kwargs = self.casts.pop(0)
-            if hasattr(self.manager, method):  # and is not for a conductor
+            if "action_ids" in kwargs:
+                self._conduct(self.context, method, **kwargs)
+            else:
                 self._run(self.context, method, **kwargs)
 
     def recover(self, rounds: int = _ROUNDS) -> None:
-        """The compute starts again, and goes on with what is left, with no user's token."""
+        """Who died starts again, and goes on with what is left, with no user's token."""
         self.casts.clear()
         for _ in range(rounds):
             self.start_compute()
+            self.start_conductor()
             for row in self.unfinished():
+                context, action_id = context_of(row), row["id"]
+                if row["host"] is None:
+                    self._conduct(context, row["method"], action_ids=[action_id])
+                    continue
                 self._run(
-                    context_of(row), row["method"],
-                    instance_uuid=row["instance_uuid"], action_id=row["id"],
+                    context, row["method"],
+                    instance_uuid=row["instance_uuid"], action_id=action_id,
                 )  # fmt: skip
+
+    def _conduct(self, context, method: str, action_ids: list[int]) -> None:
+        getattr(self.tasks, method)(context, action_ids)
 
     def _run(self, context, method: str, **kwargs) -> None:
         """An error of an operation is in the action's history; a message has nobody to tell."""
@@ -188,8 +208,8 @@ class World:
     # -- what is there ---------------------------------------------------------------------------
 
     def unfinished(self) -> list:
-        """The actions that the host has not done."""
-        return db.actions.get_unfinished(self.manager.owner)
+        """The actions that are not done."""
+        return db.actions.get_ownerless(db.query.now() + datetime.timedelta(days=1), living=())
 
     def bdms(self, instance_uuid: str) -> list:
         rows = db.block_device_mappings.get_by_instances([instance_uuid])
@@ -216,8 +236,9 @@ class World:
 
 
 class _Client:
-    def __init__(self, world: World):
+    def __init__(self, world: World, topic: str):
         self._world = world
+        self._topic = topic
 
     def prepare(self, **options):
         return self
@@ -228,6 +249,8 @@ class _Client:
     def call(self, context, method, **kwargs):
         sent = {name: _over_the_wire(value) for name, value in kwargs.items()}
         try:
+            if self._topic == rpc.SCHEDULER_TOPIC:
+                return _over_the_wire(getattr(self._world.scheduler, method)(context, **sent))
             with _without_a_database():
                 return _over_the_wire(getattr(self._world.manager, method)(context, **sent))
         except messaging.ExpectedException as exc:

@@ -60,6 +60,46 @@ def _given_to(cloud, server_id: str, host: str) -> bool:
     )
 
 
+def test_a_shelved_server_that_has_not_come_to_its_host_goes_to_another(cloud, project, only):
+    server_id = project.boot()
+    project.user.act(server_id, "shelve")
+    project.user.wait_for(server_id, "SHELVED_OFFLOADED")
+    until("the host is up", lambda: not _down(cloud, HOST), _SECONDS)
+    cloud.computes[HOST].pause()
+    only(HOST)
+    project.user.act(server_id, "unshelve")
+    until("it is given to the silent host", lambda: _given_to(cloud, server_id, HOST), _SECONDS)
+    only(_OTHER)
+    project.user.wait_for(server_id, "ACTIVE", _SECONDS)
+    assert project.host_of(server_id) == _OTHER
+    cloud.computes[HOST].go_on()
+    until("it is up again", lambda: not _down(cloud, HOST), _SECONDS)
+    oracle.assert_clean(cloud)
+
+
+@pytest.mark.parametrize(
+    ("action", "moment"), [("shelve", "FakeDriver.snapshot"), ("unshelve", "FakeDriver.spawn")]
+)
+def test_a_server_is_deleted_while_its_host_is_dead_over_its_shelving(
+    cloud, project, only, action, moment
+):
+    host = cloud.computes[HOST]
+    only(HOST)
+    server_id = project.boot()
+    if action == "unshelve":
+        project.user.act(server_id, "shelve")
+        project.user.wait_for(server_id, "SHELVED_OFFLOADED")
+    host.strike_at(moment)
+    project.user.act(server_id, action)
+    host.wait_struck(moment)
+    host.process.wait_dead(_SECONDS)
+    project.user.delete(f"/servers/{server_id}")
+    project.user.wait_gone(server_id, _SECONDS)
+    host.start()
+    oracle.assert_clean(cloud, _SECONDS)
+    assert server_id not in cloud.guests(HOST)
+
+
 @pytest.mark.parametrize("moment", ["before FakeDriver.spawn", "FakeDriver.spawn"])
 def test_a_server_is_deleted_while_its_host_is_silent(cloud, project, only, moment):
     """It hangs in the middle of the build, and goes on with it when the server is gone."""

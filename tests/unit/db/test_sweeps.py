@@ -55,6 +55,21 @@ def test_allocations_of_servers_that_are_gone():
     assert sweeps.find_orphaned_allocations(NOW) == []
 
 
+def test_allocations_of_servers_that_are_on_no_host():
+    """Unless they are about to come to one, or come to it before it is mended."""
+    records.add_node()
+    idle, busy, comes = (records.add_server(host=None) for _ in range(3))
+    records.add_action(busy)
+    for uuid in (idle, busy, comes):
+        records.allocate(uuid)
+    found = sweeps.find_orphaned_allocations(NOW)
+    assert {row["consumer_uuid"] for row in found} == {idle, comes}
+    records.add_action(comes)
+    assert sweeps.release_allocations(found, "c") == 1
+    assert allocations.get(idle) is None
+    assert allocations.get(busy) and allocations.get(comes)
+
+
 def test_a_ledger_becomes_the_sum_that_is_due_then():
     records.add_node("h1", vcpus_used=5)
     records.add_node("h2", running_vms=1)

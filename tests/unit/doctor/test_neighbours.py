@@ -128,6 +128,17 @@ def test_attachments_that_no_server_knows_are_deleted(cinder):
     assert neighbours.examine()[0] == []
 
 
+def test_what_a_server_on_no_host_keeps_is_its_own(neutron, cinder):
+    vif = make_vif()
+    shelved = records.add_server(
+        host=None, vm_state="shelved_offloaded", network_info=_network_info(vif)
+    )
+    neutron.ports[_port(neutron, shelved)]["id"] = vif.id
+    attachment = _attach(cinder, shelved, recorded=True)
+    cinder.attachments[attachment].update(status="reserved", connection_info={})
+    assert neighbours.examine()[0] == []
+
+
 def test_an_attachment_that_was_put_to_use_since_is_kept(cinder):
     alive = records.add_server()
     attachment = _attach(cinder, alive, recorded=False)

@@ -65,6 +65,29 @@ def test_host_moves_and_sweeps(stub, api, ctxt, instance):
     assert api.list_ports_on_host(ctxt, "host2") == []
 
 
+def test_ports_of_a_server_that_is_on_no_host(stub, api, ctxt, instance):
+    """They stay its own, made by us or brought by its user, and are bound again."""
+    net = stub.add_network()
+    theirs = stub.add_port(net)["id"]
+    requested = [NetworkRequest(net), NetworkRequest(net, port_id=theirs)]
+    vifs = api.allocate_for_instance(ctxt, instance, requested, [], "host1")
+    api.cleanup_instance_network_on_host(ctxt, instance, "host2")  # they are not there
+    assert {port["id"] for port in api.list_ports_on_host(ctxt, "host1")} == {v.id for v in vifs}
+    stub.faults = [("PUT", "lost"), ("PUT", (412, "RevisionNumberConstraintFailed"))]
+    for _ in range(2):
+        api.cleanup_instance_network_on_host(ctxt, instance, "host1")
+    for port in stub.ports_of(instance.uuid):
+        assert (port["binding:host_id"], port["binding:vif_type"]) == ("", "unbound")
+        assert port["device_owner"] == "compute:az1"
+    assert len(stub.ports_of(instance.uuid)) == 2
+    instance.network_info = vifs
+    unbound = api.get_instance_nw_info(ctxt, instance)
+    assert [vif.id for vif in unbound] == [vif.id for vif in vifs]
+    assert [vif.fixed_ips() for vif in unbound] == [vif.fixed_ips() for vif in vifs]
+    api.setup_instance_network_on_host(ctxt, instance, "host2")
+    assert len(api.list_ports_on_host(ctxt, "host2")) == 2
+
+
 def test_a_neutron_without_routers(stub, api, ctxt, instance):
     net = stub.add_network()
     api.allocate_for_instance(ctxt, instance, [NetworkRequest(net)], [], "host1")

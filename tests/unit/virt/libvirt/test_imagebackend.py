@@ -107,6 +107,19 @@ def test_a_lost_base_comes_back_only_for_who_needs_it(images_type, calls, instan
 
 
 @pytest.mark.parametrize("images_type", ["qcow2", "raw"])
+def test_a_disk_that_stands_alone(images_type, instance, fetch, tmp_path):
+    """What it was made from may go, and is not fetched again for it."""
+    disk = Backend(images_type).by_name(instance, "disk")
+    disk.cache(fetch, "base", 3 * MIB)
+    for _ in range(2):
+        disk.flatten()
+    (utils.base_dir() / "base").unlink()
+    assert as_raw(disk, tmp_path) == CONTENT.ljust(3 * MIB, b"\0")
+    disk.cache(fetch, "another", 3 * MIB)
+    assert fetch.calls == 1
+
+
+@pytest.mark.parametrize("images_type", ["qcow2", "raw"])
 def test_a_base_in_qcow2(images_type, instance, tmp_path):
     def fetch(path):
         (tmp_path / "raw").write_bytes(CONTENT)

@@ -36,7 +36,8 @@ CHANGES = [
             "unpause": None, "suspend": None, "resume": None, "lock": None, "unlock": None,
             "rebuild": {"imageRef": IMAGE}, "createImage": {"name": "i"},
             "addSecurityGroup": {"name": "g"}, "removeSecurityGroup": {"name": "g"},
-            "os-getConsoleOutput": {}, "os-resetState": {"state": "error"},
+            "os-getConsoleOutput": {}, "os-resetState": {"state": "error"}, "shelve": None,
+            "shelveOffload": None, "unshelve": None,
         }.items()
     ),
     ("DELETE", "", None),

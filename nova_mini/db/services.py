@@ -10,7 +10,7 @@ from oslo_db import exception as db_exc
 from oslo_utils import uuidutils
 
 from nova_mini.db import query
-from nova_mini.db.models import services
+from nova_mini.db.models import instance_actions, services
 from nova_mini.db.session import reader, writer
 
 _SERVICE = services.c
@@ -71,6 +71,21 @@ def get_all(binary: str | None = None, host: str | None = None) -> list[Mapping]
     if host:
         where.append(_SERVICE.host == host)
     return query.many(services, *where, order_by=[_SERVICE.id])
+
+
+def get_idle() -> frozenset[str]:
+    """The incarnations of services that have done all that their host was asked for."""
+    with reader() as connection:
+        return frozenset(connection.execute(_IDLE).scalars())
+
+
+_IDLE = sa.select(_SERVICE.incarnation).where(
+    ~sa.exists().where(
+        _SERVICE.topic == "compute",
+        instance_actions.c.host == _SERVICE.host,
+        instance_actions.c.finish_time.is_(None),
+    )
+)
 
 
 def get_enabled_by_host(topic: str) -> dict[str, bool]:

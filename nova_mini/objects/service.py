@@ -17,12 +17,14 @@ from nova_mini.objects.base import (
     utcnow,
 )
 from nova_mini.objects.heartbeats import Heartbeats
+from nova_mini.objects.idle_services import IdleServices
 from nova_mini.objects.instance_action import context_of
 
 # Raised when the services must know of each other's age.
 SERVICE_VERSION = 1
 
 _heartbeats = Heartbeats()
+_idle = IdleServices()
 
 
 @register
@@ -81,6 +83,8 @@ class Service(TimestampedObject, NovaObject):
         None: another process has taken this one's name, so it must stop.
         """
         _heartbeats.beat(incarnation, available)
+        if incarnation in _idle:
+            return []
         rows = db.actions.get_unfinished(incarnation)
         if rows is None:
             return None

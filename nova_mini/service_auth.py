@@ -11,6 +11,7 @@ import functools
 import logging
 import threading
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from keystoneauth1 import adapter, exceptions, loading, noauth, plugin, service_token, session
 
@@ -18,6 +19,7 @@ from nova_mini import exception
 from nova_mini.conf import CONF
 from nova_mini.conf._service import GROUPS, register_service_opts
 from nova_mini.context import get_admin_context
+from nova_mini.trace import waiting
 
 if TYPE_CHECKING:
     from nova_mini.context import RequestContext
@@ -99,7 +101,9 @@ def service_plugin(group: str) -> plugin.BaseAuthPlugin:
 
 @functools.cache
 def _load_session(group: str) -> session.Session:
-    return loading.load_session_from_conf_options(CONF, group)
+    loaded = _SessionLoader().load_from_conf_options(CONF, group)
+    loaded.neighbour = group
+    return loaded
 
 
 @functools.cache
@@ -148,6 +152,20 @@ def reset() -> None:
         _load_session.cache_clear()
         _load_plugin.cache_clear()
         _logins.clear()
+
+
+class _Session(session.Session):
+    """Each request is in the history of the server that it is made for, with its time."""
+
+    neighbour: str
+
+    def request(self, url: str, method: str, **kwargs):
+        with waiting(f"request to {self.neighbour}: {method} {urlsplit(url).path}"):
+            return super().request(url, method, **kwargs)
+
+
+class _SessionLoader(loading.session.Session):
+    plugin_class = _Session
 
 
 class _UserToken(plugin.BaseAuthPlugin):

@@ -3,12 +3,15 @@
 ``with step("name")`` or ``@traced`` around a function marks one. A step is a debug log line with
 the request's id, and, inside an operation on a server, an event in the server's action history
 with its times. It is also where the chaos tests strike: see ``faults``.
+
+``with waiting("for whom")`` marks time that is not ours: only the history has it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import contextvars
+import datetime
 import functools
 import logging
 from collections.abc import Callable, Iterator
@@ -49,10 +52,22 @@ def step(name: str) -> Iterator[None]:
         raise
     finish = utcnow()
     LOG.debug("step %s took %.1f ms", name, (finish - start).total_seconds() * 1000)
+    _collect(name, start, finish)
+    faults.strike(name)
+
+
+@contextlib.contextmanager
+def waiting(name: str) -> Iterator[None]:
+    """What another service takes for us, when it did as we asked."""
+    start = utcnow()
+    yield
+    _collect(name, start, utcnow())
+
+
+def _collect(name: str, start: datetime.datetime, finish: datetime.datetime) -> None:
     steps = _collected.get()
     if steps is not None:
         steps.append([name, start.isoformat(), finish.isoformat()])
-    faults.strike(name)
 
 
 def traced(function: F) -> F:

@@ -39,7 +39,7 @@ from nova_mini.objects.block_device_mapping import BlockDeviceMapping
 from nova_mini.objects.image_meta import ImageMeta
 from nova_mini.objects.instance import Instance
 from nova_mini.objects.instance_action import InstanceAction
-from nova_mini.trace import traced
+from nova_mini.trace import Steps, collecting, traced
 from nova_mini.volume import cinder
 
 _NOT_DELETING = task_states.ALL - {task_states.DELETING}
@@ -66,10 +66,11 @@ class API:
         Raises Invalid (400) with what to change, OverQuota (403), and what Glance and Neutron
         raise when they cannot be asked.
         """
-        return self._create_instance(context, request)
+        with collecting() as steps:
+            return self._create_instance(context, request, steps)
 
     @traced
-    def _create_instance(self, context, request: ServerRequest) -> list[Instance]:
+    def _create_instance(self, context, request: ServerRequest, steps: Steps) -> list[Instance]:
         limits = instance_creation.Limits(*quota.get_project_and_user_limits(context))
         create_checks.check_metadata(request.metadata, limits.of_project)
         create_checks.check_injected_files(request.injected_files, limits.of_project)
@@ -82,7 +83,7 @@ class API:
         image = self._boot_image(context, request, mappings, where["availability_zone"])
         count = self._validate_networks(context, request, count)
         new = create.new_instances(context, request, image, mappings, key_data, where, count)
-        actions = instance_creation.create(context, new, limits)
+        actions = instance_creation.create(context, new, limits, steps)
         boot_volumes.make_volumes(context, self.volume_api, new, actions)
         self.compute_task_api.schedule_and_build_instances(context, actions)
         return [item.instance for item in new]

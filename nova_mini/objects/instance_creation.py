@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from oslo_db import exception as db_exc
 
 from nova_mini import db, exception
+from nova_mini.conf import CONF
 from nova_mini.objects.base import utcnow
 from nova_mini.objects.instance import Instance
 from nova_mini.objects.instance_action import InstanceAction
+from nova_mini.trace import Steps
 
 
 @dataclass(slots=True)
@@ -89,13 +91,16 @@ def _take_quota(context, instances: list[Instance], limits: Limits) -> None:
 # -- records -------------------------------------------------------------------------------------
 
 
-def create(context, new: Sequence[NewInstance], limits: Limits) -> list[InstanceAction]:
-    """Write the servers and begin their create actions, which the caller then sends.
+def create(
+    context, new: Sequence[NewInstance], limits: Limits, steps: Steps = ()
+) -> list[InstanceAction]:
+    """Write the servers and begin their create actions, which the caller then sends. ``steps`` were
+    walked on the way here.
 
     Raises OverQuota, when another request took what was left since one looked.
     """
     try:
-        rows = db.session.retried(_write)(context, new, limits)
+        rows = db.session.retried(_write)(context, new, limits, steps)
     except db_exc.DBDuplicateEntry:
         # The connection broke at the commit, which was done: the uuids are there already.
         rows = db.actions.first_of([item.instance.uuid for item in new])
@@ -104,7 +109,7 @@ def create(context, new: Sequence[NewInstance], limits: Limits) -> list[Instance
     return [InstanceAction.from_row(context, row) for row in rows]
 
 
-def _write(context, new: Sequence[NewInstance], limits: Limits) -> list:
+def _write(context, new: Sequence[NewInstance], limits: Limits, steps: Steps) -> list:
     stamp = utcnow()
     instances = [item.instance for item in new]
     with db.session.writer():
@@ -118,6 +123,8 @@ def _write(context, new: Sequence[NewInstance], limits: Limits) -> list:
         db.block_device_mappings.create_many([m for item in new for m in item.mappings])
         db.instances.add_tags({item.instance.uuid: item.tags for item in new})
         rows = db.actions.begin_many([_create_action(context, item) for item in new])
+        for row in rows:
+            db.actions.record_steps(row["id"], CONF.host, steps)
         _take_quota(context, instances, limits)
     return rows
 

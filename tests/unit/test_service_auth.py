@@ -1,9 +1,9 @@
 """Whose token goes to a neighbour, and where the neighbour is found, with a Keystone of answers."""
 
 import pytest
-from keystoneauth1 import loading
+from keystoneauth1 import exceptions, loading
 
-from nova_mini import context, exception, service_auth
+from nova_mini import context, exception, service_auth, trace
 from nova_mini.conf import CONF
 from tests.unit import rest_server
 
@@ -114,6 +114,23 @@ def test_the_users_token_goes_with_ours_to_the_endpoint_of_our_catalog(keystone,
     assert (headers["X-Auth-Token"], headers["X-Service-Token"]) == ("users-token", "our-token")
     assert headers["X-OpenStack-Request-ID"].startswith("req-")
     assert keystone.logins == 1  # the same credentials in both sections, and for all requests
+
+
+def test_each_request_is_in_the_history_of_what_it_is_made_for(keystone, configure):
+    configure(send=False)
+    client = service_auth.get_adapter(user(), "glance")
+    client.get("/v2/images/1")
+    with trace.collecting() as steps:
+        client.get("/v2/images/2?status=active")
+    [[name, start, finish]] = steps
+    assert name == "request to glance: GET /v2/images/2" and start < finish
+
+
+def test_one_that_is_not_answered_is_not(keystone, configure):
+    configure()
+    with trace.collecting() as steps, pytest.raises(exceptions.ClientException):
+        service_auth.get_adapter(user(), "neutron").get("/v2.0/ports", connect_retries=0)
+    assert [name.rpartition(" ")[2] for name, *_ in steps] == ["/v3", "/v3/auth/tokens"]
 
 
 def test_other_credentials_are_another_login(keystone, configure):

@@ -5,6 +5,7 @@ import pytest
 from nova_mini import db, exception
 from nova_mini.compute import block_device_request, create, destination
 from nova_mini.compute.server_request import ServerRequest
+from nova_mini.conf import CONF
 from nova_mini.objects import instance_creation
 from nova_mini.objects.image_meta import ImageMeta
 from tests.unit.api.openstack.compute.conftest import IMAGE, make_flavor
@@ -35,6 +36,14 @@ def test_all_is_written(new, context):
     assert [a.instance_uuid for a in actions] == [item.instance.uuid for item in new]
     assert rows(*ALL) == [2, 2, 2, 2]
     assert db.project_usages.get("project")["instances"] == 2
+
+
+def test_the_steps_to_it_are_in_each_history(new, context):
+    step = ["request to glance: GET /v2/images/1", "2026-01-31T12:00:00", "2026-01-31T12:00:01"]
+    actions = instance_creation.create(context, new, UNLIMITED, [step])
+    events = db.actions.get_events([action.id for action in actions])
+    assert [(e["event"], e["host"]) for e in events] == [(step[0], CONF.host)] * 2
+    assert (events[0]["finish_time"] - events[0]["start_time"]).total_seconds() == 1
 
 
 def test_a_quota_that_was_just_taken_leaves_nothing(new, context):

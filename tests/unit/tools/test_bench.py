@@ -7,7 +7,7 @@ import sys
 import threading
 
 import pytest
-from benchlib import auth, compare, lifecycle, load, processes, reads
+from benchlib import auth, compare, lifecycle, load, own_share, processes, reads
 from benchlib.compute import Compute
 from benchlib.errors import BenchError
 
@@ -195,3 +195,49 @@ def test_openrc(tmp_path):
     assert auth.read_openrc(file) == {"OS_USERNAME": "demo", "OS_PASSWORD": "a b=c"}
     with pytest.raises(BenchError, match="OS_AUTH_URL"):
         auth.keystone({})
+
+
+def event(name: str, start: str, finish: str) -> dict:
+    day = "2026-01-31T12:00:"
+    return {"event": name, "start_time": f"{day}{start}", "finish_time": f"{day}{finish}"}
+
+
+def test_waits_are_requests_and_what_libvirt_and_the_port_take():
+    history = [
+        event("conductor_schedule_and_build_instances", "00.000000", "00.100000"),
+        event("request to glance: GET /v2/images/1", "01.000000", "01.250000"),
+        event("InstanceBuild._build_resources", "01.000000", "02.000000"),
+        event("Guest.launch", "03.000000", "03.500000"),
+        event("wait_for_instance_event", "03.500000", "04.500000"),
+    ]
+    found = [(who, round(over - begun, 6)) for who, begun, over in own_share.waits(history)]
+    assert found == [
+        ("glance", 0.25),
+        ("libvirt, create", 0.5),
+        ("neutron, wiring the port", 1.0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("spans", "seconds"),
+    [
+        ([], 0),
+        ([(1, 2), (4, 7)], 4),
+        ([(4, 7), (1, 2)], 4),
+        ([(1, 5), (2, 3), (4, 6)], 5),  # inside and overlapping
+    ],
+)
+def test_waits_at_the_same_time_are_one(spans, seconds):
+    assert own_share.covered([("glance", *span) for span in spans]) == seconds
+
+
+def test_own_is_what_the_history_does_not_give_to_others(cloud, monkeypatch):
+    compute = compute_at(cloud[1])
+    times = iter([0.0, 0.5, 10.0, 10.7])
+    monkeypatch.setattr(own_share.time, "perf_counter", lambda: next(times))
+    waited = [event("request to neutron: POST /v2.0/ports", "01.000000", "01.200000")]
+    monkeypatch.setattr(own_share, "_events", lambda *_: waited)
+    result = own_share.own_share(compute, 2)
+    assert (result["own"]["min_ms"], result["own"]["max_ms"]) == (300, 500)
+    assert result["waits_ms"] == {"neutron": 200.0}
+    assert compute.ids() == []

@@ -1,0 +1,76 @@
+"""The phase that says how much of POST to ACTIVE the Compute service took itself. The rest is what
+its neighbours took: nova_mini writes each wait for one into the history of the server."""
+
+import time
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from benchlib.compute import GONE, Compute
+from benchlib.load import distribution
+
+REQUEST = "request to "  # how the event of a request begins; then "neutron: GET /v2.0/ports"
+OTHER_WAITS = {
+    "wait_for_instance_event": "neutron, wiring the port",
+    "Host.write_instance_config": "libvirt, define",
+    "Guest.launch": "libvirt, create",
+}
+Wait = tuple[str, float, float]  # for whom, from when and until when (seconds)
+
+
+def own_share(compute: Compute, count: int) -> dict[str, Any]:
+    """One server after the other. `waits_ms` says for each neighbour what a server waited for it,
+    on average; two at once count for both there, and once in `waited`."""
+    whole, waited = [], []
+    by_neighbour: Counter[str] = Counter()
+    for number in range(count):
+        start = time.perf_counter()
+        server_id = compute.create(f"own-{number}")
+        compute.wait(server_id, "ACTIVE")
+        whole.append(time.perf_counter() - start)
+        found = list(waits(_events(compute, server_id)))
+        waited.append(covered(found))
+        for neighbour, begun, over in found:
+            by_neighbour[neighbour] += over - begun
+        compute.delete(server_id)
+        compute.wait(server_id, GONE)
+    return {
+        "post_to_active": distribution(whole),
+        "waited": distribution(waited),
+        "own": distribution(w - v for w, v in zip(whole, waited, strict=True)),
+        "waits_ms": {n: round(1e3 * s / count, 1) for n, s in by_neighbour.most_common()},
+    }
+
+
+def waits(events: Iterable[dict[str, Any]]) -> Iterable[Wait]:
+    """Yield the events of an action's history in which somebody else was waited for."""
+    for event in events:
+        name = event["event"]
+        if name.startswith(REQUEST):
+            neighbour = name.removeprefix(REQUEST).partition(":")[0]
+        elif name in OTHER_WAITS:
+            neighbour = OTHER_WAITS[name]
+        else:
+            continue
+        yield neighbour, _seconds(event["start_time"]), _seconds(event["finish_time"])
+
+
+def covered(found: Iterable[Wait]) -> float:
+    """Return the seconds in which at least one of the waits lasted."""
+    total, until = 0.0, float("-inf")
+    for _, begun, over in sorted(found, key=lambda wait: wait[1:]):
+        total += max(0.0, over - max(begun, until))
+        until = max(until, over)
+    return total
+
+
+def _events(compute: Compute, server_id: str) -> list[dict[str, Any]]:
+    path = f"/servers/{server_id}/os-instance-actions"
+    actions = compute.call("GET", path)["instanceActions"]
+    made = next(action["request_id"] for action in actions if action["action"] == "create")
+    return compute.call("GET", f"{path}/{made}")["instanceAction"]["events"]
+
+
+def _seconds(stamp: str) -> float:
+    return datetime.fromisoformat(stamp).timestamp()

@@ -93,9 +93,9 @@ def _detach_interface(site, server: Server) -> requests.Response:
 
 
 def _unshelve(site, server: Server) -> requests.Response:
-    """To where it was: who breaks its host must know which it is."""
-    body = {"unshelve": {"host": server.host}}
-    return site.admin.request("POST", f"/servers/{server.id}/action", body)
+    """To where it was, if there is a choice: who breaks its host must know which it is."""
+    wishes = {"host": server.host} if len(site.hosts) > 1 else None
+    return site.admin.request("POST", f"/servers/{server.id}/action", {"unshelve": wishes})
 
 
 def _rebuild(site, server: Server) -> requests.Response:

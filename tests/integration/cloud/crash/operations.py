@@ -62,6 +62,24 @@ def _runs(cloud: Cloud, guest: Guest) -> None:
     assert node.domains()[guest.id] == RUNNING
 
 
+def _shelved(cloud: Cloud, guest: Guest) -> None:
+    guest.wait_for("SHELVED_OFFLOADED", SECONDS)
+    assert guest.id not in node.domains()
+
+
+def _boot_up(boot: Boot) -> Guest:
+    """So far that it shuts down when it is asked to."""
+    guest = _boot(boot)
+    guest.says("GUEST: ready")
+    return guest
+
+
+def _boot_and_shelve(boot: Boot) -> Guest:
+    guest = _boot_up(boot)
+    guest.act("shelve", None, "SHELVED_OFFLOADED")
+    return guest
+
+
 def _gone(cloud: Cloud, guest: Guest) -> None:
     cloud.admin.wait_gone(guest.id, SECONDS)
 
@@ -78,6 +96,9 @@ BUILD = build()
 BUILD_FOR_SURE = Operation(_create_for_sure, _runs, prepare=lambda boot: None)
 DELETE = Operation(_ask("DELETE"), _gone, prepare=_boot)
 REBOOT = Operation(_ask("POST", "/action", {"reboot": {"type": "HARD"}}), _runs, prepare=_boot)
+
+SHELVE = Operation(_ask("POST", "/action", {"shelve": None}), _shelved, prepare=_boot_up)
+UNSHELVE = Operation(_ask("POST", "/action", {"unshelve": None}), _runs, prepare=_boot_and_shelve)
 
 
 def rebuild(image_id: str) -> Operation:

@@ -69,3 +69,21 @@ def test_compute_dies_in_a_rebuild(step, cloud, boot, instruments, record):
     operation = operations.rebuild(cloud.image("mini-raw"))
     record("rebuild", f"death after {step}",
            injection.run(cloud, boot, operation, step, instruments))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [
+        ("shelve", "LibvirtDriver.snapshot"),
+        ("shelve", "LibvirtDriver.destroy"),
+        ("shelve", "_release_ports"),
+        ("unshelve", "_connect"),
+        ("unshelve", "LibvirtDriver._create_image"),
+        ("unshelve", "LibvirtDriver.spawn"),
+        ("unshelve", "_forget_image"),
+    ],
+)
+def test_compute_dies_in_a_shelving(name, step, cloud, boot, instruments, record):
+    operation = {"shelve": operations.SHELVE, "unshelve": operations.UNSHELVE}[name]
+    record(name, f"death after {step}",
+           injection.run(cloud, boot, operation, step, instruments))  # fmt: skip

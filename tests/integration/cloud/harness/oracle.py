@@ -27,11 +27,12 @@ def assert_clean(cloud: Cloud, seconds: float = 60) -> None:
 def violations(cloud: Cloud) -> list[str]:
     here = cloud.query("SELECT uuid FROM instances WHERE NOT deleted AND host IS NOT NULL")
     uuids = {row["uuid"] for row in here}
+    living = {row["uuid"] for row in cloud.query("SELECT uuid FROM instances WHERE NOT deleted")}
     return [
         *oracle.violations(cloud),
         *_files(uuids),
         *_wires(uuids),
-        *_ports(cloud, uuids),
+        *_ports(cloud, living),
         *(_disks(cloud, uuids) if ceph.HERE else ()),
         *_images(cloud),
         *(_volumes(cloud) if cloud.has_volumes else ()),
@@ -70,8 +71,8 @@ def _wires(uuids: set[str]) -> list[str]:
     ]
 
 
-def _ports(cloud: Cloud, uuids: set[str]) -> list[str]:
-    """Neutron and the servers tell the same of who has which port."""
+def _ports(cloud: Cloud, living: set[str]) -> list[str]:
+    """Neutron and the servers tell the same of who has which port, on a host or on none."""
     theirs = {
         port.id: port.device_id
         for port in cloud.of_admin.network.ports()
@@ -80,7 +81,7 @@ def _ports(cloud: Cloud, uuids: set[str]) -> list[str]:
     return [
         f"port {port} is of {owner}, which is gone"
         for port, owner in theirs.items()
-        if owner not in uuids
+        if owner not in living
     ]
 
 
@@ -103,6 +104,7 @@ def _volumes(cloud: Cloud) -> list[str]:
             " WHERE attachment_id IS NOT NULL"
         )
     }
+    waiting = volume_oracle.waiting_volumes(cloud)
     answer = storage.get("/attachments?all_tenants=1", microversion="3.27").json()
     attachments = {each["id"]: each["instance"] for each in answer["attachments"]}
     volumes = list(storage.volumes(all_projects=True))
@@ -121,6 +123,7 @@ def _volumes(cloud: Cloud) -> list[str]:
             f"volume {volume.id} is {volume.status}"
             for volume in volumes
             if volume.status not in ("available", "in-use")
+            and not (volume.status == "reserved" and volume.id in waiting)
         ),
         *(_in_ceph({volume.id for volume in volumes}) if ceph.HERE else ()),
         *_secrets(mapped),

@@ -28,15 +28,26 @@ def violations(cloud: Cloud, uuids: set[str]) -> list[str]:
     ]
 
 
+def waiting_volumes(cloud: Cloud) -> set[str]:
+    """Those of servers that are shelved and on no host: they are only reserved."""
+    rows = cloud.query(
+        "SELECT m.volume_id FROM block_device_mapping m JOIN instances i"
+        " ON i.uuid = m.instance_uuid WHERE NOT i.deleted AND i.vm_state = 'shelved_offloaded'"
+    )
+    return {row["volume_id"] for row in rows}
+
+
 def _attachments(cloud: Cloud, records: list[dict]) -> list[str]:
-    """Each is complete, and of the volume that is on record."""
+    """Each is complete (or, where no host has it, reserved), and of the volume on record."""
+    waiting = waiting_volumes(cloud)
     theirs = {each["id"]: each for each in volumes.attachments(cloud)}
     return [
         f"attachment {found['id']} of volume {found['volume_id']} is {found['status']}, and the "
         f"record says volume {record['volume_id']}"
         for record in records
         if (found := theirs.get(record["attachment_id"]))
-        and (found["status"], found["volume_id"]) != ("attached", record["volume_id"])
+        and (found["status"], found["volume_id"])
+        != ("reserved" if record["volume_id"] in waiting else "attached", record["volume_id"])
     ]
 
 

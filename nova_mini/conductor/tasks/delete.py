@@ -50,12 +50,10 @@ def _send_to_host(context, action: InstanceAction, owner: str) -> None:
 
 def _delete_images(context, action: InstanceAction) -> None:
     """Those that were being made of the server, and the one that it is shelved in."""
-    images = list(action.args.get("unfinished_images", []))
-    shelved = shelved_image.id_of(action.instance)
-    unfinished_images.discard_of_deleted(
-        action.instance, [*images, *([shelved] if shelved else [])]
-    )
-    shelved_image.delete(glance.API(), context, action.instance)
+    instance = action.instance
+    images = [*action.args.get("unfinished_images", []), shelved_image.id_of(instance)]
+    unfinished_images.discard_of_deleted(instance, list(filter(None, images)))
+    shelved_image.delete(glance.API(), context, instance)
 
 
 def _delete(context, action: InstanceAction, owner: str) -> None:

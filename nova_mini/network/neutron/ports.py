@@ -8,6 +8,7 @@ with its server; a port that a user brought is bound and later set free.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from oslo_log import log as logging
@@ -253,18 +254,25 @@ def release(client: NeutronClient, ports: list[Port]) -> None:
 
 def unbind(client: NeutronClient, host: str, port: Port) -> None:
     """Leave the port to its device, on no host; one that is bound elsewhere by now stays so."""
-    if port.get(constants.BINDING_HOST) == host:
-        _change_while_unchanged(client, port, {constants.BINDING_HOST: ""})
+
+    def is_there(port: Port) -> bool:
+        return port.get(constants.BINDING_HOST) == host
+
+    if is_there(port):
+        _change_while(is_there, client, port, {constants.BINDING_HOST: ""})
 
 
 def _set_free(client: NeutronClient, port: Port) -> None:
+    """Only while it is still the port of the device that we saw."""
+    device_id = port["device_id"]
     freed = {"device_id": "", "device_owner": "", constants.BINDING_HOST: None}
-    _change_while_unchanged(client, port, freed)
+    _change_while(lambda port: port["device_id"] == device_id, client, port, freed)
 
 
-def _change_while_unchanged(client: NeutronClient, port: Port, change: Port) -> None:
-    """Only while it is still the port of the device, and on the host, that we saw."""
-    seen = [port["device_id"], port.get(constants.BINDING_HOST)]
+def _change_while(
+    is_so: Callable[[Port], bool], client: NeutronClient, port: Port, change: Port
+) -> None:
+    """Whatever else is changed meanwhile; gone already is fine."""
     for _ in range(_ATTEMPTS):
         try:
             client.update("ports", port["id"], change, port.get("revision_number"))
@@ -275,7 +283,7 @@ def _change_while_unchanged(client: NeutronClient, port: Port, change: Port) -> 
             if exc.status != _PRECONDITION_FAILED:
                 raise
         now = client.list("ports", id=port["id"])
-        if not now or [now[0]["device_id"], now[0].get(constants.BINDING_HOST)] != seen:
+        if not now or not is_so(now[0]):
             return
         port = now[0]
     raise exception.PortInUse(port_id=port["id"])

@@ -53,6 +53,15 @@ def test_a_raw_image_in_the_same_cluster_is_cloned(backend, glance, instance, co
     assert glance.downloads == 0
 
 
+def test_a_clone_stands_alone(backend, glance, instance, content_of):
+    """Before the image goes that it was made from: a server's shelved one."""
+    root = make_root(backend, glance, instance, glance.add(CONTENT))
+    for _ in range(2):
+        root.flatten()
+        assert backend.ceph.parent(root.rbd_name) is None
+    assert content_of(root) == CONTENT
+
+
 def test_a_clone_grows_and_never_shrinks(backend, glance, instance):
     root = make_root(backend, glance, instance, glance.add(CONTENT))
     assert root.get_disk_size() == 8 * MIB

@@ -7,7 +7,7 @@ import functools
 
 import pytest
 
-from nova_mini import db, exception
+from nova_mini import db, exception, rpc
 from nova_mini.compute import leftovers, shelved_image
 from nova_mini.conductor import unfinished_images
 from nova_mini.conf import CONF
@@ -15,6 +15,7 @@ from nova_mini.context import RequestContext, get_admin_context
 from nova_mini.objects.base import utcnow
 from nova_mini.objects.instance import Instance
 from nova_mini.objects.instance_action import InstanceAction
+from nova_mini.objects.request_spec import RequestSpec
 from tests.unit.api.openstack.compute.conftest import IMAGE, OTHER_IMAGE
 from tests.unit.compute.world import HOST, Killed, World
 
@@ -156,6 +157,42 @@ def test_what_the_user_sees_of_its_tasks(world, server, glance, monkeypatch):
         (OFFLOADED, "spawning"),
         ("active", None),
     ]
+
+
+def test_who_listens_is_told(world, server, glance, monkeypatch):
+    told = []
+
+    class Notifier:
+        def info(self, _context, event, payload):
+            told.append((event.removeprefix("compute.instance."), payload["state"]))
+
+    monkeypatch.setattr(rpc, "notifications_wanted", lambda: True)
+    monkeypatch.setattr(rpc, "get_notifier", lambda publisher: Notifier())
+    shelve(world, server)
+    unshelve(world, server)
+    assert told == [
+        ("shelve.start", "active"), ("shelve.end", "shelved"),
+        ("shelve_offload.start", "shelved"), ("shelve_offload.end", OFFLOADED),
+        ("unshelve.start", OFFLOADED), ("unshelve.end", "active"),
+    ]  # fmt: skip
+
+
+def test_the_zone_that_its_user_wants_from_now_on(world, server, glance):
+    def pinned() -> tuple:
+        spec = RequestSpec.get_by_instance_uuid(world.context, server)
+        return world.instance(server).pinned_availability_zone, spec.availability_zone
+
+    for zone in ("nova", None):
+        shelve(world, server)
+        ask(world, "unshelve", server, {"availability_zone": zone})
+        check_runs(world, server, glance)
+        assert pinned() == (zone, zone)
+    shelve(world, server)
+    services = db.models.services
+    db.query.update(services, {"disabled": True}, services.c.host == HOST)
+    ask(world, "unshelve", server, {"availability_zone": "nova"})
+    check_offloaded(world, server, glance)
+    assert pinned() == (None, None)  # it did not come about
 
 
 # -- on its host ---------------------------------------------------------------------------------

@@ -18,7 +18,6 @@ from keystoneauth1 import adapter, exceptions, loading, noauth, plugin, service_
 from nova_mini import exception
 from nova_mini.conf import CONF
 from nova_mini.conf._service import GROUPS, register_service_opts
-from nova_mini.context import get_admin_context
 from nova_mini.trace import waiting
 
 if TYPE_CHECKING:
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 register_service_opts(CONF)
+
+_LOGIN_SECONDS = 2  # that one waits for an answer who logs in before anybody asks for it
 
 _lock = threading.Lock()
 # By who logs in: groups with the same credentials share a token, for Keystone takes a quarter of a
@@ -47,16 +48,21 @@ def get_adapter(
     Work that no user asked for (its context has no token) is done as the service.
     Raises ConfigurationError when the group says neither who we are nor where the service is.
     """
+    auth = service_plugin(group) if as_service else user_plugin(context, group)
+    return _adapter(get_session(group), auth, group, global_request_id=context.global_id)
+
+
+def _adapter(session, auth: plugin.BaseAuthPlugin, group: str, **more) -> adapter.Adapter:
     options = CONF[group]
     return adapter.Adapter(
-        get_session(group),
-        auth=service_plugin(group) if as_service else user_plugin(context, group),
+        session,
+        auth=auth,
         service_type=options.service_type,
         service_name=options.service_name,
         interface=options.valid_interfaces,
         region_name=options.region_name,
         endpoint_override=options.endpoint_override,
-        global_request_id=context.global_id,
+        **more,
     )
 
 
@@ -101,9 +107,14 @@ def service_plugin(group: str) -> plugin.BaseAuthPlugin:
 
 @functools.cache
 def _load_session(group: str) -> session.Session:
-    loaded = _SessionLoader().load_from_conf_options(CONF, group)
-    loaded.neighbour = group
-    return loaded
+    return _make_session(group)
+
+
+def _make_session(group: str, **options) -> _Session:
+    """``options`` instead of those of ``[group]``."""
+    made = _SessionLoader().load_from_conf_options(CONF, group, **options)
+    made.neighbour = group
+    return made
 
 
 @functools.cache
@@ -130,16 +141,28 @@ def load() -> None:
 def log_in() -> None:
     """Fetch our tokens and the neighbours' addresses before a request has to wait for them.
 
-    For a process that has just started; who does not answer is asked again by the first request
-    that needs it.
+    For a process that has just started, or that is about to fork: no connection stays. Who does not
+    answer at once is asked again by the first request that needs it.
     """
+    silent: set[plugin.BaseAuthPlugin] = set()
     for group in _groups_with_login():
-        try:
-            service_plugin(group).get_token(get_session(group))
-            if GROUPS[group]:
-                get_adapter(get_admin_context(), group).get_endpoint()
-        except exceptions.ClientException as exc:
-            LOG.info("Cannot log in for [%s] yet: %s", group, exc)
+        login = service_plugin(group)
+        if login not in silent and not _log_in(group, login):
+            silent.add(login)
+
+
+def _log_in(group: str, login: plugin.BaseAuthPlugin) -> bool:
+    once = _make_session(group, timeout=_LOGIN_SECONDS)
+    try:
+        login.get_token(once)
+        if GROUPS[group]:
+            _adapter(once, login, group).get_endpoint()
+    except exceptions.ClientException as exc:
+        LOG.info("Cannot log in for [%s] yet: %s", group, exc)
+        return False
+    finally:
+        once.session.close()
+    return True
 
 
 def _groups_with_login() -> list[str]:

@@ -12,13 +12,9 @@ from nova_mini.db import session
 
 
 def start_process() -> None:
-    """What each worker does for itself: its connections, none of which outlives a fork.
-
-    Logging in is not waited for: Keystone takes a quarter of a second for each password.
-    """
+    """What each worker does for itself: its connections, none of which outlives a fork."""
     session.configure(CONF)
     rpc.init()
-    threading.Thread(target=service_auth.log_in, name="log-in", daemon=True).start()
 
 
 class Application:
@@ -45,6 +41,8 @@ class Application:
             if self._started_in != os.getpid():
                 start_process()
                 self._started_in = os.getpid()
+                # Not waited for: Keystone takes a quarter of a second for each password.
+                threading.Thread(target=service_auth.log_in, name="log-in", daemon=True).start()
 
 
 def _files_from_environment() -> list[str] | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import threading
 import time
 from collections.abc import Callable
 
@@ -37,7 +38,14 @@ class ApiServer(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> Callable:
+        """The workers are forked from this process and share its login. Keystone takes as long for
+        a password as we for what is loaded meanwhile."""
+        service_auth.load()
+        logging_in = threading.Thread(target=service_auth.log_in, name="log-in")
+        logging_in.start()
         by_port = {str(port): wsgi_app.load(name) for name, (_, port) in _listeners().items()}
+
+        logging_in.join()
 
         def serve(environ, start_response):
             answer = by_port[environ["SERVER_PORT"]](environ, start_response)
@@ -132,7 +140,6 @@ def _read_the_rest(body) -> None:
 def _before_workers(_parent) -> None:
     """What is loaded by now is shared by all workers, while none of them touches it."""
     session.load(CONF)
-    service_auth.load()
     memory.settle()
 
 

@@ -1,7 +1,10 @@
 """Whose token goes to a neighbour, and where the neighbour is found, with a Keystone of answers."""
 
+import socket
+
 import pytest
 from keystoneauth1 import exceptions, loading
+from urllib3.connection import HTTPConnection
 
 from nova_mini import context, exception, service_auth, trace
 from nova_mini.conf import CONF
@@ -179,6 +182,29 @@ def test_who_has_logged_in_before_asks_for_nothing_but_what_is_wanted(keystone, 
     service_auth.get_adapter(user(), "glance").get("/v2/images")
     assert [path for path, _ in keystone.seen[before:]] == ["/internal/v2/images"]
     assert keystone.logins == 1
+
+
+def test_no_connection_stays_of_a_login(keystone, configure, monkeypatch):
+    """Who logs in may fork, and two processes must not write to one connection."""
+    opened = []
+    connect = HTTPConnection.connect
+    monkeypatch.setattr(HTTPConnection, "connect", lambda own: opened.append(own) or connect(own))
+    configure()
+    service_auth.log_in()
+    assert opened and all(connection.sock is None for connection in opened)
+
+
+def test_who_does_not_answer_is_asked_once(keystone, configure, monkeypatch):
+    asked, log_in = [], service_auth._log_in
+    monkeypatch.setattr(
+        service_auth, "_log_in", lambda group, login: asked.append(group) or log_in(group, login)
+    )
+    monkeypatch.setattr(service_auth, "_LOGIN_SECONDS", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        keystone.url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        configure(glance_logs_in_at=keystone.url)
+        service_auth.log_in()
+    assert asked == ["glance"]  # for [service_user] it would be the same question
 
 
 def test_nobody_has_to_be_there_to_log_in(keystone, configure):

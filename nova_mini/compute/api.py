@@ -186,7 +186,11 @@ class API:
 
     def shelve(self, context, instance: Instance) -> None:
         """Keep the server as an image (or, where it runs from one, as its volume) and take it off
-        its host."""
+        its host. Raises GlanceConnectionFailed when an image of an earlier attempt is to go first:
+        an administrator had ended that one, and nobody else would know of the image then."""
+        state_checks.check(context, instance, "shelve")
+        if shelved_image.id_of(instance):
+            shelved_image.delete(self.image_api, context, instance)
         if not instance.is_volume_backed:
             shelved_image.announce(context, instance)
         self._act(context, instance, "shelve", task_states.SHELVING)

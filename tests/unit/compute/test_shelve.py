@@ -477,6 +477,23 @@ def test_the_unfinished_image_of_a_task_that_was_reset_goes(world, server, glanc
     assert images(glance) == {}
 
 
+def test_the_image_of_a_shelving_that_was_ended_goes_with_the_next(world, server, glance):
+    """It was whole already."""
+    world.strike("FakeDriver.snapshot")
+    with pytest.raises(Killed):
+        shelve(world, server)
+    instance = world.instance(server)
+    instance.task_state = None
+    InstanceAction.reset(get_admin_context(), instance)
+    (first,) = images(glance)
+    shelve(world, server)
+    check_offloaded(world, server, glance)
+    assert first not in glance.images
+    with pytest.raises(exception.InstanceInvalidState):
+        shelve(world, server)
+    check_offloaded(world, server, glance)  # nothing of it was touched
+
+
 # -- killed at every step ------------------------------------------------------------------------
 
 

@@ -153,6 +153,11 @@ class World:
                     instance_uuid=row["instance_uuid"], action_id=action_id,
                 )  # fmt: skip
 
+    def go_round(self, method: str) -> None:
+        """What the compute does now and then."""
+        with _without_a_database():
+            getattr(self.manager, method)()
+
     def _conduct(self, context, method: str, action_ids: list[int]) -> None:
         getattr(self.tasks, method)(context, action_ids)
 

@@ -1,9 +1,9 @@
 """Measure a Compute API: the same work for any of them, so that figures can be compared.
 
 Phases: single (POST to ACTIVE, DELETE to 404), own (what of POST to ACTIVE was no wait for
-Keystone, Glance, Neutron or libvirt), actions (stop, start, reboot), burst (many at once), show and
-list (readers), volumes (one comes and goes), fill (up to a number of servers), delete (all of
-them), idle.
+Keystone, Glance, Neutron, libvirt or Ceph), actions (stop, start, reboot), burst (many at once),
+show and list (readers), volumes (one comes and goes), fill (up to a number of servers), delete
+(all of them), idle.
 
 With --peer DIR, another Compute service and nova_mini are started, measured and stopped by
 themselves, one after the other; DIR/setup.sh lays the peer out in --peer-home.

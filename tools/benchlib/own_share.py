@@ -15,7 +15,9 @@ OTHER_WAITS = {
     "wait_for_instance_event": "neutron, wiring the port",
     "Host.write_instance_config": "libvirt, define",
     "Guest.launch": "libvirt, create",
+    "Rbd._import": "ceph",
 }
+CEPH = "RBDDriver."  # how the steps begin in which Ceph makes, clones and renames disks
 Wait = tuple[str, float, float]  # for whom, from when and until when (seconds)
 
 
@@ -49,6 +51,8 @@ def waits(events: Iterable[dict[str, Any]]) -> Iterable[Wait]:
         name = event["event"]
         if name.startswith(REQUEST):
             neighbour = name.removeprefix(REQUEST).partition(":")[0]
+        elif name.startswith(CEPH):
+            neighbour = "ceph"
         elif name in OTHER_WAITS:
             neighbour = OTHER_WAITS[name]
         else:

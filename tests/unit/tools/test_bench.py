@@ -202,17 +202,19 @@ def event(name: str, start: str, finish: str) -> dict:
     return {"event": name, "start_time": f"{day}{start}", "finish_time": f"{day}{finish}"}
 
 
-def test_waits_are_requests_and_what_libvirt_and_the_port_take():
+def test_waits_are_requests_and_what_ceph_libvirt_and_the_port_take():
     history = [
         event("conductor_schedule_and_build_instances", "00.000000", "00.100000"),
         event("request to glance: GET /v2/images/1", "01.000000", "01.250000"),
         event("InstanceBuild._build_resources", "01.000000", "02.000000"),
+        event("RBDDriver.clone", "02.000000", "02.125000"),
         event("Guest.launch", "03.000000", "03.500000"),
         event("wait_for_instance_event", "03.500000", "04.500000"),
     ]
     found = [(who, round(over - begun, 6)) for who, begun, over in own_share.waits(history)]
     assert found == [
         ("glance", 0.25),
+        ("ceph", 0.125),
         ("libvirt, create", 0.5),
         ("neutron, wiring the port", 1.0),
     ]

@@ -1,5 +1,7 @@
 """The demo project's network, its router to the outer network, and a way in for ping and ssh."""
 
+import time
+
 from stacklib import datapath, milestones
 from stacklib.cloud import Cloud
 from stacklib.component import Component
@@ -8,6 +10,7 @@ from stacklib.stack import Stack
 
 SUBNET = "10.0.0.0/24"
 OPEN = "ping-ssh"
+SCHEDULING_SECONDS = 5
 
 
 class Network(Component):
@@ -60,17 +63,26 @@ class Network(Component):
 
 def _hand_to_agents(admin: Cloud, network: dict, router: dict) -> None:
     """What was made in a stack without agents: none would ever look at it by itself."""
-    ports = admin.request("GET", "network", f"/ports?device_id={router['id']}")["ports"]
-    if all(port["binding:vif_type"] != "binding_failed" for port in ports):
-        return
-    path = f"/networks/{network['id']}/dhcp-agents"
-    if not admin.request("GET", "network", path)["agents"]:
+    if not _has_dhcp_agent(admin, network):
         agent = admin.find("network", "/agents", "agents", agent_type="DHCP%20agent")
         path = f"/agents/{agent['id']}/dhcp-networks"
         admin.request("POST", "network", path, {"network_id": network["id"]})
+    ports = admin.request("GET", "network", f"/ports?device_id={router['id']}")["ports"]
+    if all(port["binding:vif_type"] != "binding_failed" for port in ports):
+        return
     for up in (False, True):  # its ports are bound when it comes up
         body = {"router": {"admin_state_up": up}}
         admin.request("PUT", "network", f"/routers/{router['id']}", body)
+
+
+def _has_dhcp_agent(admin: Cloud, network: dict) -> bool:
+    """Neutron gives a new network to an agent by itself, a moment after its subnet is made."""
+    deadline = time.monotonic() + SCHEDULING_SECONDS
+    while time.monotonic() < deadline:
+        if admin.request("GET", "network", f"/networks/{network['id']}/dhcp-agents")["agents"]:
+            return True
+        time.sleep(0.2)
+    return False
 
 
 def _public(admin: Cloud) -> dict:

@@ -195,10 +195,11 @@ class StackSite:
         return {name: daemon.memory() for name, daemon in self.daemons.items()}
 
     def clean_up(self) -> None:
-        """What users keep when their servers are gone."""
-        for image in self.cloud.of_user.image.images(name=SNAPSHOT):
+        """What users keep when their servers are gone. A list in pages goes on from what was last
+        seen, which must not be gone by then."""
+        for image in list(self.cloud.of_user.image.images(name=SNAPSHOT)):
             self.cloud.of_user.image.delete_image(image)
-        for volume in self.cloud.of_user.block_storage.volumes(name=_VOLUME):
+        for volume in list(self.cloud.of_user.block_storage.volumes(name=_VOLUME)):
             self.delete_volume(volume.id)
 
     def forgive(self, violations: list[str]) -> None:

@@ -337,8 +337,9 @@ _END_OF_EVENT = (
 )
 
 
-def record_steps(action_id: int, host: str, steps: Sequence) -> None:
-    """``steps``: [name, start, finish] of steps that are over, in ISO times of who did them."""
+def record_steps(action_ids: Sequence[int], host: str, steps: Sequence) -> None:
+    """The same ``steps`` for each action: [name, start, finish] of those that are over, in ISO
+    times of who did them."""
     query.insert_many(
         instance_actions_events,
         [
@@ -350,6 +351,7 @@ def record_steps(action_id: int, host: str, steps: Sequence) -> None:
                 "finish_time": datetime.datetime.fromisoformat(finish),
                 "result": "Success",
             }
+            for action_id in action_ids
             for name, start, finish in steps
         ],
     )

@@ -224,7 +224,7 @@ class InstanceAction(TimestampedObject, NovaObject):
         with db.session.writer():
             if instance is not None:
                 instance.save()
-            db.actions.record_steps(action_id, at, steps)
+            db.actions.record_steps([action_id], at, steps)
             db.actions.event_finish(action_id, event, _result(traceback), traceback, details)
             db.actions.finish(action_id, owner, "Error" if traceback else None)
 
@@ -252,7 +252,7 @@ class InstanceAction(TimestampedObject, NovaObject):
         with db.session.writer():
             if instance is not None:
                 instance.save()
-            db.actions.record_steps(action_id, at, steps)
+            db.actions.record_steps([action_id], at, steps)
             db.actions.event_finish(action_id, event, _result(traceback), traceback)
             return db.actions.hand_over(
                 action_id, owner, {"host": host, "method": method, "args": args}

@@ -123,8 +123,7 @@ def _write(context, new: Sequence[NewInstance], limits: Limits, steps: Steps) ->
         db.block_device_mappings.create_many([m for item in new for m in item.mappings])
         db.instances.add_tags({item.instance.uuid: item.tags for item in new})
         rows = db.actions.begin_many([_create_action(context, item) for item in new])
-        for row in rows:
-            db.actions.record_steps(row["id"], CONF.host, steps)
+        db.actions.record_steps([row["id"] for row in rows], CONF.host, steps)
         _take_quota(context, instances, limits)
     return rows
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import logging
 
 from nova_mini import exception, quota
 from nova_mini.compute import (
@@ -41,6 +42,8 @@ from nova_mini.objects.instance import Instance
 from nova_mini.objects.instance_action import InstanceAction
 from nova_mini.trace import Steps, collecting, traced
 from nova_mini.volume import cinder
+
+LOG = logging.getLogger(__name__)
 
 _NOT_DELETING = task_states.ALL - {task_states.DELETING}
 _REBOOT_TASK = {"SOFT": task_states.REBOOTING, "HARD": task_states.REBOOTING_HARD}
@@ -373,7 +376,9 @@ class API:
 
     @traced
     def detach_volume(self, context, instance: Instance, volume_id: str) -> None:
-        """Of a server on no host the volume is only reserved: Cinder has nothing to begin.
+        """From the intent on it is done, also when Cinder is away for a while: the host may have
+        found it meanwhile. Of a server on no host the volume is only reserved: Cinder has nothing
+        to begin.
 
         Raises VolumeNotAttached, InvalidVolume (a root disk, or not in use).
         """
@@ -389,6 +394,8 @@ class API:
             if volume_request.is_reserved(context, self.volume_api, bdm):
                 action.abandon(context, instance)
                 raise
+        except exception.CinderConnectionFailed as exc:
+            LOG.info("Volume %s is detached without word of Cinder: %s", volume_id, exc)
         self._send(context, action)
 
     @traced

@@ -83,6 +83,18 @@ def test_detach(world, server, volume):
         world.detach(server, volume)
 
 
+@pytest.mark.parametrize("is_done", [True, False])
+def test_a_detach_that_cinder_says_nothing_of_is_done(world, server, volume, is_done):
+    world.attach(server, volume)
+    question = ("POST", f"/volumes/{volume}/action")
+    if is_done:
+        world.cinder.lost_answers.append(question)
+    else:
+        world.cinder.failures[question] = [(503, {})]
+    world.detach(server, volume)
+    assert world.check_consistent(server, volume) == "available"
+
+
 def test_a_refused_reservation_leaves_nothing(world, server, volume):
     world.cinder.failures["POST", "/attachments"] = [(400, {"x": {"message": "no", "code": 400}})]
     with pytest.raises(exception.InvalidVolume):

@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from nova_mini import faults as orders
-from tests.chaos import discovery, faults, operations, plan, proxy, report
+from tests.chaos import discovery, faults, operations, plan, proxy, report, soak
 from tests.chaos.rounds import Injection
 from tests.chaos.wire import Wire
 from tests.unit.rest_server import running
@@ -147,3 +147,19 @@ def test_a_cut_wire_holds_what_is_said_until_it_is_whole():
             assert time.monotonic() - begun > 0.05
             far.close()
         wire.close()
+
+
+# -- soak ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sizes", "flat"),
+    [
+        ([40, 50, 60, 70, 80, 100, 100, 101, 102], True),
+        ([40, 50, 60, 70, 80, 50, 100, 55, 105], True),  # killed, and warm again
+        ([40, 50, 60, 70, 80, 100, 110, 120, 130], False),
+        ([40, 50, 60, 70, 80, 100], True),  # too short to say
+    ],
+)
+def test_a_daemon_that_grows_is_told_from_one_that_was_killed(sizes, flat):
+    assert soak._is_flat([{"other": 10, "host": size} for size in sizes]) == flat

@@ -160,9 +160,13 @@ class StackSite:
             raise AssertionError(f"Cinder: {exc}") from exc
 
     def delete_volume(self, volume_id: str) -> None:
+        """Until it is gone: Cinder never ends a deletion in which it has lost the database."""
+        storage = self.cloud.of_user.block_storage
         until(f"volume {volume_id} is free",
               lambda: self.volume_status(volume_id) == "available", _BACK_SECONDS, 0.3)  # fmt: skip
-        self.cloud.of_user.block_storage.delete_volume(volume_id)
+        volume = storage.get_volume(volume_id)
+        storage.delete_volume(volume)
+        storage.wait_for_delete(volume, interval=0.3, wait=_BACK_SECONDS)
 
     # -- what is done to them --------------------------------------------------------------------
 

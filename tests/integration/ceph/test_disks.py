@@ -83,6 +83,28 @@ def test_a_disk_that_is_there_is_kept(backend, glance, instance, content_of):
     assert content_of(make_root(backend, glance, instance, other)) == CONTENT
 
 
+def test_a_name_that_a_killed_renaming_has_left_is_free(backend, glance, instance, content_of):
+    root = make_root(backend, glance, instance, glance.add(os.urandom(MIB)))
+    with backend.ceph._ioctx() as ioctx:
+        mark = f"rbd_id.{root.rbd_name}"
+        number = ioctx.read(mark)
+        backend.ceph.unmake(root.rbd_name)
+        ioctx.write_full(mark, number)
+    assert not root.exists()
+    assert content_of(make_root(backend, glance, instance, glance.add(CONTENT))) == CONTENT
+
+
+def test_a_name_that_is_taken_stays_so(backend, glance, instance, content_of):
+    root = make_root(backend, glance, instance, glance.add(CONTENT))
+    backend.ceph.create("other", MIB)
+    try:
+        with pytest.raises(exception.CephFailed, match="is an image"):
+            backend.ceph.rename("other", root.rbd_name)
+    finally:
+        backend.ceph.remove_image("other")
+    assert content_of(root) == CONTENT
+
+
 # -- what cannot be cloned is fetched ------------------------------------------------------------
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import functools
 import json
 import threading
@@ -238,7 +239,11 @@ class RBDDriver:
     @_translated
     def rename(self, name: str, new_name: str, pool: str | None = None) -> None:
         with self._ioctx(pool) as ioctx:
-            rbd.RBD().rename(ioctx, name, new_name)
+            try:
+                rbd.RBD().rename(ioctx, name, new_name)
+            except rbd.ImageExists:
+                _free_name(ioctx, new_name)
+                rbd.RBD().rename(ioctx, name, new_name)
 
     @traced
     @_translated
@@ -354,6 +359,18 @@ def _patiently(remove: Callable, name: str, *args):
             LOG.debug("%s is still in use; %d tries left", name, left)
             time.sleep(CONF.libvirt.rbd_destroy_volume_retry_interval)
     raise AssertionError("unreachable")
+
+
+def _free_name(ioctx: rados.Ioctx, name: str) -> None:
+    """Ceph gives an image its new name before it takes the old one away: of a process that died in
+    between the old one stays, with no image behind it when that is removed by the other.
+
+    Raises rbd.ImageExists for the name of an image.
+    """
+    with contextlib.suppress(rbd.ImageNotFound), rbd.Image(ioctx, name, read_only=True):
+        raise rbd.ImageExists(f"{name} is an image", errno=errno.EEXIST)
+    with contextlib.suppress(rbd.ImageNotFound):
+        rbd.RBD().remove(ioctx, name)
 
 
 def _remove_snapshot(image: rbd.Image, snapshot: str) -> None:

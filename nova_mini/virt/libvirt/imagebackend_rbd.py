@@ -269,7 +269,9 @@ class RbdBackend(Backend):
     def list_interrupted(self):
         found = collections.defaultdict(list)
         for name in self.ceph.list():
-            if (owner := owner_of(name)) and self.ceph.is_interrupted(name):
+            if not (owner := owner_of(name)) or not self.ceph.is_interrupted(name):
+                continue
+            if not self.ceph.is_finished_too(name):
                 found[owner].append(name)
         return dict(found)
 

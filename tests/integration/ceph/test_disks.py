@@ -94,6 +94,22 @@ def test_a_name_that_a_killed_renaming_has_left_is_free(backend, glance, instanc
     assert content_of(make_root(backend, glance, instance, glance.add(CONTENT))) == CONTENT
 
 
+def test_a_disk_whose_renaming_was_killed_is_not_swept(backend, glance, instance, content_of):
+    import rbd
+
+    root = make_root(backend, glance, instance, glance.add(CONTENT))
+    part = f"{root.rbd_name}.part-dead"
+    with backend.ceph._ioctx() as ioctx:
+        mark = f"rbd_id.{root.rbd_name}"
+        number = ioctx.read(mark)
+        rbd.RBD().rename(ioctx, root.rbd_name, part)
+        assert backend.list_interrupted() == {instance.uuid: [part]}
+        ioctx.write_full(mark, number)
+    assert backend.list_interrupted() == {} and content_of(root) == CONTENT
+    backend.remove_disks(instance.uuid)
+    assert backend.ceph.list() == [] and not root.exists()
+
+
 def test_a_name_that_is_taken_stays_so(backend, glance, instance, content_of):
     root = make_root(backend, glance, instance, glance.add(CONTENT))
     backend.ceph.create("other", MIB)

@@ -288,6 +288,21 @@ class RBDDriver:
             if snapshot in {each["name"] for each in image.list_snaps()}:
                 _remove_snapshot(image, snapshot)
 
+    @_translated
+    def is_finished_too(self, part: str, pool: str | None = None) -> bool:
+        """Whether an unfinished name's image has its finished name as well: a process died in the
+        middle of the renaming, and the image is in use by now."""
+        name = part.partition(_UNFINISHED)[0]
+        try:
+            with (
+                self._ioctx(pool) as ioctx,
+                rbd.Image(ioctx, part, read_only=True) as one,
+                rbd.Image(ioctx, name, read_only=True) as other,
+            ):
+                return one.id() == other.id()
+        except rbd.ImageNotFound:
+            return False
+
     def remove_unfinished(self, name: str, pool: str | None = None) -> None:
         """What others, who are dead, began to make under this name."""
         for part in self.list(name + _UNFINISHED, pool):

@@ -1,6 +1,7 @@
 """Turn what was asked for into a list of components; remember it for the other commands."""
 
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from stacklib import dag, files
@@ -25,21 +26,26 @@ def choose(
     return Choices(
         virt_driver=virt_driver,
         computes=computes,
-        without=without,
+        without=left_out,
         components=components,
         packages=tuple(dict.fromkeys(packages)),
     )
 
 
 def remember(path: Path, choices: Choices) -> Choices:
-    """Store `choices`; components brought up before stay known. Return the union."""
-    before = recall(path)
-    names = set(choices.components) | set(before.components if before else ())
-    merged = Choices(
-        **{**vars(choices), "components": tuple(name for name in ALL if name in names)}
-    )
-    files.write(path, json.dumps(vars(merged), indent=1) + "\n")
+    """Store `choices` and return them with the components that were brought up before. Those that
+    are left out now are part of the cloud no more, but may still run: `left_behind`."""
+    before = recall(path) or Choices()
+    names = {*choices.components, *before.components}
+    present = names & set(dag.closure(names, choices.without, ALL))
+    behind = (names | set(before.left_behind)) - present
+    merged = replace(choices, components=_in_order(present), left_behind=_in_order(behind))
+    files.write(path, json.dumps(asdict(merged), indent=1) + "\n")
     return merged
+
+
+def _in_order(names: set[str]) -> tuple[str, ...]:
+    return tuple(name for name in ALL if name in names)
 
 
 def recall(path: Path) -> Choices | None:

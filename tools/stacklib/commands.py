@@ -114,7 +114,8 @@ def clean(stack: Stack, arguments: Namespace) -> int:
 def _down(stack: Stack) -> None:
     """Stop what runs; the node's end takes along what does not stop."""
     if stack.node.pid:
-        chosen = (ALL[name] for name in stack.choices.components if name in ALL)
+        names = {*stack.choices.components, *stack.choices.left_behind}
+        chosen = [component for name, component in ALL.items() if name in names]
         components = [each for each in chosen if each.name == "node" or each.units(stack)]
         with Display([component.name for component in components]) as display:
             dag.run(

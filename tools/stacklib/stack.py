@@ -19,9 +19,10 @@ class Choices:
 
     virt_driver: str = "libvirt"
     computes: int = 1
-    without: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()  # the fake driver leaves out some too
     components: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
+    left_behind: tuple[str, ...] = ()  # of an earlier cloud; to be stopped with the rest
 
 
 @dataclass

@@ -148,6 +148,20 @@ def test_choices_are_remembered_and_add_up(tmp_path):
     assert list(known.components) == [name for name in ALL if name in known.components]
 
 
+def test_a_fake_cloud_after_a_full_one_has_no_ceph_and_still_stops_it(tmp_path):
+    path = tmp_path / "choices.json"
+    choices.remember(path, choices.choose(("full",), (), "libvirt", 1))
+    choices.remember(path, choices.choose(("full",), (), "fake", 2))
+    fake = choices.recall(path)
+    assert not set(choices.FAKE_WITHOUT) & set(fake.components)
+    assert {"ceph", "libvirt"} <= set(fake.left_behind)
+    choices.remember(path, choices.choose(("rabbitmq",), (), "libvirt", 1))
+    assert choices.recall(path).left_behind == fake.left_behind
+    choices.remember(path, choices.choose(("full",), (), "libvirt", 1))
+    assert "ceph" in choices.recall(path).components
+    assert choices.recall(path).left_behind == ()
+
+
 def test_write_tells_whether_it_changed_anything(tmp_path):
     path = tmp_path / "etc" / "x.conf"
     assert files.write(path, "a = 1\n")

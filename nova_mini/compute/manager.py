@@ -131,12 +131,13 @@ class ComputeManager(Manager):
     def take_up(self, unfinished: list) -> None:
         """Do every action of this host that this process does not know of."""
         for action_id, method, uuid, context in unfinished:
-            self._resumed.submit(
-                getattr(self, method),
-                RequestContext.from_dict(context),
-                instance_uuid=uuid,
-                action_id=action_id,
-            )
+            self._resumed.submit(self._go_on, method, uuid, action_id, context)
+
+    def _go_on(self, method: str, uuid: str, action_id: int, context: dict) -> None:
+        """The context is made in the thread that it is for: what is logged there is then told as
+        of the request that asked for it."""
+        operation = getattr(self, method)
+        operation(RequestContext.from_dict(context), instance_uuid=uuid, action_id=action_id)
 
     def periodic_tasks(self) -> list[Periodic]:
         tasks = [
@@ -385,10 +386,11 @@ class ComputeManager(Manager):
     def _poll_shelved_instances(self) -> None:
         for context, action in shelved_servers.begin_offloads(self.host):
             self._resumed.submit(
-                self.shelve_offload_instance,
-                context,
-                instance_uuid=action.instance_uuid,
-                action_id=action.id,
+                self._go_on,
+                "shelve_offload_instance",
+                action.instance_uuid,
+                action.id,
+                context.to_dict(),
             )
 
     def _heal_instance_info_cache(self) -> None:

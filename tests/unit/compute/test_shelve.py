@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import functools
 import time
 
+import oslo_messaging as messaging
 import pytest
 
 from nova_mini import db, exception, rpc
@@ -246,7 +248,7 @@ def test_its_time_is_over(world, server, glance):
 
 
 def test_its_time_is_over_and_all_goes_well(world, server, glance, monkeypatch):
-    monkeypatch.setattr(world.manager, "_resumed", AtOnce(world))
+    monkeypatch.setattr(world.manager, "_resumed", AtOnce())
     CONF.set_override("shelved_offload_time", 1)
     try:
         shelve(world, server)
@@ -258,11 +260,12 @@ def test_its_time_is_over_and_all_goes_well(world, server, glance, monkeypatch):
 
 
 class AtOnce:
-    def __init__(self, world: World):
-        self._world = world
+    """What a host does in threads of its own, done when it is told to."""
 
-    def submit(self, method, context, **kwargs) -> None:
-        self._world._run(context, method.__name__, **kwargs)
+    @staticmethod
+    def submit(function, *args) -> None:
+        with contextlib.suppress(messaging.ExpectedException):
+            function(*args)
 
 
 def test_a_disk_that_is_nowhere_else_is_not_given_up(world, server, glance, stays):

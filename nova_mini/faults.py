@@ -17,8 +17,8 @@ _directory = os.environ.get("NOVA_MINI_FAULT_DIR")
 
 
 def strike(moment: str) -> None:
-    """``moment``: a step, for its end, or "before" and a step. An order of that name holds the
-    signal that this process sends itself; an empty one is SIGKILL."""
+    """``moment``: a step, for its end, or "before" and a step, or a call of an object's method. An
+    order of that name holds the signal that this process sends itself; an empty one is SIGKILL."""
     name = _take(moment)
     if name is not None:
         LOG.warning("%s at %s, as a test asked", name or "SIGKILL", moment)
@@ -32,11 +32,18 @@ def copies(method: str) -> int:
 
 
 def _take(name: str) -> str | None:
+    """What the order of that name says, if it is for this time: a number behind it is the which of
+    the next times it is for."""
     if not _directory:
         return None
     order = pathlib.Path(_directory) / name
     try:
-        text = order.read_text()
+        text, _, nth = order.read_text().partition(" ")
+        if int(nth or 1) > 1:
+            draft = order.with_name(f".{name}")
+            draft.write_text(f"{text} {int(nth) - 1}")
+            draft.replace(order)
+            return None
         order.unlink()
     except FileNotFoundError:
         return None

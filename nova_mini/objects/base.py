@@ -7,12 +7,34 @@ from then on every ``remotable`` method runs at a conductor.
 from __future__ import annotations
 
 import datetime
+import functools
+import logging
+from collections.abc import Callable
 
 from oslo_versionedobjects import base as ovo
 from oslo_versionedobjects import fields
 
-remotable = ovo.remotable
+from nova_mini import faults
+
+LOG = logging.getLogger(__name__)
+
 register = ovo.VersionedObjectRegistry.register
+
+
+def remotable(method: Callable) -> Callable:
+    """A method that runs at a conductor for who has no database. That it is done is a moment at
+    which tests strike: here the caller has the answer, there the conductor has not sent it yet."""
+    somewhere = ovo.remotable(method)
+    name = method.__qualname__
+
+    @functools.wraps(somewhere)
+    def call(*args, **kwargs):
+        result = somewhere(*args, **kwargs)
+        LOG.debug("call %s is done", name)
+        faults.strike(name)
+        return result
+
+    return call
 
 
 class NovaObject(ovo.VersionedObject):

@@ -1,8 +1,10 @@
-"""The moments of an operation: the steps that its daemons walk, the messages that they send and
-the requests that they make of neighbours, in a run that nothing disturbs."""
+"""The moments of an operation: the steps that its daemons walk, the calls by which they ask and
+change the database, the messages that they send and the requests that they make of neighbours, in a
+run that nothing disturbs."""
 
 from __future__ import annotations
 
+import collections
 import json
 import pathlib
 import re
@@ -13,6 +15,8 @@ from tests.chaos.operations import Operation
 
 _BEGINS = re.compile(r"step (\S+) begins")
 _ENDS = re.compile(r"step (\S+) took")
+# A call that only reads changes nothing: dying after it is dying before it.
+_CALLS = re.compile(r"call (\w+\.(?!get_|has_)\w+) is done")
 _CASTS = re.compile(r"Casting (\S+)")
 # What goes on by itself, whether anything is asked or not.
 _PERIODIC = ("external_instance_event",)
@@ -21,7 +25,7 @@ _PERIODIC = ("external_instance_event",)
 @dataclass(frozen=True)
 class Walk:
     """``moments`` and ``messages``: (daemon, name), each once; ``requests``: how many each
-    neighbour got."""
+    neighbour got. A call that is made several times is as many moments: "…", "… #2", …"""
 
     moments: list[tuple[str, str]]
     messages: list[tuple[str, str]]
@@ -51,11 +55,15 @@ def walk(site, fleet, operation: Operation) -> Walk:
     server = fleet.take(operation, site.hosts[0])
     logs = {name: daemon.log.stat().st_size for name, daemon in site.daemons.items()}
     asked = {name: proxy.requests for name, proxy in site.neighbours.items()}
-    fleet.do(operation, server)
+    request_id = fleet.do(operation, server)
     texts = {name: _read(site.daemons[name].log, offset) for name, offset in logs.items()}
     if operation.ends is not None:
         fleet.put_back(server)
-    moments = {(name, moment): None for name, text in texts.items() for moment in _moments(text)}
+    moments = {
+        (name, moment): None
+        for name, text in texts.items()
+        for moment in [*_moments(text), *_calls(text, request_id)]
+    }
     messages = {
         (name, method): None
         for name, text in texts.items()
@@ -71,6 +79,17 @@ def _moments(text: str) -> list[str]:
     begun = _BEGINS.findall(text)
     begins = [f"before {step}" for step in begun if step == begun[0] or "API." in step]
     return [*begins, *_ENDS.findall(text)]
+
+
+def _calls(text: str, request_id: str) -> list[str]:
+    """Those that the request made: others are made all the time."""
+    made = collections.Counter()
+    found = []
+    for line in text.splitlines():
+        if request_id in line and (call := _CALLS.search(line)):
+            made[call[1]] += 1
+            found.append(f"{call[1]} #{made[call[1]]}" if made[call[1]] > 1 else call[1])
+    return found
 
 
 def _read(log, offset: int) -> str:

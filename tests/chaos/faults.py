@@ -23,7 +23,8 @@ def _comes(site, happened: Callable[[], bool]) -> bool:
 
 @dataclass(frozen=True)
 class Death:
-    """A daemon is killed at a step (its end, or "before" it) and is started ``pause`` s later."""
+    """A daemon is killed at a step (its end, or "before" it) or a call ("#2": when it is made for
+    the second time) and is started ``pause`` s later."""
 
     daemon: str
     moment: str
@@ -36,11 +37,13 @@ class Death:
         return f"kill {service}, {self.pause:g} s"
 
     def arm(self, site) -> None:
-        site.daemons[self.daemon].strike_at(self.moment, self.pause)
+        name, _, nth = self.moment.partition(" #")
+        site.daemons[self.daemon].strike_at(name, f"SIGKILL {nth or 1}", self.pause)
 
     def strike(self, site) -> bool:
         daemon = site.daemons[self.daemon]
-        return _comes(site, lambda: daemon.is_struck(self.moment))
+        name = self.moment.partition(" #")[0]
+        return _comes(site, lambda: daemon.is_struck(name))
 
     def mend(self, site) -> None:
         site.daemons[self.daemon].rise(self.pause)

@@ -6,6 +6,7 @@ import itertools
 import random
 import threading
 import uuid
+from collections.abc import Callable
 from concurrent import futures
 
 from tests.chaos import operations
@@ -65,16 +66,29 @@ class Fleet:
 
     def some(self, number: int) -> list[tuple[Operation, Server]]:
         """As many idle servers, each with an operation that fits it; fewer when there are fewer."""
+        return [(self._choose(server, 1)[0], server) for server in self._take_any(number)]
+
+    def crowds(self, number: int) -> list[tuple[list[Operation], Server]]:
+        """The same with up to three operations for each, of which each fits it as it is now."""
+        taken = self._take_any(number, lambda server: server.status is not None)
+        return [(self._choose(server, self._rng.choice((2, 3))), server) for server in taken]
+
+    def _take_any(self, number: int, fits: Callable = lambda _: True) -> list[Server]:
         with self._lock:
             self._rng.shuffle(self._idle)
-            taken, self._idle = self._idle[:number], self._idle[number:]
-        pairs = []
-        for server in taken:
-            fitting = [each for each in self.known if each.may_be_asked_of(server)]
-            operation = self._rng.choice(fitting)
+            taken = list(filter(fits, self._idle))[: max(number, 0)]
+            self._idle = [server for server in self._idle if server not in taken]
+        return taken
+
+    def _choose(self, server: Server, number: int) -> list[Operation]:
+        fitting = [each for each in self.known if each.may_be_asked_of(server)]
+        chosen = self._rng.choices(fitting, k=number)
+        # What two of them have changed of its parts is not to be told from what one has.
+        chosen = [each for place, each in enumerate(chosen)
+                  if not each.changes or each not in chosen[:place]]  # fmt: skip
+        for operation in chosen:
             self._provide(operation, server)
-            pairs.append((operation, server))
-        return pairs
+        return chosen
 
     def put_back(self, server: Server) -> None:
         with self._lock:
@@ -119,20 +133,22 @@ class Fleet:
         if operation.needs_volume and server.volume is None:
             server.volume = self._site.new_volume()
 
-    def do(self, operation: Operation, server: Server) -> None:
-        """Ask and wait for the end, which is as asked."""
+    def do(self, operation: Operation, server: Server) -> str:
+        """Ask and wait for the end, which is as asked. Returns the id of the request."""
         self._provide(operation, server)
         answer = operation.ask(self._site, server)
         assert answer.status_code in (200, 202, 204), answer.text
         if operation.begins is None:
             server.id = answer.json()["server"]["id"]
+        request_id = answer.headers["x-openstack-request-id"]
         if operation.ends is None:
             self._site.user.wait_gone(server.id, SECONDS)
-            return
+            return request_id
         self._site.user.wait_for(server.id, operation.ends, SECONDS)
         adopt(operation, server)
         until(f"{operation.name} is done", lambda: parts_are_right(self._site, server), SECONDS,
               self._site.pause)  # fmt: skip
+        return request_id
 
 
 def adopt(operation: Operation, server: Server) -> None:

@@ -28,8 +28,8 @@ class _Daemon:
     def order(self, name: str, text: str) -> None:
         self._daemon.order(name, text)
 
-    def strike_at(self, moment: str, _pause: float) -> None:
-        self._daemon.strike_at(moment)
+    def strike_at(self, moment: str, order: str, _pause: float) -> None:
+        self._daemon.strike_at(moment, order)
 
     def is_struck(self, moment: str) -> bool:
         return self._daemon.is_struck(moment)

@@ -40,7 +40,8 @@ class Operation:
     """``begins`` and ``ends``: the server's status before and after (None: there is none).
 
     ``ask(site, server)`` sends the request. ``fits(server)``: whether more than the status allows
-    it; ``changes``: what else of :class:`Server` it changes, with by how much.
+    it; ``changes``: what else of :class:`Server` it changes, with by how much. ``sets_status``: it
+    ends with ``ends`` whatever another request did to the server just before.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Operation:
     ask: Ask
     fits: Callable[[Server], bool] = _always
     changes: dict[str, int] = field(default_factory=dict)
+    sets_status: bool = True
     needs_volume: bool = False
     is_repeatable: bool = True  # asked for twice, it is done once
     may_fail: bool = False  # by whatever fault, if its user is told
@@ -112,29 +114,32 @@ ALL = {
         Operation("stop", "ACTIVE", "SHUTOFF", _action("os-stop")),
         Operation("start", "SHUTOFF", "ACTIVE", _action("os-start")),
         Operation("hard reboot", "ACTIVE", "ACTIVE", _action("reboot", {"type": "HARD"})),
-        Operation("soft reboot", "ACTIVE", "ACTIVE", _action("reboot", {"type": "SOFT"})),
+        Operation("soft reboot", "ACTIVE", "ACTIVE", _action("reboot", {"type": "SOFT"}),
+                  sets_status=False),
         Operation("pause", "ACTIVE", "PAUSED", _action("pause")),
         Operation("unpause", "PAUSED", "ACTIVE", _action("unpause")),
         Operation("suspend", "ACTIVE", "SUSPENDED", _action("suspend")),
         Operation("resume", "SUSPENDED", "ACTIVE", _action("resume")),
         Operation("rebuild", "ACTIVE", "ACTIVE", _rebuild,
-                  fits=lambda server: not server.from_volume),
+                  fits=lambda server: not server.from_volume, sets_status=False),
         Operation("snapshot", "ACTIVE", "ACTIVE", _action("createImage", {"name": SNAPSHOT}),
-                  fits=lambda server: not server.from_volume),
+                  fits=lambda server: not server.from_volume, sets_status=False),
         Operation("shelve", "ACTIVE", "SHELVED_OFFLOADED", _action("shelve")),
         Operation("unshelve", "SHELVED_OFFLOADED", "ACTIVE", _unshelve),
         Operation("attach volume", "ACTIVE", "ACTIVE",
                   _request("POST", "/os-volume_attachments", _volume_body),
                   fits=lambda server: not server.attached, changes={"attached": 1},
-                  needs_volume=True),
+                  sets_status=False, needs_volume=True),
         Operation("detach volume", "ACTIVE", "ACTIVE", _detach_volume,
-                  fits=lambda server: server.attached > 0, changes={"attached": -1}),
+                  fits=lambda server: server.attached > 0, changes={"attached": -1},
+                  sets_status=False),
         Operation("attach interface", "ACTIVE", "ACTIVE",
                   _request("POST", "/os-interface", {"interfaceAttachment": {}}),
                   fits=lambda server: not server.ports, changes={"ports": 1},
-                  is_repeatable=False),
+                  sets_status=False, is_repeatable=False),
         Operation("detach interface", "ACTIVE", "ACTIVE", _detach_interface,
-                  fits=lambda server: server.ports > 0, changes={"ports": -1}),
+                  fits=lambda server: server.ports > 0, changes={"ports": -1},
+                  sets_status=False),
     )
 }  # fmt: skip
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from keystoneauth1.exceptions import ClientException
 from openstack.exceptions import SDKException
 
+from tests.chaos.cinder_operator import CinderOperator
 from tests.chaos.operations import SNAPSHOT
 from tests.chaos.proxy import Proxy
 from tests.functional.harness.waiting import until
@@ -25,7 +26,7 @@ _BACK_SECONDS = 90
 _GUESTS_PER_CPU = 16  # idle ones
 _GUEST_SECONDS = 10  # that a guest, which may not have booted, is asked politely
 _BROKER_PORT = 5672
-_CINDER = "nova-mini-stack-cinder-volume"
+_DELETING = "is deleting"  # says the oracle of a volume
 _IMAGE_CACHE = node.INSTANCES / "_base"
 # neighbour -> its type in the catalog
 _NEIGHBOURS = {"glance": "image", "neutron": "network", "cinder": "block-storage"}
@@ -54,12 +55,12 @@ class _Daemon:
         draft.write_text(text)
         draft.rename(self._orders / name)
 
-    def strike_at(self, moment: str, pause: float) -> None:
+    def strike_at(self, moment: str, order: str, pause: float) -> None:
         self._drop_in("chaos-pause", [f"RestartSec={max(pause, 0.1)}"])
         node.run("systemctl", "daemon-reload")
         # The API's parent replaces its workers by itself.
         self._before = 0 if self._name == "api" else node.main_pid(self._unit)
-        self.order(moment, "SIGKILL")
+        self.order(moment, order)
 
     def is_struck(self, moment: str) -> bool:
         return not (self._orders / moment).exists()
@@ -106,37 +107,6 @@ class _Engine:
         until(f"{self._unit} answers", self._answers, _BACK_SECONDS, 0.2)
 
 
-class _Database(_Engine):
-    """With it Cinder loses deletions that it has accepted, and goes on with them only when it is
-    started again: its operator does that."""
-
-    def __init__(self, unit: str, cloud: Cloud):
-        super().__init__(unit, self._is_there)
-        self._cloud = cloud
-
-    def _is_there(self) -> bool:
-        try:
-            return bool(self._cloud.query("SELECT 1"))
-        except Exception:  # of whatever driver
-            return False
-
-    def rise(self) -> None:
-        super().rise()
-        deleted: list = []
-
-        def answers() -> bool:
-            volumes = self._cloud.of_admin.block_storage.volumes
-            try:
-                deleted[:] = volumes(all_projects=True, status="deleting")
-            except (SDKException, ClientException):
-                return False
-            return True
-
-        until("Cinder answers", answers, _BACK_SECONDS, 0.2)
-        if deleted:
-            node.restart(_CINDER)
-
-
 def _wait_back(unit: str, before: int) -> None:
     def is_back() -> bool:
         return node.main_pid(unit) not in (0, before) and node.is_active(unit)
@@ -158,13 +128,14 @@ class StackSite:
         self._image = cloud.image(_IMAGE)
         self._network = cloud.network("private")
         self._forgiven: set[str] = set()
+        self._cinder = CinderOperator(cloud)
         self.neighbours = neighbours
         self.daemons = {
             node.NAME if name == "compute" else name: _Daemon(name) for name in node.DAEMONS
         }
         self.engines = {
             "broker": _Engine("nova-mini-stack-rabbitmq", _broker_answers),
-            "database": _Database("nova-mini-stack-mariadb", cloud),
+            "database": _Engine("nova-mini-stack-mariadb", self._database_answers),
             "libvirtd": _Engine("nova-mini-stack-libvirtd", _libvirt_answers, whom="main"),
         }
 
@@ -180,9 +151,7 @@ class StackSite:
         return {"server": {**server, "block_device_mapping_v2": [disk]}}
 
     def new_volume(self) -> str:
-        storage = self.cloud.of_user.block_storage
-        volume = storage.create_volume(size=1, name=_VOLUME)
-        return storage.wait_for_status(volume, "available", wait=_BACK_SECONDS, interval=0.3).id
+        return self._cinder.make_volume(_VOLUME)
 
     def volume_status(self, volume_id: str) -> str:
         """AssertionError when Cinder cannot say now."""
@@ -196,9 +165,9 @@ class StackSite:
         storage = self.cloud.of_user.block_storage
         until(f"volume {volume_id} is free",
               lambda: self.volume_status(volume_id) == "available", _BACK_SECONDS, 0.3)  # fmt: skip
-        volume = storage.get_volume(volume_id)
-        storage.delete_volume(volume)
-        storage.wait_for_delete(volume, interval=0.3, wait=_BACK_SECONDS)
+        storage.delete_volume(volume_id)
+        until(f"volume {volume_id} is gone",
+              lambda: volume_id not in self._cinder.deleting(), _BACK_SECONDS, 0.3)  # fmt: skip
 
     # -- what is done to them --------------------------------------------------------------------
 
@@ -224,7 +193,10 @@ class StackSite:
     # -- how it is -------------------------------------------------------------------------------
 
     def violations(self) -> list[str]:
-        return [each for each in oracle.violations(self.cloud) if each not in self._forgiven]
+        found = oracle.violations(self.cloud)
+        if any(_DELETING in each for each in found):
+            self._cinder.deleting()
+        return [each for each in found if each not in self._forgiven]
 
     def memory(self) -> dict[str, int]:
         """MiB of each daemon."""
@@ -241,6 +213,12 @@ class StackSite:
     def forgive(self, violations: list[str]) -> None:
         """They were told of; what comes after is not to blame for them."""
         self._forgiven.update(violations)
+
+    def _database_answers(self) -> bool:
+        try:
+            return bool(self.cloud.query("SELECT 1"))
+        except Exception:  # of whatever driver
+            return False
 
 
 def _pss(pid: int) -> int:

@@ -74,10 +74,10 @@ class Daemon:
     def go_on(self) -> None:
         self.process.signal(signal.SIGCONT)
 
-    def strike_at(self, moment: str, signal_name: str = "SIGKILL") -> None:
+    def strike_at(self, moment: str, order: str = "SIGKILL") -> None:
         """The next time that ``moment`` comes, a step's name or "before" and a step's name, the
-        process that walks it sends itself the signal."""
-        self.order(moment, signal_name)
+        process that walks it sends itself the signal: see ``nova_mini.faults``."""
+        self.order(moment, order)
 
     def order(self, name: str, text: str) -> None:
         """See ``nova_mini.faults``."""

@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from nova_mini import faults as orders
-from tests.chaos import discovery, faults, operations, plan, proxy, report, soak
+from tests.chaos import discovery, faults, operations, plan, proxy, report, rivals, soak
 from tests.chaos.rounds import Injection
 from tests.chaos.wire import Wire
 from tests.unit.rest_server import running
@@ -130,6 +130,22 @@ def test_an_order_is_obeyed_once(tmp_path, monkeypatch):
     assert [orders.copies("stop_instance") for _ in range(2)] == [0, 1]
 
 
+def test_an_order_for_the_third_time_waits_for_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(orders, "_directory", str(tmp_path))
+    (tmp_path / "cast stop_instance").write_text("0 3")
+    assert [orders.copies("stop_instance") for _ in range(4)] == [1, 1, 0, 1]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_call_that_is_made_again_is_a_moment_of_its_own():
+    log = """\
+        [req-1] call Instance.save is done
+        [req-2] call Service.check_in is done
+        [req-1] call Instance.get_by_uuid is done
+        [req-1] call Instance.save is done"""
+    assert discovery._calls(log, "req-1") == ["Instance.save", "Instance.save #2"]
+
+
 def test_a_cut_wire_holds_what_is_said_until_it_is_whole():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         wire = Wire(listener.getsockname()[1])
@@ -163,3 +179,23 @@ def test_a_cut_wire_holds_what_is_said_until_it_is_whole():
 )
 def test_a_daemon_that_grows_is_told_from_one_that_was_killed(sizes, flat):
     assert soak._is_flat([{"other": 10, "host": size} for size in sizes]) == flat
+
+
+# -- rivals --------------------------------------------------------------------------------------
+
+
+def outcomes(before: operations.Server, done: list[str], unknown: list[str] = ()):
+    some = [[operations.ALL[name] for name in names] for names in (done, unknown)]
+    return {(each.status, each.attached, each.ports) for each in rivals._possible(before, *some)}
+
+
+def test_rivals_may_be_done_in_any_order():
+    server = operations.Server("s", status="ACTIVE", ports=1)
+    assert outcomes(server, []) == {("ACTIVE", 0, 1)}
+    assert outcomes(server, ["stop", "attach volume"]) == {("SHUTOFF", 1, 1)}
+    assert outcomes(server, ["stop", "hard reboot"]) == {("SHUTOFF", 0, 1), ("ACTIVE", 0, 1)}
+    assert outcomes(server, ["stop", "delete"]) == {(None, 0, 1)}
+    assert outcomes(server, ["stop"], ["detach interface"]) == {
+        ("SHUTOFF", 0, 1),
+        ("SHUTOFF", 0, 0),
+    }

@@ -35,7 +35,7 @@ OPTIONS = {
             help="A service that has not reported for so long (seconds) is down.",
         ),
         cfg.IntOpt(
-            "report_interval", default=5, min=1, help="Seconds between two reports of a service."
+            "report_interval", default=10, min=1, help="Seconds between two reports of a service."
         ),
         cfg.IntOpt(
             "graceful_shutdown_timeout",

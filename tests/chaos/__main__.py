@@ -60,7 +60,8 @@ def _run(site, fleet: Fleet, rng: random.Random, known: list[Operation], argumen
 def _injections(site, rng, walks, wanted: list[str]) -> list[rounds.Injection]:
     made = []
     if "death" in wanted:
-        made += plan.deaths(walks, plan.PAUSES, site.hosts)
+        moments = {name: [*walk.steps, *walk.calls] for name, walk in walks.items()}
+        made += plan.deaths(moments, plan.PAUSES, site.hosts)
     if "message" in wanted:
         made += plan.messages(walks)
     if "neighbour" in wanted:

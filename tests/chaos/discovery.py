@@ -5,12 +5,14 @@ run that nothing disturbs."""
 from __future__ import annotations
 
 import collections
+import hashlib
 import json
 import pathlib
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
+import nova_mini
 from tests.chaos.operations import Operation
 
 _BEGINS = re.compile(r"step (\S+) begins")
@@ -24,30 +26,39 @@ _PERIODIC = ("external_instance_event",)
 
 @dataclass(frozen=True)
 class Walk:
-    """``moments`` and ``messages``: (daemon, name), each once; ``requests``: how many each
-    neighbour got. A call that is made several times is as many moments: "…", "… #2", …"""
+    """``steps``, ``calls`` and ``messages``: (daemon, name), each once, and a call that is made
+    several times as "…", "… #2", …; ``requests``: how many each neighbour got."""
 
-    moments: list[tuple[str, str]]
+    steps: list[tuple[str, str]]
+    calls: list[tuple[str, str]]
     messages: list[tuple[str, str]]
     requests: dict[str, int]
 
     def __str__(self) -> str:
         asked = ", ".join(f"{number} to {name}" for name, number in self.requests.items())
-        return f"{len(self.moments)} moments, {len(self.messages)} messages; requests: {asked}"
+        found = f"{len(self.steps)} steps, {len(self.calls)} calls, {len(self.messages)} messages"
+        return f"{found}; requests: {asked}"
 
 
 def walks(site, fleet, operations: Iterable[Operation], kept: pathlib.Path) -> dict[str, Walk]:
     """Of each by its name. ``kept`` is where they are from, or will be: a seed repeats a run only
-    if the moments are the same, and which steps are walked depends a little on time."""
-    found = {}
-    if kept.exists():
-        found = {name: Walk(**each) for name, each in json.loads(kept.read_text()).items()}
+    if the moments are the same, and which steps are walked depends a little on time. What was
+    found in other code is of no use."""
+    code = _digest(pathlib.Path(nova_mini.__file__).parent)
+    stored = json.loads(kept.read_text()) if kept.exists() else {}
+    found = stored.get("walks", {}) if stored.get("code") == code else {}
     for operation in operations:
         if operation.name not in found:
-            found[operation.name] = walk(site, fleet, operation)
-            kept.write_text(json.dumps({name: asdict(each) for name, each in found.items()}))
-            print(f"{operation.name}: {found[operation.name]}", flush=True)
-    return {operation.name: found[operation.name] for operation in operations}
+            walked = walk(site, fleet, operation)
+            print(f"{operation.name}: {walked}", flush=True)
+            found[operation.name] = asdict(walked)
+            kept.write_text(json.dumps({"code": code, "walks": found}))
+    return {operation.name: Walk(**found[operation.name]) for operation in operations}
+
+
+def _digest(directory: pathlib.Path) -> str:
+    texts = (path.read_bytes() for path in sorted(directory.rglob("*.py")))
+    return hashlib.sha256(b"".join(texts)).hexdigest()
 
 
 def walk(site, fleet, operation: Operation) -> Walk:
@@ -59,11 +70,8 @@ def walk(site, fleet, operation: Operation) -> Walk:
     texts = {name: _read(site.daemons[name].log, offset) for name, offset in logs.items()}
     if operation.ends is not None:
         fleet.put_back(server)
-    moments = {
-        (name, moment): None
-        for name, text in texts.items()
-        for moment in [*_moments(text), *_calls(text, request_id)]
-    }
+    steps = {(name, moment): None for name, text in texts.items() for moment in _steps(text)}
+    calls = [(name, call) for name, text in texts.items() for call in _calls(text, request_id)]
     messages = {
         (name, method): None
         for name, text in texts.items()
@@ -71,10 +79,10 @@ def walk(site, fleet, operation: Operation) -> Walk:
         if method not in _PERIODIC
     }
     requests = {name: proxy.requests - asked[name] for name, proxy in site.neighbours.items()}
-    return Walk(list(moments), list(messages), requests)
+    return Walk(list(steps), calls, list(messages), requests)
 
 
-def _moments(text: str) -> list[str]:
+def _steps(text: str) -> list[str]:
     """The end of each step, and the begin of the first and of those that send a message."""
     begun = _BEGINS.findall(text)
     begins = [f"before {step}" for step in begun if step == begun[0] or "API." in step]

@@ -17,13 +17,14 @@ OUTAGE_SECONDS = 8  # of a neighbour
 
 
 def deaths(
-    walks: Mapping[str, Walk], pauses: Iterable[float], hosts: Sequence[str]
+    moments: Mapping[str, Sequence[tuple[str, str]]], pauses: Iterable[float], hosts: Sequence[str]
 ) -> list[Injection]:
-    """Each daemon dies at each moment of each operation; the computes of ``hosts`` in turn."""
+    """Each daemon dies at each moment of each operation (name -> steps or calls of its
+    :class:`Walk`); the computes of ``hosts`` in turn."""
     turns = itertools.cycle(hosts)
     made = []
-    for name, walk in walks.items():
-        for daemon, moment in walk.moments:
+    for name, places in moments.items():
+        for daemon, moment in places:
             who = next(turns) if daemon in hosts else daemon
             for pause in pauses if who != "api" else [0]:  # whose parent replaces it by itself
                 made.append(_injection(name, faults.Death(who, moment, pause), who))

@@ -18,6 +18,7 @@ _BESIDE = 4  # more operations in it
 _IDLE = 8  # servers that wait for one
 _PARTITION_SECONDS = 6
 _OUTAGE_SECONDS = 2
+_CALLS = 40  # of all calls, those after which a daemon dies where time is short
 _OPERATIONS = [operations.ALL[name] for name in operations.PLAIN]
 
 
@@ -54,10 +55,28 @@ def suffer(site, fleet, rng, chaos_report):
     return suffer
 
 
-def test_a_daemon_dies_at_every_moment(walks, suffer):
-    found = {daemon for walk in walks.values() for daemon, _ in walk.moments}
+def test_a_daemon_dies_at_every_step(walks, suffer):
+    steps = {name: walk.steps for name, walk in walks.items()}
+    found = {daemon for places in steps.values() for daemon, _ in places}
     assert found >= {"api", "conductor", "scheduler", HOSTS[0]}
-    suffer(plan.deaths(walks, [0], HOSTS))
+    suffer(plan.deaths(steps, [0], HOSTS))
+
+
+def test_a_daemon_dies_after_a_call(walks, suffer, rng):
+    suffer(rng.sample(_deaths_after_calls(walks), _CALLS))
+
+
+@pytest.mark.long
+def test_a_daemon_dies_after_every_call(walks, suffer):
+    suffer(_deaths_after_calls(walks))
+
+
+def _deaths_after_calls(walks) -> list[rounds.Injection]:
+    calls = {name: walk.calls for name, walk in walks.items()}
+    assert {"Instance.save", "InstanceAction.finish"} <= {
+        name for places in calls.values() for _, name in places
+    }
+    return plan.deaths(calls, [0], HOSTS)
 
 
 def test_a_message_is_lost_or_comes_twice(walks, suffer):

@@ -75,7 +75,8 @@ def test_who_hangs_does_not_answer_even_when_it_is_repaired(way, neighbour):
 
 WALKS = {
     "stop": discovery.Walk(
-        moments=[("api", "before send"), ("host", "power_off"), ("host", "stop")],
+        steps=[("api", "before send"), ("host", "power_off"), ("host", "stop")],
+        calls=[("conductor", "Instance.save #2")],
         messages=[("api", "stop_instance")],
         requests={"neutron": 3, "glance": 0},
     )
@@ -83,7 +84,8 @@ WALKS = {
 
 
 def test_every_moment_of_every_operation_is_struck():
-    made = plan.deaths(WALKS, pauses=[0, 10], hosts=["host"])
+    moments = {name: walk.steps for name, walk in WALKS.items()}
+    made = plan.deaths(moments, pauses=[0, 10], hosts=["host"])
     struck = [(each.fault.daemon, each.fault.moment, each.fault.pause) for each in made]
     assert struck == [
         ("api", "before send", 0),
@@ -135,6 +137,22 @@ def test_an_order_for_the_third_time_waits_for_it(tmp_path, monkeypatch):
     (tmp_path / "cast stop_instance").write_text("0 3")
     assert [orders.copies("stop_instance") for _ in range(4)] == [1, 1, 0, 1]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_moments_are_found_once_for_each_state_of_the_code(tmp_path, monkeypatch):
+    walked = []
+
+    def walk(_site, _fleet, operation):
+        walked.append(operation.name)
+        return WALKS["stop"]
+
+    monkeypatch.setattr(discovery, "walk", walk)
+    stop, kept = operations.ALL["stop"], tmp_path / "moments.json"
+    first, again = (discovery.walks(None, None, [stop], kept)["stop"] for _ in range(2))
+    monkeypatch.setattr(discovery, "_digest", lambda _directory: "other")
+    discovery.walks(None, None, [stop], kept)
+    assert walked == ["stop", "stop"]
+    assert [tuple(step) for step in again.steps] == first.steps
 
 
 def test_a_call_that_is_made_again_is_a_moment_of_its_own():

@@ -24,6 +24,8 @@ def main(argv: list[str]) -> int:
     report = Report()
     with stack_site.running() as site:
         fleet = Fleet(site, rng, known)
+        _clear(site, fleet)  # of a run that was cut off
+        site.forgive(site.violations())
         try:
             if arguments.command == "soak":
                 well = soak.run(site, fleet, rng, arguments.minutes, report)
@@ -32,9 +34,13 @@ def main(argv: list[str]) -> int:
         finally:
             report.save(arguments.report)
             print("\n".join(report.table()), flush=True)
-            fleet.end()
-            site.clean_up()
+            _clear(site, fleet)
     return 0 if well and not report.bad else 1
+
+
+def _clear(site, fleet: Fleet) -> None:
+    fleet.end()
+    site.clean_up()
 
 
 def _run(site, fleet: Fleet, rng: random.Random, known: list[Operation], arguments,

@@ -6,11 +6,13 @@ import time
 
 from openstack.exceptions import ResourceTimeout
 
+from tests.functional.harness.waiting import until
 from tests.integration.cloud.harness import node
 from tests.integration.cloud.harness.cloud import Cloud
 
 _UNIT = "nova-mini-stack-cinder-volume"
 _LOST = 20  # seconds after which Cinder has lost what it was asked for
+_BACK_SECONDS = 90  # in which it goes on, once it was started again
 _ATTEMPTS = 3
 
 
@@ -29,8 +31,19 @@ class CinderOperator:
             try:
                 return storage.wait_for_status(volume, "available", wait=_LOST, interval=0.3).id
             except ResourceTimeout:
-                self._cloud.of_admin.block_storage.delete_volume(volume, force=True)
+                self.remove(volume.id)
         raise AssertionError("Cinder makes no volume")
+
+    def remove(self, volume_id: str) -> None:
+        """A volume that no server has, whatever state it is in, until it is gone."""
+        storage = self._cloud.of_admin.block_storage
+        storage.delete_volume(volume_id, force=True)
+
+        def gone() -> bool:
+            self.deleting()
+            return all(volume.id != volume_id for volume in storage.volumes(all_projects=True))
+
+        until(f"volume {volume_id} is gone", gone, _BACK_SECONDS, 0.3)
 
     def deleting(self) -> set[str]:
         """The volumes that Cinder is deleting; it is started again when that takes too long."""

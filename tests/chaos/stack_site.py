@@ -162,12 +162,9 @@ class StackSite:
 
     def delete_volume(self, volume_id: str) -> None:
         """Until it is gone: a fault that comes meanwhile is not to strike what no server has."""
-        storage = self.cloud.of_user.block_storage
         until(f"volume {volume_id} is free",
               lambda: self.volume_status(volume_id) == "available", _BACK_SECONDS, 0.3)  # fmt: skip
-        storage.delete_volume(volume_id)
-        until(f"volume {volume_id} is gone",
-              lambda: volume_id not in self._cinder.deleting(), _BACK_SECONDS, 0.3)  # fmt: skip
+        self._cinder.remove(volume_id)
 
     # -- what is done to them --------------------------------------------------------------------
 
@@ -208,7 +205,7 @@ class StackSite:
         for image in list(self.cloud.of_user.image.images(name=SNAPSHOT)):
             self.cloud.of_user.image.delete_image(image)
         for volume in list(self.cloud.of_user.block_storage.volumes(name=_VOLUME)):
-            self.delete_volume(volume.id)
+            self._cinder.remove(volume.id)
 
     def forgive(self, violations: list[str]) -> None:
         """They were told of; what comes after is not to blame for them."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import webob
 
 from nova_mini.api.openstack import faults
-from nova_mini.api.openstack.request import Request
 
 _WHY = {
     401: "Authenticate: send a valid token in the header X-Auth-Token.",
@@ -24,14 +23,27 @@ class FaultWrapper:
         return cls
 
     def __call__(self, environ, start_response):
-        return self._respond(Request(environ))(environ, start_response)
+        """What is well goes through as it is: nothing is made of it."""
+        answered = []
 
-    def _respond(self, req: Request) -> webob.Response:
+        def keep(status, headers, exc_info=None):
+            answered[:] = status, headers
+
         try:
-            response = req.get_response(self._application)
+            body = self._application(environ, keep)
         except Exception as exc:
-            return faults.from_exception(exc)
-        if response.status_int < 400 or response.content_type == "application/json":
+            return faults.from_exception(exc)(environ, start_response)
+        status, headers = answered
+        if int(status[:3]) < 400:
+            start_response(status, headers)
+            return body
+        response = webob.Response(status=status, headerlist=headers, app_iter=body)
+        return self._explained(response)(environ, start_response)
+
+    @staticmethod
+    def _explained(response: webob.Response) -> webob.Response:
+        """The fault for an error that a filter answered."""
+        if response.content_type == "application/json":
             return response
         code = response.status_int
         fault = faults.make(code, _WHY.get(code, response.status.partition(" ")[2]))

@@ -66,7 +66,7 @@ OPTIONS = {
         ),
         cfg.IntOpt(
             "resume_actions_interval",
-            default=30,
+            default=60,
             min=1,
             help="Seconds between two looks for operations that this host was asked for and does "
             "not know of.",

@@ -136,14 +136,17 @@ class Instance(TimestampedObject, NovaObject):
 
     @remotable
     def save(self, expected_task_state=None, expected_vm_state=None) -> None:
-        """Write the changed fields, if the server is still in an expected state.
+        """Write the changed fields, if the server is still in an expected state. One that was made
+        ``deleted`` gives back all that it held: see :meth:`destroy`.
 
         ``expected_task_state``: one value, or a list of them (None is a value inside a list).
         Raises UnexpectedTaskStateError, InstanceOwnershipLost (another process does this action
         now: stop and clean up), InstanceNotFound (deleted meanwhile).
         """
         values = self.columns()
-        if values:
+        if values.get("deleted"):
+            db.instances.destroy(self.uuid)
+        elif values:
             db.instances.update(
                 self.uuid,
                 values,

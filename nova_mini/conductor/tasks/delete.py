@@ -69,6 +69,6 @@ def _delete(context, action: InstanceAction, owner: str) -> None:
         LOG.warning("Deleting instance %s must wait: %s", instance.uuid, exc)
         InstanceAction.put_back(context, action.id, owner, _EVENT, type(exc).__name__)
         return
-    instance.destroy()
-    InstanceAction.finish(context, action.id, owner, _EVENT, at=CONF.host)
+    instance.deleted = True
+    InstanceAction.finish(context, action.id, owner, _EVENT, at=CONF.host, instance=instance)
     notify_about_instance_usage(context, instance, "delete.end")

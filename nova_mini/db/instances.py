@@ -251,8 +251,8 @@ def destroy(uuid: str) -> bool:
     Returns whether this call did it: a server is given back once, however often this is called.
     """
     stamp = query.now()
-    with writer():
-        row = get_by_uuid(uuid)
+    with writer() as connection:
+        row = connection.execute(_HELD, {"of_uuid": uuid}).first()
         if row is None:
             return False
         gone = query.update(
@@ -260,7 +260,7 @@ def destroy(uuid: str) -> bool:
             {
                 "deleted": True,
                 "deleted_at": stamp,
-                "terminated_at": row["terminated_at"] or stamp,
+                "terminated_at": row.terminated_at or stamp,
                 "vm_state": "deleted",
                 "task_state": None,
                 "key_data": None,
@@ -271,13 +271,18 @@ def destroy(uuid: str) -> bool:
         )
         if not gone:
             return False
-        project_usages.release(row["project_id"], 1, row["vcpus"], row["memory_mb"])
+        project_usages.release(row.project_id, 1, row.vcpus, row.memory_mb)
         allocations.release(uuid)
         query.delete(request_specs, request_specs.c.instance_uuid == uuid)
         query.delete(block_device_mapping, block_device_mapping.c.instance_uuid == uuid)
-        with writer() as connection:
-            connection.execute(tags.delete().where(tags.c.resource_id == uuid))
+        connection.execute(tags.delete().where(tags.c.resource_id == uuid))
     return True
+
+
+# What a server holds of its project's quota.
+_HELD = sa.select(
+    instances.c.project_id, instances.c.vcpus, instances.c.memory_mb, instances.c.terminated_at
+).where(instances.c.uuid == sa.bindparam("of_uuid"), instances.c.deleted.is_(False))
 
 
 # -- beside the row ------------------------------------------------------------------------------

@@ -57,6 +57,9 @@ def play(site, fleet: Fleet, injections: list[Injection], beside: int) -> list[R
         verdict, seconds = ended[one].verdict, ended[one].seconds
         name, moment = (RIVALS, one.name) if isinstance(one, Rivals) else (one.name, "beside")
         rows.append(Row(name, kind, moment, verdict.outcome, seconds, verdict.detail))
+    if clean.verdict.detail and not injections:  # or else they are told of it
+        rows.append(Row("all", kind, "afterwards", report.LEAKED, clean.seconds,
+                        clean.verdict.detail))  # fmt: skip
     _put_back(fleet, ended)
     return rows
 

@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from nova_mini import faults as orders
-from tests.chaos import discovery, faults, operations, plan, proxy, report, rivals, soak
+from tests.chaos import discovery, faults, operations, plan, proxy, report, rivals, rounds, soak
 from tests.chaos.rounds import Injection
 from tests.chaos.wire import Wire
 from tests.unit.rest_server import running
@@ -197,6 +197,35 @@ def test_a_cut_wire_holds_what_is_said_until_it_is_whole():
 )
 def test_a_daemon_that_grows_is_told_from_one_that_was_killed(sizes, flat):
     assert soak._is_flat([{"other": 10, "host": size} for size in sizes]) == flat
+
+
+class IdleSite:
+    """Where nothing is asked for and something is found."""
+
+    pause = 0
+    found = ("a tap is in no switch",)
+
+    def violations(self):
+        return list(self.found)
+
+    def forgive(self, violations):
+        self.found = ()
+
+    def disarm(self):
+        pass
+
+
+class NoFleet:
+    def some(self, _number):
+        return []
+
+    crowds = some
+
+
+def test_what_is_left_over_is_told_of_where_nothing_was_broken(monkeypatch):
+    monkeypatch.setattr(rounds, "SECONDS", 0)
+    (row,) = rounds.play(IdleSite(), NoFleet(), [], 3)
+    assert (row.outcome, row.detail) == (report.LEAKED, "a tap is in no switch")
 
 
 # -- rivals --------------------------------------------------------------------------------------

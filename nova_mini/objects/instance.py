@@ -143,6 +143,12 @@ class Instance(TimestampedObject, NovaObject):
         Raises UnexpectedTaskStateError, InstanceOwnershipLost (another process does this action
         now: stop and clean up), InstanceNotFound (deleted meanwhile).
         """
+        self.write(expected_task_state, expected_vm_state)
+        self.obj_reset_changes()
+
+    def write(self, expected_task_state=None, expected_vm_state=None) -> None:
+        """:meth:`save` as a part of a transaction. The changes stay changes: a transaction that
+        breaks is done again, and has them to write again."""
         values = self.columns()
         if values.get("deleted"):
             db.instances.destroy(self.uuid)
@@ -154,7 +160,6 @@ class Instance(TimestampedObject, NovaObject):
                 expected_vm_state=_as_list(expected_vm_state),
                 claim=self._claim(),
             )
-        self.obj_reset_changes()
 
     def _claim(self) -> tuple[int, str] | None:
         if not self.obj_attr_is_set("claim") or not self.claim:

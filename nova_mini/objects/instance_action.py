@@ -130,14 +130,14 @@ class InstanceAction(TimestampedObject, NovaObject):
             if db.actions.finish(self.id, None, "Error") and instance.task_state is not None:
                 began_with = instance.task_state
                 instance.task_state = None
-                instance.save(expected_task_state=began_with)
+                instance.write(expected_task_state=began_with)
 
     @classmethod
     def reset(cls, context, instance: Instance) -> None:
         """Save the server's fields and end all its actions, whoever is doing them."""
         with db.session.writer():
             db.actions.supersede(instance.uuid)
-            instance.save()
+            instance.write()
 
     @classmethod
     @remotable
@@ -223,7 +223,7 @@ class InstanceAction(TimestampedObject, NovaObject):
         """
         with db.session.writer():
             if instance is not None:
-                instance.save()
+                instance.write()
             db.actions.record_steps([action_id], at, steps)
             db.actions.event_finish(action_id, event, _result(traceback), traceback, details)
             db.actions.finish(action_id, owner, "Error" if traceback else None)
@@ -251,7 +251,7 @@ class InstanceAction(TimestampedObject, NovaObject):
         """
         with db.session.writer():
             if instance is not None:
-                instance.save()
+                instance.write()
             db.actions.record_steps([action_id], at, steps)
             db.actions.event_finish(action_id, event, _result(traceback), traceback)
             return db.actions.hand_over(

@@ -1,0 +1,62 @@
+"""A transaction that breaks is done again, and all of it: nothing that it had written counts."""
+
+from __future__ import annotations
+
+import functools
+import uuid
+
+import pytest
+from oslo_db import exception as db_exc
+
+from nova_mini import db
+from nova_mini.db import actions, services
+from nova_mini.objects.instance_action import InstanceAction
+from tests.unit.db import records
+
+_EVENT = "compute_stop_instance"
+
+
+@pytest.fixture
+def breaks_once(monkeypatch):
+    """The connection breaks after the server was written."""
+    finish, broken = actions.finish, []
+
+    def break_first(*args, **kwargs):
+        if not broken:
+            broken.append(True)
+            raise db_exc.DBConnectionError()
+        return finish(*args, **kwargs)
+
+    monkeypatch.setattr(actions, "finish", break_first)
+    return broken
+
+
+@pytest.fixture
+def stopping(context, database):
+    """(the server's uuid, its action, and how it ends) of a stop that is done."""
+    owner = str(uuid.uuid4())
+    services.start("h1", "nova-mini-compute", "compute", owner, 1)
+    server = records.add_server(task_state="powering-off", host="h1")
+    action_id = records.add_action(server)
+    action = InstanceAction.claim(context, action_id, owner, host="h1", event=_EVENT, at="h1")
+    finish = functools.partial(InstanceAction.finish, context, action_id, owner, _EVENT, at="h1")
+    return server, action, finish
+
+
+def test_the_last_changes_of_a_server_are_not_lost(stopping, breaks_once):
+    server, action, finish = stopping
+    action.instance.task_state = None
+    action.instance.vm_state = "stopped"
+    db.session.retried(finish)(instance=action.instance)
+    assert breaks_once
+    row = db.instances.get_by_uuid(server)
+    assert (row["task_state"], row["vm_state"]) == (None, "stopped")
+    assert actions.get(action.id)["finish_time"]
+
+
+def test_a_server_whose_deletion_is_done_goes(stopping, breaks_once):
+    server, action, finish = stopping
+    action.instance.deleted = True
+    db.session.retried(finish)(instance=action.instance)
+    assert breaks_once
+    assert db.instances.get_by_uuid(server) is None

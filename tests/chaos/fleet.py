@@ -153,6 +153,9 @@ class Fleet:
 
 def adopt(operation: Operation, server: Server) -> None:
     """The operation was done: that is what the server is like now."""
+    if operation.ends is None:
+        server.is_gone()
+        return
     server.status = operation.ends
     if operation.name == "create from volume":
         server.from_volume = True

@@ -27,6 +27,12 @@ class Server:
     ports: int = 0
     from_volume: bool = False
 
+    def is_gone(self) -> None:
+        """It was deleted, with its ports and attachments; another may be made of its name."""
+        self.id = self.status = None
+        self.attached = self.ports = 0
+        self.from_volume = False
+
 
 Ask = Callable[["object", Server], requests.Response]
 

@@ -68,7 +68,9 @@ def _possible(
 
 def _outcomes(before: Server, done: list[Operation]) -> Iterator[Server]:
     if any(operation.ends is None for operation in done):
-        yield dataclasses.replace(before, status=None)
+        after = dataclasses.replace(before)
+        after.is_gone()
+        yield after
         return
     last = {operation.ends for operation in done if operation.sets_status}
     for status in sorted(last) or [before.status]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import functools
 import time
 
 import oslo_messaging as messaging
@@ -139,14 +138,13 @@ def test_one_that_runs_from_a_volume_needs_no_image(world, backed, glance, stays
 
 def test_what_the_user_sees_of_its_tasks(world, server, glance, monkeypatch):
     seen = []
-    save = Instance.save
+    write = Instance.write
 
-    @functools.wraps(save)
     def note(instance, *args, **kwargs):
         seen.append((instance.vm_state, instance.task_state))
-        return save(instance, *args, **kwargs)
+        write(instance, *args, **kwargs)
 
-    monkeypatch.setattr(Instance, "save", note)
+    monkeypatch.setattr(Instance, "write", note)
     shelve(world, server)
     unshelve(world, server)
     monkeypatch.undo()

@@ -1,7 +1,8 @@
 """One compute service, a conductor, a scheduler and the API in one process: a message is a call,
 the database is real, the hypervisor is the fake one with its files, and Cinder answers over HTTP.
 
-A process can be killed at any step (:meth:`World.strike`): what it had done stays done.
+A process can be killed at any step (:meth:`World.strike`): what it had done stays done. As long as
+none is to be, every transaction that is done again when it breaks does break once.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from nova_mini.scheduler.manager import SchedulerManager
 
 HOST = "host1"
 _ROUNDS = 2
+_working_on = db.session._working_on
 _READS = re.compile(r"\.(get|has)_")
 
 
@@ -83,14 +85,21 @@ class Killed(BaseException):
     """A process is no more."""
 
 
+class _Broken(Exception):
+    """The connection to the database is, just before the commit."""
+
+
 class World:
     def __init__(self, monkeypatch, cinder):
         self.cinder = cinder
         self.casts: list[tuple[str, dict]] = []
         self.steps: list[str] = []
         self._order: str | None = None
+        self._breaks = False
         monkeypatch.setattr(rpc, "get_client", lambda target: _Client(self, target.topic))
         monkeypatch.setattr(faults, "strike", self._at)
+        monkeypatch.setattr(db.session, "retried", self._retried)
+        monkeypatch.setattr(db.session, "_working_on", self._in_transaction)
         monkeypatch.setattr(rpc, "notifications_wanted", lambda: False)
         CONF.set_override("compute_driver", "fake.FakeDriver")
         CONF.set_override("auth_strategy", "keystone", group="api")
@@ -129,6 +138,26 @@ class World:
         if moment == self._order:
             self._order = None
             raise Killed(moment)
+
+    def _retried(self, function):
+        def call(*args, **kwargs):
+            self._breaks = self._order is None
+            try:
+                return function(*args, **kwargs)
+            except _Broken:
+                return function(*args, **kwargs)
+            finally:
+                self._breaks = False
+
+        return call
+
+    @contextlib.contextmanager
+    def _in_transaction(self, connection, in_transaction: bool):
+        with _working_on(connection, in_transaction):
+            yield
+        if in_transaction and self._breaks:
+            self._breaks = False
+            raise _Broken
 
     # -- messages --------------------------------------------------------------------------------
 

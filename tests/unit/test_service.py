@@ -108,7 +108,7 @@ def test_who_was_frozen_asks_when_it_goes_on(running, record, clock):
 
 
 @pytest.mark.parametrize(
-    ("looks", "told"), [([False, True], [False, True]), ([False] * 5, [False])]
+    ("looks", "told"), [([False, True], [False, True]), ([False] * 10, [False])]
 )
 def test_who_is_well_again_says_so(running, record, clock, looks, told):
     running.manager.well = iter(looks)

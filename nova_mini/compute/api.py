@@ -360,7 +360,8 @@ class API:
             if bdm is None:
                 if not is_refused:  # the host finds out, and leaves nothing of it
                     name = "detach_volume"
-                    undo = self._begin(context, instance, name, name, allowed, args)
+                    anyhow = dataclasses.replace(allowed, task_states=None, vm_states=None)
+                    undo = self._begin(context, instance, name, name, anyhow, args)
                     self._send(context, undo)
                 action.abandon(context, instance)
                 raise

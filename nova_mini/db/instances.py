@@ -106,17 +106,43 @@ def update(
     that a process that lost its work to another can never write over the other's.
     Raises InstanceNotFound, UnexpectedTaskStateError, InstanceInvalidState, InstanceOwnershipLost.
     """
-    where = [instances.c.uuid == uuid, instances.c.deleted.is_(False)]
-    if expected_task_state is not None:
+    if claim is not None and expected_task_state is not None:
         # A save that is sent again because its answer was lost finds its own value there.
-        accepted = {*expected_task_state, *([values["task_state"]] if claim else ())}
-        where.append(_one_of(instances.c.task_state, accepted))
-    if expected_vm_state is not None:
-        where.append(instances.c.vm_state.in_(expected_vm_state))
+        accepted_task_state = {*expected_task_state, values["task_state"]}
+    else:
+        accepted_task_state = expected_task_state
+    where = _as_expected(uuid, accepted_task_state, expected_vm_state)
     if claim is not None:
         where.append(_is_held(claim))
     if not query.update(instances, values, *where):
         _explain_refusal(uuid, expected_task_state, expected_vm_state)
+
+
+def hold(
+    uuid: str,
+    expected_task_state: Collection[str | None] | None,
+    expected_vm_state: Collection[str] | None,
+) -> None:
+    """A living server stays as the caller believes until the transaction ends, in which something
+    is begun that does not change it. Raises as :func:`update`."""
+    where = _as_expected(uuid, expected_task_state, expected_vm_state)
+    with writer() as connection:
+        statement = sa.select(instances.c.id).where(*where).with_for_update()
+        if connection.execute(statement).first() is None:
+            _explain_refusal(uuid, expected_task_state, expected_vm_state)
+
+
+def _as_expected(
+    uuid: str,
+    task_states: Collection[str | None] | None,
+    vm_states: Collection[str] | None,
+) -> list[sa.ColumnElement]:
+    where = [instances.c.uuid == uuid, instances.c.deleted.is_(False)]
+    if task_states is not None:
+        where.append(_one_of(instances.c.task_state, task_states))
+    if vm_states is not None:
+        where.append(instances.c.vm_state.in_(vm_states))
+    return where
 
 
 def _one_of(column: sa.Column, values: Collection) -> sa.ColumnElement:

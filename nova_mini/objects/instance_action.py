@@ -275,14 +275,15 @@ class InstanceAction(TimestampedObject, NovaObject):
 
 def _begin(instance: Instance, values: dict, expected_task_state, expected_vm_state):
     with db.session.writer():
+        expected = {
+            "expected_task_state": expected_task_state,
+            "expected_vm_state": expected_vm_state,
+        }
         changes = instance.columns()
         if changes:
-            db.instances.update(
-                instance.uuid,
-                changes,
-                expected_task_state=expected_task_state,
-                expected_vm_state=expected_vm_state,
-            )
+            db.instances.update(instance.uuid, changes, **expected)
+        else:
+            db.instances.hold(instance.uuid, **expected)
         if values["action"] != "delete":
             return db.actions.begin(values)
         row = db.actions.begin({**values, "args": _args_of_delete(instance, values["args"])})

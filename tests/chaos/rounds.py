@@ -58,9 +58,11 @@ def play(site, fleet: Fleet, injections: list[Injection], beside: int) -> list[R
         name, moment = (RIVALS, one.name) if isinstance(one, Rivals) else (one.name, "beside")
         rows.append(Row(name, kind, moment, verdict.outcome, seconds, verdict.detail))
     if clean.verdict.detail and not injections:  # or else they are told of it
-        rows.append(Row("all", kind, "afterwards", report.LEAKED, clean.seconds,
-                        clean.verdict.detail))  # fmt: skip
-    _put_back(fleet, ended)
+        rows.append(_leak(kind, "afterwards", clean.seconds, clean.verdict.detail))
+    try:
+        _put_back(fleet, ended)
+    except AssertionError as exc:
+        rows.append(_leak(kind, "when they are deleted", SECONDS, str(exc)))
     return rows
 
 
@@ -80,6 +82,11 @@ def _row(injection: Injection, one: Asked, end: _End, clean: _End) -> Row:
         outcome = report.MISSED
     fault, seconds = injection.fault, end.seconds + clean.seconds
     return Row(one.name, fault.kind, fault.moment, outcome, seconds, detail)
+
+
+def _leak(kind: str, moment: str, seconds: float, detail: str) -> Row:
+    """What nobody in particular is to blame for."""
+    return Row("all", kind, moment, report.LEAKED, seconds, detail)
 
 
 def _put_back(fleet: Fleet, ended: dict[Asked | Rivals, _End]) -> None:

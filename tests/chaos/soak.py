@@ -9,7 +9,7 @@ import time
 from tests.chaos import faults, plan, proxy, rounds
 from tests.chaos.fleet import Fleet
 from tests.chaos.operations import ALL
-from tests.chaos.report import Report
+from tests.chaos.report import BAD, Report
 from tests.chaos.rounds import Injection
 
 _EVERY = 20  # seconds from one fault to the next
@@ -34,7 +34,9 @@ def run(site, fleet: Fleet, rng: random.Random, minutes: float, report: Report) 
             memory.append(site.memory())
             print(_line(len(memory) - 1, memory[-1]), flush=True)
         while time.monotonic() < due:
-            report.rows += rounds.play(site, fleet, [], _BESIDE)
+            rows = rounds.play(site, fleet, [], _BESIDE)
+            report.rows += rows
+            print(*(row for row in rows if row.outcome in BAD), sep="\n", end="", flush=True)
     memory.append(site.memory())
     print("memory, minute by minute:", *map(_line, range(len(memory)), memory), sep="\n")
     return _is_flat(memory)

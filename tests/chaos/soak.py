@@ -36,7 +36,9 @@ def run(site, fleet: Fleet, rng: random.Random, minutes: float, report: Report) 
         while time.monotonic() < due:
             rows = rounds.play(site, fleet, [], _BESIDE)
             report.rows += rows
-            print(*(row for row in rows if row.outcome in BAD), sep="\n", end="", flush=True)
+            for row in rows:
+                if row.outcome in BAD:
+                    print(row, flush=True)
     memory.append(site.memory())
     print("memory, minute by minute:", *map(_line, range(len(memory)), memory), sep="\n")
     return _is_flat(memory)

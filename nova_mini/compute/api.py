@@ -352,7 +352,7 @@ class API:
         action = self._begin(context, instance, name, name, allowed, args)
         try:
             bdm = self._create_volume_bdm(context, instance, request, action)
-            volume_request.reserve(context, self.volume_api, instance, bdm)
+            volume_request.reserve(context, self.volume_api, instance, bdm, action.id)
         except Exception as exc:
             is_refused = volume_request.is_refusal(exc)
             # Recorded or not, reserved or not?

@@ -140,9 +140,12 @@ def check_swap(
 # -- Cinder's side -------------------------------------------------------------------------------
 
 
-def reserve(context, volume_api, instance: Instance, bdm: BlockDeviceMapping) -> None:
+def reserve(
+    context, volume_api, instance: Instance, bdm: BlockDeviceMapping, action_id: int
+) -> None:
     """Nobody else can have the volume from here. Raises InvalidVolume when somebody was faster,
-    and leaves no mapping behind then."""
+    and leaves no mapping behind then. Recorded while action ``action_id`` goes on: who deletes the
+    server ends it first, and sees all reservations then."""
     try:
         attachment = volume_api.attachment_create(context, bdm.volume_id, instance.uuid)
     except exception.CinderConnectionFailed:
@@ -152,8 +155,8 @@ def reserve(context, volume_api, instance: Instance, bdm: BlockDeviceMapping) ->
         raise
     bdm.attachment_id = attachment.id
     try:
-        bdm.save()
-    except exception.BlockDeviceMappingNotFound:  # the server was deleted meanwhile
+        bdm.save(action_id)
+    except exception.BlockDeviceMappingNotFound:  # the server is deleted
         volume_api.attachment_delete(context, attachment.id)
         raise
 

@@ -20,14 +20,18 @@ def create(values: Mapping[str, Any]) -> dict:
 
 def create_for_action(values: Mapping[str, Any], action_id: int) -> dict | None:
     """Only while that action goes on: None when it has been ended. Twice is once."""
-    action = instance_actions.c
-    with writer() as connection:
-        going_on = instance_actions.select().where(
-            action.id == action_id, action.finish_time.is_(None)
-        )
-        if connection.execute(going_on.with_for_update()).first() is None:
+    with writer():
+        if not _goes_on(action_id):
             return None
         return get_by_uuid(values["uuid"]) or create(values)
+
+
+def _goes_on(action_id: int) -> bool:
+    """And will until the transaction ends."""
+    action = instance_actions.c
+    going_on = sa.select(action.id).where(action.id == action_id, action.finish_time.is_(None))
+    with writer() as connection:
+        return connection.execute(going_on.with_for_update()).first() is not None
 
 
 def create_many(rows: list[Mapping[str, Any]]) -> None:
@@ -66,9 +70,12 @@ def get_by_volume(instance_uuid: str, volume_id: str) -> Mapping | None:
     )
 
 
-def update(bdm_id: int, values: Mapping[str, Any]) -> int:
-    """How many there were: 0 when it is gone."""
-    return query.update(block_device_mapping, values, _BDM.id == bdm_id)
+def update(bdm_id: int, values: Mapping[str, Any], action_id: int | None = None) -> bool:
+    """Whether it was there; with ``action_id``, and that action goes on."""
+    with writer():
+        if action_id is not None and not _goes_on(action_id):
+            return False
+        return bool(query.update(block_device_mapping, values, _BDM.id == bdm_id))
 
 
 def destroy(bdm_id: int) -> None:

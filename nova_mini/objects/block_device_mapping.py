@@ -86,10 +86,11 @@ class BlockDeviceMapping(TimestampedObject, NovaObject):
         self.set_fields(row)
 
     @remotable
-    def save(self) -> None:
-        """Raises BlockDeviceMappingNotFound when it is gone."""
+    def save(self, action_id: int | None = None) -> None:
+        """``action_id``: for an action that goes on. Raises BlockDeviceMappingNotFound when it is
+        gone, or the action has ended."""
         changes = self.obj_get_changes()
-        if changes and not db.block_device_mappings.update(self.id, changes):
+        if changes and not db.block_device_mappings.update(self.id, changes, action_id):
             raise exception.BlockDeviceMappingNotFound(id=self.id)
         self.obj_reset_changes()
 

@@ -111,6 +111,24 @@ def test_a_lost_answer_to_the_reservation_leaves_nothing(world, server, volume):
     assert world.check_consistent(server, volume) == "available"
 
 
+def test_one_that_is_deleted_while_its_volume_is_reserved_leaves_it(
+    world, server, volume, monkeypatch
+):
+    create = world.api.volume_api.attachment_create
+
+    def create_too_late(*args, **kwargs):
+        world.api.delete(world.context, world.instance(server))
+        return create(*args, **kwargs)
+
+    monkeypatch.setattr(world.api.volume_api, "attachment_create", create_too_late)
+    with pytest.raises(exception.BlockDeviceMappingNotFound):
+        world.attach(server, volume)
+    world.deliver()
+    assert db.instances.get_by_uuid(server) is None
+    assert world.cinder.attachments == {}
+    assert world.cinder.status(volume) == "available"
+
+
 def test_a_lost_answer_of_the_host_leaves_nothing(world, server, volume, monkeypatch):
     call = world.api.compute_rpcapi.reserve_block_device_name
 

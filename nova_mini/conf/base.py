@@ -30,7 +30,7 @@ OPTIONS = {
         ),
         cfg.IntOpt(
             "service_down_time",
-            default=30,
+            default=60,
             min=2,
             help="A service that has not reported for so long (seconds) is down.",
         ),

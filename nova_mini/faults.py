@@ -25,6 +25,12 @@ def strike(moment: str) -> None:
         os.kill(os.getpid(), signal.Signals[name or "SIGKILL"])
 
 
+def tell(what: str) -> None:
+    """A test that orders faults finds in the log when they may strike."""
+    if _directory:
+        LOG.debug(what)
+
+
 def copies(method: str) -> int:
     """How often the message ``method`` is sent: once, or what an order "cast <method>" holds."""
     number = _take(f"cast {method}")

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import datetime
 import functools
-import logging
 from collections.abc import Callable
 
 from oslo_versionedobjects import base as ovo
 from oslo_versionedobjects import fields
 
 from nova_mini import faults
-
-LOG = logging.getLogger(__name__)
 
 register = ovo.VersionedObjectRegistry.register
 
@@ -30,7 +27,7 @@ def remotable(method: Callable) -> Callable:
     @functools.wraps(somewhere)
     def call(*args, **kwargs):
         result = somewhere(*args, **kwargs)
-        LOG.debug("call %s is done", name)
+        faults.tell(f"call {name} is done")
         faults.strike(name)
         return result
 

@@ -78,6 +78,6 @@ def _discard_image(manager, context, instance, image_id: str) -> None:
 def complete_deletion(manager, context, instance) -> None:
     """The end of the record gives back quota and allocation, in one transaction with the end of the
     operation."""
-    instance.deleted = True
     manager.rt.release(instance.uuid)
     notify_about_instance_usage(context, instance, "delete.end")
+    instance.deleted = True

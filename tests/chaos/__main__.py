@@ -25,7 +25,7 @@ def main(argv: list[str]) -> int:
     with stack_site.running() as site:
         fleet = Fleet(site, rng, known)
         _clear(site, fleet)  # of a run that was cut off
-        site.forgive(site.violations())
+        _tell_of_before(site)
         try:
             if arguments.command == "soak":
                 well = soak.run(site, fleet, rng, arguments.minutes, report)
@@ -41,6 +41,14 @@ def main(argv: list[str]) -> int:
 def _clear(site, fleet: Fleet) -> None:
     fleet.end()
     site.clean_up()
+
+
+def _tell_of_before(site) -> None:
+    """What is wrong already is not this run's doing, and is not to be hidden by it."""
+    wrong = site.violations()
+    if wrong:
+        print("before this run:", *wrong, sep="\n    ", flush=True)
+    site.forgive(wrong)
 
 
 def _run(site, fleet: Fleet, rng: random.Random, known: list[Operation], arguments,

@@ -83,8 +83,8 @@ class Asked:
         message = self.message(site) if now else None
         failed = Verdict(*self._failure(now, message, excused or self.operation.may_fail))
         if is_like(site, now, after := self._done()):
-            return dataclasses.replace(failed, after=after) if message else Verdict(
-                report.RECOVERED, after=after)  # fmt: skip
+            well = Verdict(report.RECOVERED, after=after)
+            return dataclasses.replace(failed, after=after) if message else well
         if not is_like(site, now, self.server):
             return failed
         if self.answer == "unknown":  # and may be done yet

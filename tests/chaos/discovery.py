@@ -1,4 +1,4 @@
-"""The moments of an operation: the steps that its daemons walk, the calls by which they ask and
+"""The moments of an operation: the steps that its daemons walk, the calls by which they
 change the database, the messages that they send and the requests that they make of neighbours, in a
 run that nothing disturbs."""
 

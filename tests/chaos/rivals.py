@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent import futures
 
 from tests.chaos import report
@@ -58,7 +58,7 @@ class Rivals:
 
 
 def _possible(
-    before: Server, done: list[Operation], open_: Iterable[Operation]
+    before: Server, done: list[Operation], open_: list[Operation]
 ) -> Iterator[Server]:
     """What a server may be like when ``done`` were done in any order, and any of ``open_``."""
     for number in range(len(open_) + 1):

@@ -8,6 +8,7 @@ and replaced; systemd's watchdog is fed only while all of them are well.
 from __future__ import annotations
 
 import logging
+import select
 import signal
 import threading
 import time
@@ -16,6 +17,7 @@ from collections.abc import Callable
 from gunicorn import glogging
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.workers.gthread import ThreadWorker
 
 from nova_mini import memory, rpc, service, service_auth, systemd
 from nova_mini.api import wsgi_app
@@ -28,6 +30,8 @@ _KEEPALIVE = 75
 # Bytes of a refused body that are read to keep its connection.
 _READ_AT_MOST = 4 * 1024 * 1024
 _CHUNK = 64 * 1024
+# Milliseconds that a thread waits for the next request of the client that it has answered.
+_AT_ONCE = 1
 
 
 class ApiServer(BaseApplication):
@@ -86,6 +90,25 @@ class _Parent(Arbiter):
         self.kill_workers(signal.SIGUSR2)
 
 
+class _Worker(ThreadWorker):
+    """A client that asks again at once is answered by the thread that has just answered it: the way
+    back through the loop takes a seventh of what showing a server does."""
+
+    def handle(self, conn):
+        kept = super().handle(conn)
+        while kept is True and self._asks_again(conn):
+            kept = super().handle(conn)
+        return kept
+
+    def _asks_again(self, conn) -> bool:
+        """Waits for it only while each connection can have a thread to itself."""
+        if not self.alive or self.nr_conns > self.cfg.threads:
+            return False
+        poll = select.poll()
+        poll.register(conn.sock, select.POLLIN)
+        return bool(poll.poll(_AT_ONCE))
+
+
 class _OurLog(glogging.Logger):
     """gunicorn's messages go where ours go."""
 
@@ -108,7 +131,7 @@ def _settings() -> dict:
         "bind": [_address(*listener) for listener in _listeners().values()],
         "workers": CONF.osapi_compute_workers,
         "threads": CONF.osapi_compute_threads,
-        "worker_class": "gthread",
+        "worker_class": _Worker,
         "preload_app": True,
         "timeout": CONF.wsgi.worker_timeout,
         "graceful_timeout": CONF.graceful_shutdown_timeout,

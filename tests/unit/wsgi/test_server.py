@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
+import http.client
 import os
 import pathlib
 import signal
@@ -142,6 +144,33 @@ def test_both_apis_are_served(api):
     assert api.get("/v2.1/servers") == 200
     assert api.get("/healthcheck", api.metadata_port) == 200
     assert api.get("/v2.1/servers", api.metadata_port) != 200
+
+
+@pytest.mark.parametrize("clients", [1, 40])  # 40: more than there are threads for
+def test_clients_that_ask_again_at_once(api, clients):
+    def ask(_):
+        connection = http.client.HTTPConnection("127.0.0.1", api.port, timeout=20)
+        with contextlib.closing(connection):
+            return [_status(connection, "/healthcheck") for _ in range(20)]
+
+    with concurrent.futures.ThreadPoolExecutor(clients) as pool:
+        assert list(pool.map(ask, range(clients))) == [[200] * 20] * clients
+
+
+def test_a_client_that_is_silent_keeps_no_thread(api):
+    """More of them than there are threads; each is answered when it asks again."""
+    silent = [http.client.HTTPConnection("127.0.0.1", api.port, timeout=20) for _ in range(40)]
+    for again in range(2):
+        assert [_status(each, "/healthcheck") for each in silent] == [200] * 40, again
+    for each in silent:
+        each.close()
+
+
+def _status(connection, path) -> int:
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    answer.read()
+    return answer.status
 
 
 def test_a_killed_worker_is_replaced(api):

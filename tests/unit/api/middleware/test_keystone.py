@@ -6,11 +6,12 @@ import datetime
 import json
 import pathlib
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from keystoneauth1 import loading
-from keystonemiddleware import auth_token  # noqa: F401 - registers its options
+from keystonemiddleware import auth_token
 
 from nova_mini.api import wsgi_app
 from nova_mini.conf import CONF
@@ -20,8 +21,8 @@ _GROUP = "keystone_authtoken"
 _PASTE = pathlib.Path(__file__).parents[4] / "etc" / "nova-mini" / "api-paste.ini"
 
 
-def _token(user_id: str, project_id: str | None, *roles: str) -> dict:
-    expires = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)
+def _token(user_id: str, project_id: str | None, *roles: str, seconds: int = 3600) -> dict:
+    expires = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)
     token = {
         "methods": ["password"],
         "user": {"id": user_id, "name": user_id, "domain": {"id": "default", "name": "Default"}},
@@ -123,6 +124,41 @@ def test_a_members_token(cloud, keystone):
     assert cloud.get("/os-quota-sets/red", token="of-member").status_int == 200
     assert cloud.get("/os-quota-sets/blue", token="of-member").status_int == 403
     assert keystone.asked == ["of-member"], "a token is asked for once, then remembered"
+
+
+def test_a_token_that_was_just_verified_is_looked_up_nowhere(cloud, monkeypatch):
+    looked_up = []
+    look_up = auth_token.AuthProtocol.fetch_token
+
+    def count(self, token, **how):
+        looked_up.append(token)
+        return look_up(self, token, **how)
+
+    monkeypatch.setattr(auth_token.AuthProtocol, "fetch_token", count)
+    for token in ("of-member", "of-admin", "of-member"):
+        assert cloud.get("/servers", token=token).status_int == 200
+    for _ in range(2):
+        assert cloud.get("/servers", token="unknown").status_int == 401
+    assert looked_up == ["of-member", "of-admin", "unknown", "unknown"]
+
+
+def test_a_token_ends_while_it_is_remembered(cloud, keystone):
+    keystone.tokens["short"] = _token("ann", "red", "reader", seconds=1)
+    assert cloud.get("/servers", token="short").status_int == 200
+    time.sleep(1)
+    assert cloud.get("/servers", token="short").status_int == 401
+    assert keystone.asked == ["short"]
+
+
+def test_tokens_that_are_not_to_be_remembered(keystone, cloud):
+    CONF.set_override("token_cache_time", -1, group=_GROUP)
+    try:
+        forgetful = ApiClient(wsgi_app.load("osapi_compute"))
+    finally:
+        CONF.clear_override("token_cache_time", group=_GROUP)
+    for _ in range(2):
+        assert forgetful.get("/servers", token="of-member").status_int == 200
+    assert keystone.asked == ["of-member"] * 2
 
 
 def test_an_administrators_token(cloud):

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from nova_mini.db import disk_pools, query
 from nova_mini.db.models import COMPUTE_TOPIC, allocations, compute_nodes, services
-from nova_mini.db.session import writer
+from nova_mini.db.session import at_the_end, writer
 
 _HOST = compute_nodes.c
 # what is asked -> (total, reserved, ratio, used) columns
@@ -210,10 +210,9 @@ def release_many(consumer_uuids: Iterable[str]) -> None:
 def _give_back(host: str, servers: int, amounts: Mapping[str, int]) -> None:
     less = {used: used - amounts[name] for name, (_, _, _, used) in _LEDGER.items()}
     stamp = {"running_vms": _HOST.running_vms - servers, "ledger_at": query.now()}
+    statement = compute_nodes.update().where(_HOST.host == host).values(less).values(stamp)
     with writer() as connection:
-        connection.execute(
-            compute_nodes.update().where(_HOST.host == host).values(less).values(stamp)
-        )
+        at_the_end(lambda: connection.execute(statement))
 
 
 def get(consumer_uuid: str) -> Mapping | None:

@@ -297,8 +297,8 @@ def destroy(uuid: str) -> bool:
         )
         if not gone:
             return False
-        project_usages.release(row.project_id, 1, row.vcpus, row.memory_mb)
         allocations.release(uuid)
+        project_usages.release(row.project_id, 1, row.vcpus, row.memory_mb)
         query.delete(request_specs, request_specs.c.instance_uuid == uuid)
         query.delete(block_device_mapping, block_device_mapping.c.instance_uuid == uuid)
         connection.execute(tags.delete().where(tags.c.resource_id == uuid))

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from oslo_db import exception as db_exc
 
 from nova_mini.db.models import instances, project_usages
-from nova_mini.db.session import reader, writer
+from nova_mini.db.session import at_the_end, reader, writer
 
 _USAGE = project_usages.c
 
@@ -53,16 +53,15 @@ def claim(project_id: str, asked: dict[str, int], limits: dict[str, int]) -> boo
 
 
 def release(project_id: str, count: int, cores: int, ram: int) -> None:
+    """Give back what servers held that end in the same transaction."""
+    less = {
+        "instances": _USAGE.instances - count,
+        "cores": _USAGE.cores - cores,
+        "ram": _USAGE.ram - ram,
+    }
+    statement = project_usages.update().where(_USAGE.project_id == project_id).values(less)
     with writer() as connection:
-        connection.execute(
-            project_usages.update()
-            .where(_USAGE.project_id == project_id)
-            .values(
-                instances=_USAGE.instances - count,
-                cores=_USAGE.cores - cores,
-                ram=_USAGE.ram - ram,
-            )
-        )
+        at_the_end(lambda: connection.execute(statement))
 
 
 def _ensure_row(project_id: str) -> None:

@@ -48,6 +48,7 @@ class _ThreadState(threading.local):
 
     connection: sa.Connection | None = None
     in_transaction = False
+    last: list[Callable[[], None]]  # what the transaction ends with
 
 
 _state = _ThreadState()
@@ -99,7 +100,16 @@ def writer() -> Iterator[sa.Connection]:
         yield _state.connection
         return
     with get_engine().begin() as connection, _working_on(connection, in_transaction=True):
+        _state.last = []
         yield connection
+        for step in _state.last:
+            step()
+
+
+def at_the_end(step: Callable[[], None]) -> None:
+    """Let this transaction end with ``step``: a change of a row that many wait for, which is then
+    locked for no longer than the commit takes."""
+    _state.last.append(step)
 
 
 @contextlib.contextmanager

@@ -92,7 +92,7 @@ class _Parent(Arbiter):
 
 class _Worker(ThreadWorker):
     """A client that asks again at once is answered by the thread that has just answered it: the way
-    back through the loop takes a seventh of what showing a server does."""
+    back through the loop takes an eighth of what showing a server does."""
 
     def handle(self, conn):
         kept = super().handle(conn)

@@ -57,7 +57,7 @@ def _run(site, fleet: Fleet, rng: random.Random, known: list[Operation], argumen
     walks = discovery.walks(site, fleet, known, arguments.moments)
     injections = _injections(site, rng, walks, arguments.faults)
     rng.shuffle(injections)
-    chosen = injections[: arguments.injections] if arguments.injections else injections
+    chosen = plan.of_all_kinds(injections)[: arguments.injections]
     print(f"{len(injections)} injections are possible, {len(chosen)} are made", flush=True)
     for together in plan.rounds_of(chosen, arguments.at_once):
         begun = time.monotonic()

@@ -79,6 +79,12 @@ def _injection(name: str, fault, daemon: str | None = None) -> Injection:
     return Injection(ALL[name], fault, host)
 
 
+def of_all_kinds(injections: list[Injection]) -> list[Injection]:
+    """The same, first one of each kind of fault: a run of a few has them all."""
+    first = {each.fault.kind: each for each in reversed(injections)}
+    return sorted(injections, key=lambda each: first[each.fault.kind] is not each)
+
+
 def rounds_of(injections: list[Injection], at_once: int) -> list[list[Injection]]:
     """In the order of ``injections``, at most ``at_once`` in a round: each daemon and neighbour is
     broken once in it, what excuses a failure is not beside what does not, and what breaks

@@ -113,6 +113,14 @@ def test_a_round_breaks_each_part_once_and_all_of_them_alone():
     assert made == [[first, other], [again], [broker]]
 
 
+def test_a_few_injections_are_of_as_many_kinds():
+    often = [faults.Death("conductor", f"step {number}", 0) for number in range(9)]
+    seldom = [faults.Partition("host", 0.5, 30), faults.DiskFull(8)]
+    injections = [Injection(operations.ALL["create"], fault) for fault in often + seldom]
+    ordered = [each.fault for each in plan.of_all_kinds(injections)]
+    assert ordered == [often[0], *seldom, *often[1:]]
+
+
 def test_the_table_counts_what_ended_how():
     rows = [
         report.Row("stop", "kill api", "", report.RECOVERED, 1.0),

@@ -40,6 +40,9 @@ def common(stack: Stack) -> Sections:
             "my_ip": stack.node.address,
             "state_path": data / "control",
             "transport_url": rabbitmq.transport_url(stack),
+            # An answer that is lost with the broker holds up who asked for so long (a minute by
+            # default).
+            "rpc_response_timeout": 20,
             "auth_strategy": "keystone",
             "api_paste_config": etc / "api-paste.ini",
             "resource_query_filters_file": venv / "etc" / "cinder" / "resource_filters.json",

@@ -210,9 +210,7 @@ def release_many(consumer_uuids: Iterable[str]) -> None:
 def _give_back(host: str, servers: int, amounts: Mapping[str, int]) -> None:
     less = {used: used - amounts[name] for name, (_, _, _, used) in _LEDGER.items()}
     stamp = {"running_vms": _HOST.running_vms - servers, "ledger_at": query.now()}
-    statement = compute_nodes.update().where(_HOST.host == host).values(less).values(stamp)
-    with writer() as connection:
-        at_the_end(lambda: connection.execute(statement))
+    at_the_end(compute_nodes.update().where(_HOST.host == host).values(less).values(stamp))
 
 
 def get(consumer_uuid: str) -> Mapping | None:

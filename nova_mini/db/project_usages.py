@@ -59,9 +59,7 @@ def release(project_id: str, count: int, cores: int, ram: int) -> None:
         "cores": _USAGE.cores - cores,
         "ram": _USAGE.ram - ram,
     }
-    statement = project_usages.update().where(_USAGE.project_id == project_id).values(less)
-    with writer() as connection:
-        at_the_end(lambda: connection.execute(statement))
+    at_the_end(project_usages.update().where(_USAGE.project_id == project_id).values(less))
 
 
 def _ensure_row(project_id: str) -> None:

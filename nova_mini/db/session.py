@@ -48,7 +48,7 @@ class _ThreadState(threading.local):
 
     connection: sa.Connection | None = None
     in_transaction = False
-    last: list[Callable[[], None]]  # what the transaction ends with
+    last: list[sa.Update]  # what the transaction ends with
 
 
 _state = _ThreadState()
@@ -102,14 +102,15 @@ def writer() -> Iterator[sa.Connection]:
     with get_engine().begin() as connection, _working_on(connection, in_transaction=True):
         _state.last = []
         yield connection
-        for step in _state.last:
-            step()
+        for statement in _state.last:
+            connection.execute(statement)
 
 
-def at_the_end(step: Callable[[], None]) -> None:
-    """Let this transaction end with ``step``: a change of a row that many wait for, which is then
-    locked for no longer than the commit takes."""
-    _state.last.append(step)
+def at_the_end(statement: sa.Update) -> None:
+    """Let this transaction end with ``statement``: a change of a row that many wait for, which is
+    then locked for no longer than the commit takes."""
+    with writer():
+        _state.last.append(statement)
 
 
 @contextlib.contextmanager

@@ -40,6 +40,7 @@ from nova_mini.objects.block_device_mapping import BlockDeviceMapping
 from nova_mini.objects.image_meta import ImageMeta
 from nova_mini.objects.instance import Instance
 from nova_mini.objects.instance_action import InstanceAction
+from nova_mini.objects.instance_creation import NewInstance
 from nova_mini.trace import Steps, collecting, traced
 from nova_mini.volume import cinder
 
@@ -87,9 +88,18 @@ class API:
         count = self._validate_networks(context, request, count)
         new = create.new_instances(context, request, image, mappings, key_data, where, count)
         actions = instance_creation.create(context, new, limits, steps)
-        boot_volumes.make_volumes(context, self.volume_api, new, actions)
+        self._make_volumes(context, new)
         self.compute_task_api.schedule_and_build_instances(context, actions)
         return [item.instance for item in new]
+
+    def _make_volumes(self, context, new: list[NewInstance]) -> None:
+        """A server that cannot have its volumes is not kept."""
+        try:
+            boot_volumes.make_volumes(context, self.volume_api, new)
+        except exception.NovaException:
+            for item in new:
+                self.delete(context, Instance.get_by_uuid(context, item.instance.uuid))
+            raise
 
     def _count_within_quota(self, context, request: ServerRequest, limits) -> int:
         each = {"cores": request.flavor.vcpus, "ram": request.flavor.memory_mb}

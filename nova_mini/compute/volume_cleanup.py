@@ -6,6 +6,7 @@ import logging
 
 from nova_mini import exception
 from nova_mini.trace import traced
+from nova_mini.volume import creation
 
 LOG = logging.getLogger(__name__)
 
@@ -15,7 +16,8 @@ def cleanup_volumes(volume_api, context, instance, bdms) -> None:
     """No attachment of the server is left, and no volume that was to go with it; all others stay.
 
     For the computes and the conductors, whose records of the disks go only after this: it may be
-    done again. A volume that Cinder will not delete (it has snapshots) stays its user's.
+    done again. A volume that Cinder will not delete (it has snapshots) stays its user's. Raises
+    ActionInterrupted while one that is to go is still being made.
     """
     bdms = [bdm for bdm in bdms if bdm.is_volume]
     if not bdms:
@@ -37,6 +39,6 @@ def _delete_volume(volume_api, context, instance, bdm) -> None:
     if volume_id is None:
         return
     try:
-        volume_api.delete(context, volume_id)
-    except exception.InvalidVolume as exc:
+        creation.discard(context, volume_api, volume_id)
+    except (exception.InvalidVolume, exception.VolumeAccessDenied) as exc:
         LOG.warning("Volume %s of instance %s stays: %s", volume_id, instance.uuid, exc)

@@ -17,6 +17,11 @@ OPTIONS = {
                    help="How often a new volume is looked at until it can be used."),
         cfg.FloatOpt("block_device_allocate_retries_interval", default=1.0, min=0.0,
                      help="Seconds between two such looks."),
+        cfg.IntOpt("volume_creating_timeout", default=180, min=1,
+                   help="Seconds after which a new volume that is still in status creating counts "
+                        "as one whose order was lost: it is deleted by force, and a server that "
+                        "is being built gets another. More, where the backend takes longer to "
+                        "copy what a volume is made from."),
     ],
 }  # fmt: skip
 

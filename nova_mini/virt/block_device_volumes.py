@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from collections.abc import Mapping
 
 from nova_mini import exception
@@ -16,6 +15,7 @@ from nova_mini.conf import CONF
 from nova_mini.objects.block_device_mapping import BlockDeviceMapping
 from nova_mini.objects.instance import Instance
 from nova_mini.trace import traced
+from nova_mini.volume import creation
 
 LOG = logging.getLogger(__name__)
 
@@ -218,16 +218,45 @@ class _NewVolume(DriverVolumeBlockDevice):
         return {}
 
     def _get_volume(self, context, instance, volume_api):
+        volume = self._ordered(context, instance, volume_api)
+        if self._bdm.attachment_id:
+            return volume
+        volume = _await_made(context, instance, volume_api, volume)
+        if creation.is_lost(volume):
+            self._forget(context, volume_api, volume)
+            volume = self._order(context, instance, volume_api)
+            volume = _await_made(context, instance, volume_api, volume)
+        if volume.status not in creation.USABLE:
+            raise exception.VolumeNotCreated(volume_id=volume.id, volume_status=volume.status)
+        return volume
+
+    def _ordered(self, context, instance, volume_api):
+        """The volume that was asked for already; now, if none was."""
         bdm = self._bdm
         if bdm.volume_id:
-            volume = volume_api.get(context, bdm.volume_id)
-        else:
-            volume = volume_api.find_made_for(context, bdm.uuid) or self._make(
-                context, instance, volume_api
-            )
-            bdm.volume_id = volume.id
-            bdm.save()
-        return volume if bdm.attachment_id else _await_volume(context, instance, volume_api, volume)
+            return volume_api.get(context, bdm.volume_id)
+        volume = volume_api.find_made_for(context, bdm.uuid)
+        if volume is None:
+            return self._order(context, instance, volume_api)
+        self._keep(volume)
+        return volume
+
+    def _order(self, context, instance, volume_api):
+        volume = self._make(context, instance, volume_api)
+        self._keep(volume)
+        return volume
+
+    def _keep(self, volume) -> None:
+        self._bdm.volume_id = volume.id
+        self._bdm.save()
+
+    @traced
+    def _forget(self, context, volume_api, volume) -> None:
+        """Before it is deleted: who takes the build up again shall not look for it."""
+        LOG.warning("Volume %s was never made: another one is asked for", volume.id)
+        self._bdm.volume_id = None
+        self._bdm.save()
+        volume_api.force_delete(context, volume.id)
 
     def _make(self, context, instance, volume_api):
         if not context.auth_token and CONF.api.auth_strategy != "noauth2":
@@ -277,16 +306,12 @@ def driver_block_device(bdm: BlockDeviceMapping) -> DriverVolumeBlockDevice:
 
 
 @traced
-def _await_volume(context, instance, volume_api, volume):
-    """Until it can be used. Raises VolumeNotCreated, and InstanceNotFound when the server is
-    being deleted meanwhile: its delete waits for us."""
-    for _ in range(CONF.cinder.block_device_allocate_retries):
-        if volume.status in ("available", "reserved", "in-use") or "error" in volume.status:
-            break
-        time.sleep(CONF.cinder.block_device_allocate_retries_interval)
+def _await_made(context, instance, volume_api, volume):
+    """Raises InstanceNotFound when the server is being deleted: its delete waits for us."""
+
+    def check() -> None:
         if Instance.get_by_uuid(context, instance.uuid).task_state == "deleting":
             raise exception.InstanceNotFound(instance_id=instance.uuid)
-        volume = volume_api.get(context, volume.id)
-    if volume.status not in ("available", "reserved", "in-use"):
-        raise exception.VolumeNotCreated(volume_id=volume.id, volume_status=volume.status)
-    return volume
+
+    looks = CONF.cinder.block_device_allocate_retries
+    return creation.await_made(context, volume_api, volume, looks, check)

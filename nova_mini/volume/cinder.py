@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime
 from typing import TYPE_CHECKING, Any
+
+from oslo_utils import timeutils
 
 from nova_mini import exception
 from nova_mini.conf import CONF
@@ -23,12 +26,14 @@ MADE_FOR_IMAGE = "nova_mini_image"
 
 @dataclasses.dataclass(frozen=True)
 class Volume:
-    """``size`` in GiB; ``attachments``: instance uuid -> its attachment's id; ``image_metadata``:
-    of the image that it was made from; ``migration_status`` is told to the service alone."""
+    """``size`` in GiB; ``created_at`` in UTC, without a zone; ``attachments``: instance uuid ->
+    its attachment's id; ``image_metadata``: of the image that it was made from;
+    ``migration_status`` is told to the service alone."""
 
     id: str
     status: str
     size: int
+    created_at: datetime.datetime
     availability_zone: str | None = None
     multiattach: bool = False
     readonly: bool = False
@@ -75,11 +80,12 @@ class API:
             return _volume(client(context, as_service=as_service).volumes.get(volume_id))
 
     def find_made_for(self, context: RequestContext, mapping_uuid: str) -> Volume | None:
-        """The volume that an earlier attempt made for this mapping; asked as the service."""
+        """The volume that an earlier attempt made for this mapping, and that is not on its way out
+        again; asked as the service."""
         wanted = {"all_tenants": 1, "metadata": {MADE_FOR: mapping_uuid}}
         with translated():
             found = client(context, as_service=True).volumes.list(search_opts=wanted)
-        return _volume(found[0]) if found else None
+        return next((_volume(each) for each in found if each.status != "deleting"), None)
 
     @traced
     def create(
@@ -115,6 +121,15 @@ class API:
             translated(exception.VolumeNotFound(volume_id=volume_id), volume_id),
         ):
             client(context).volumes.delete(volume_id)
+
+    @traced
+    def force_delete(self, context: RequestContext, volume_id: str) -> None:
+        """In whatever state; asked as the service. No such volume is fine."""
+        with (
+            contextlib.suppress(exception.VolumeNotFound),
+            translated(exception.VolumeNotFound(volume_id=volume_id), volume_id),
+        ):
+            client(context, as_service=True).volumes.force_delete(volume_id)
 
     @traced
     def begin_detaching(self, context: RequestContext, volume_id: str) -> None:
@@ -270,6 +285,7 @@ def _volume(found) -> Volume:
         id=record["id"],
         status=record["status"],
         size=record["size"],
+        created_at=timeutils.normalize_time(timeutils.parse_isotime(record["created_at"])),
         availability_zone=record.get("availability_zone"),
         multiattach=bool(record.get("multiattach")),
         readonly=(record.get("metadata") or {}).get("readonly") == "True",

@@ -127,7 +127,6 @@ class StackSite:
         self.other_image = cloud.image(_OTHER_IMAGE)
         self._image = cloud.image(_IMAGE)
         self._network = cloud.network("private")
-        self._forgiven: set[str] = set()
         self._cinder = CinderOperator(cloud)
         self.neighbours = neighbours
         self.daemons = {
@@ -193,7 +192,7 @@ class StackSite:
         found = oracle.violations(self.cloud)
         if any(_DELETING in each for each in found):
             self._cinder.deleting()
-        return [each for each in found if each not in self._forgiven]
+        return found
 
     def memory(self) -> dict[str, int]:
         """MiB of each daemon."""
@@ -209,7 +208,7 @@ class StackSite:
 
     def forgive(self, violations: list[str]) -> None:
         """They were told of; what comes after is not to blame for them."""
-        self._forgiven.update(violations)
+        self.cloud.forgiven.update(violations)
 
     def _database_answers(self) -> bool:
         try:

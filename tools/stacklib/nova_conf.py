@@ -37,7 +37,11 @@ def common(stack: Stack) -> Sections:
     if stack.has("glance"):
         sections["glance"] = auth.password(stack, "nova")
     if stack.has("cinder"):
-        sections["cinder"] = auth.password(stack, "nova")
+        sections["cinder"] = {
+            **auth.password(stack, "nova"),
+            # Its backends copy nothing that would take longer.
+            "volume_creating_timeout": 20,
+        }
     if stack.has("neutron"):
         sections["neutron"] = {
             **auth.password(stack, "nova"),

@@ -1,9 +1,11 @@
 """Servers whose disks are volumes: built, given up, deleted, and killed in between."""
 
+import itertools
+
 import pytest
 
 from nova_mini import db, exception
-from nova_mini.compute import block_device_request, boot_volumes, create, destination
+from nova_mini.compute import block_device_request, create, destination
 from nova_mini.compute.server_request import ServerRequest
 from nova_mini.conductor.tasks.delete import delete_unscheduled_instances
 from nova_mini.objects import instance_creation
@@ -14,8 +16,11 @@ from tests.unit.compute.world import HOST, Killed
 
 ROOT = {"source_type": "image", "destination_type": "volume", "uuid": IMAGE, "volume_size": 1,
         "boot_index": 0}  # fmt: skip
+GOES = {**ROOT, "delete_on_termination": True}
 DATA = {"source_type": "blank", "destination_type": "volume", "volume_size": 2,
         "delete_on_termination": True}  # fmt: skip
+
+LOST = {"status": "creating", "created_at": "2026-01-01T00:00:00.000000"}
 
 
 @pytest.fixture
@@ -33,7 +38,7 @@ def new(world):
         made = create.new_instances(*args)
         actions = instance_creation.create(world.context, made, UNLIMITED)
         if volumes_too:
-            boot_volumes.make_volumes(world.context, world.api.volume_api, made, actions)
+            world.api._make_volumes(world.context, made)
         return actions[0]
 
     return make
@@ -179,13 +184,116 @@ def test_without_the_users_token_a_server_says_why_it_has_no_volume(world, new):
 
 
 def test_a_volume_that_cinder_refuses_leaves_no_server(world, new):
+    """Nor the volume that was made before, though it was to stay and is still being made."""
     over = (413, {"overLimit": {"message": "no more volumes", "code": 413}})
-    world.cinder.failures["POST", "/volumes"] = [over]
+    made = []
+
+    def make_one(**fields):
+        world.cinder.failures["POST", "/volumes"] = [over]
+        made.append(add(**fields))
+        return made[0]
+
+    add, world.cinder.add_volume = world.cinder.add_volume, make_one
+    world.cinder.new_status = "creating"
     with pytest.raises(exception.VolumeQuotaExceeded, match="no more volumes"):
-        new([ROOT])
+        new([ROOT, DATA])
+    world.deliver()
+    assert list(world.cinder.volumes) == made
+    world.cinder.volumes[made[0]]["status"] = "available"
+    world.recover()
     instances = db.query.many(db.models.instances, db.models.instances.c.deleted.is_(False))
     assert instances == [] and world.cinder.volumes == {}
     assert db.project_usages.get("project")["instances"] == 0
+
+
+# -- what Cinder has lost ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def lossy(world):
+    """``lossy(times)``: what is ordered of Cinder is recorded there and never made, so many times
+    from now on."""
+    add = world.cinder.add_volume
+
+    def lose_next(times: int = 1) -> None:
+        left = itertools.repeat(LOST, times)
+        world.cinder.add_volume = lambda **fields: add(**fields | next(left, {}))
+
+    return lose_next
+
+
+def test_a_volume_that_cinder_lost_is_asked_for_again(world, new, lossy):
+    lossy()
+    action = new([ROOT])
+    (lost,) = world.cinder.volumes
+    world.build(action)
+    check_running(world, action.instance_uuid, [1])
+    assert lost not in world.cinder.volumes and len(world.cinder.volumes) == 1
+
+
+def test_a_volume_that_cinder_loses_twice_ends_the_build(world, new, lossy):
+    lossy(2)
+    action = new([GOES])
+    world.build(action)
+    assert world.instance(action.instance_uuid).vm_state == "error"
+    (fault,) = db.instances.get_latest_faults([action.instance_uuid]).values()
+    assert "its status is creating" in fault["message"]
+    assert len(world.cinder.volumes) == 1
+    world.delete(action.instance_uuid)
+    assert world.cinder.volumes == {}
+
+
+def test_a_build_killed_while_a_volume_is_lost_leaves_none(world, new, lossy):
+    """Without the user's token nobody can ask for another one; what is there is used."""
+    lossy()
+    action = new([ROOT])
+    world.steps.clear()
+    world.build(action)
+    outcomes = set()
+    for moment in list(dict.fromkeys(world.steps)):
+        for there in (world.cinder.volumes, world.cinder.attachments):
+            there.clear()
+        lossy()
+        action = new([GOES])
+        world.strike(moment)
+        with pytest.raises(Killed):
+            world.build(action)
+        world.recover()
+        outcomes.add(world.instance(action.instance_uuid).vm_state)
+        world.delete(action.instance_uuid)
+        assert world.cinder.volumes == world.cinder.attachments == {}, moment
+    assert outcomes == {"active", "error"}
+
+
+def test_a_server_goes_with_the_volume_that_cinder_lost(world, new, lossy):
+    lossy()
+    action = new([GOES])
+    world.delete(action.instance_uuid)
+    assert db.instances.get_by_uuid(action.instance_uuid) is None and world.cinder.volumes == {}
+
+
+@pytest.mark.parametrize("status", ["creating", "downloading"])
+def test_a_server_goes_when_its_volume_is_made(world, new, status):
+    """A volume cannot be deleted before; a conductor's thread does not wait for it."""
+    world.cinder.new_status = status
+    action = new([GOES])
+    world.delete(action.instance_uuid)
+    assert world.instance(action.instance_uuid).task_state == "deleting"
+    ((made, volume),) = world.cinder.volumes.items()
+    assert f"GET /volumes/{made}" in [f"{m} {path}" for m, path, _headers in world.cinder.seen]
+    volume["status"] = "available"
+    world.recover()
+    assert db.instances.get_by_uuid(action.instance_uuid) is None and world.cinder.volumes == {}
+
+
+def test_a_volume_with_snapshots_stays(world, new):
+    action = new([GOES])
+    (made,) = world.cinder.volumes
+    refused = (400, {"badRequest": {"message": "it has snapshots", "code": 400}})
+    world.cinder.failures["DELETE", f"/volumes/{made}"] = [refused, refused]
+    world.delete(action.instance_uuid)
+    assert db.instances.get_by_uuid(action.instance_uuid) is None
+    assert list(world.cinder.volumes) == [made]
 
 
 def test_a_build_killed_at_every_step_ends_whole(world, new):

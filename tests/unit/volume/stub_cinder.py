@@ -9,6 +9,8 @@ import json
 import re
 import uuid
 
+from oslo_utils import timeutils
+
 from tests.unit import rest_server
 
 FAILURE = {"message": "as the test asked", "code": 500}
@@ -36,7 +38,7 @@ class Cinder:
         self.volumes[volume_id] = {
             "id": volume_id, "status": "available", "size": 1, "multiattach": False,
             "encrypted": False, "bootable": "true", "availability_zone": "nova", "metadata": {},
-            "volume_image_metadata": {}, **fields,
+            "volume_image_metadata": {}, "created_at": timeutils.utcnow().isoformat(), **fields,
         }  # fmt: skip
         return volume_id
 
@@ -112,6 +114,8 @@ class Cinder:
             _require(volume["status"] == "in-use", f"status is {volume['status']}, not in-use")
             if not volume.get("migration_status"):
                 volume["status"] = "detaching"
+        elif "os-force_delete" in body:
+            del self.volumes[volume_id]
         elif "os-roll_detaching" in body and volume["status"] == "detaching":
             volume["status"] = "in-use"
         elif "os-reimage" in body:
@@ -135,7 +139,8 @@ class Cinder:
         return {"save_volume_id": volume["id"]}
 
     def _delete_volumes(self, volume_id, *, query, body):
-        _require(self.volumes[volume_id]["status"] in ("available", "error"), "it is in use")
+        status = self.volumes[volume_id]["status"]
+        _require(status in ("available", "error"), f"it is {status}")
         del self.volumes[volume_id]
         return 202, {}
 

@@ -1,5 +1,6 @@
 """The volume API against a small Cinder of HTTP answers, its connections included."""
 
+import datetime
 import logging
 
 import pytest
@@ -13,6 +14,7 @@ from tests.unit.rest_server import HANG_UP
 from tests.unit.volume.stub_cinder import FAILURE
 
 SERVER = "2f0f4b0c-0000-4000-8000-000000000001"
+CREATED = datetime.datetime(2026, 1, 1)
 UNKNOWN = "2f0f4b0c-0000-4000-8000-00000000dead"
 API = volume_cinder.API()
 
@@ -124,7 +126,8 @@ def test_reads_are_repeated_and_creations_are_not(cinder, ctxt, volume):
 
 
 def make_volume(**fields):
-    return volume_cinder.Volume(**{"id": "v", "status": "available", "size": 1} | fields)
+    made = {"id": "v", "status": "available", "size": 1, "created_at": CREATED}
+    return volume_cinder.Volume(**made | fields)
 
 
 def test_what_can_be_attached():

@@ -30,7 +30,7 @@ class Client(client.Client):
 class Cloud:
     """``user`` and ``admin`` speak the Compute API bare; ``of_user`` and ``of_admin`` are SDK
     connections to all services. ``query``, ``computes``, ``guests`` and ``whole_images`` are for
-    the oracle."""
+    the oracle; ``forgiven`` is what it keeps silent about, since it was wrong before."""
 
     def __init__(self):
         self.of_user = openstack.connect(cloud="demo")
@@ -40,6 +40,7 @@ class Cloud:
         url = node.config("nova-mini-db.conf")["database"]["connection"]
         self._database = sa.create_engine(url, poolclass=sa.NullPool)
         self.computes = [node.NAME]
+        self.forgiven: set[str] = set()
         self.has_volumes = self.of_admin.has_service("block-storage")
 
     def query(self, statement: str, **parameters) -> list[dict]:

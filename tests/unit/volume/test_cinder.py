@@ -73,6 +73,25 @@ def test_a_created_volume_is_found_again_by_what_it_was_made_for(cinder, ctxt):
     assert not cinder.volumes
 
 
+def test_by_force_a_volume_goes_in_any_state_in_the_services_name(cinder, ctxt):
+    cinder.new_status = "creating"
+    made = API.create(ctxt, 2, made_for="mapping")
+    with pytest.raises(exception.InvalidVolume, match="it is creating"):
+        API.delete(ctxt, made.id)
+    API.force_delete(ctxt, made.id)
+    API.force_delete(ctxt, made.id)
+    assert not cinder.volumes
+    assert cinder.seen[-1][2]["X-Auth-Token"] != "users-token"
+
+
+def test_a_volume_on_its_way_out_is_not_found_again(cinder, ctxt):
+    going = API.create(ctxt, 2, made_for="mapping")
+    cinder.volumes[going.id]["status"] = "deleting"
+    assert API.find_made_for(ctxt, "mapping") is None
+    other = API.create(ctxt, 2, made_for="mapping")
+    assert API.find_made_for(ctxt, "mapping").id == other.id
+
+
 def test_detaching_begins_and_is_taken_back(cinder, ctxt, volume):
     with pytest.raises(exception.InvalidVolume, match="not in-use"):
         API.begin_detaching(ctxt, volume)

@@ -34,6 +34,7 @@ from nova_mini.compute import (
 from nova_mini.compute.build import InstanceBuild
 from nova_mini.compute.operation import await_earlier_actions, error_on_failure, operation
 from nova_mini.compute.resource_tracker import ResourceTracker
+from nova_mini.compute.waiting_contexts import WaitingContexts
 from nova_mini.conf import CONF
 from nova_mini.context import RequestContext, get_admin_context
 from nova_mini.image import glance
@@ -111,6 +112,7 @@ class ComputeManager(Manager):
         self.driver = load_compute_driver(self.virtapi, CONF.compute_driver)
         self.rt = ResourceTracker(host, self.driver)
         self.running_actions = RunningActions()
+        self.waiting_contexts = WaitingContexts()
         self._builds = threading.BoundedSemaphore(CONF.max_concurrent_builds or 10_000)
         self._resumed = futures.ThreadPoolExecutor(8, thread_name_prefix="resumed")
         self._builds_failed = False

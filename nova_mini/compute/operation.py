@@ -109,6 +109,7 @@ def wrap_instance_event(function: Callable) -> Callable:
                 )
                 if action is None:
                     return None
+                context = self.waiting_contexts.take(action_id, context)
                 return _run(self, context, function, action, event)
         finally:
             self.running_actions.leave(action_id)
@@ -132,6 +133,7 @@ def _run(manager, context, function: Callable, action: InstanceAction, event: st
         manager.destroy_leftover(action.instance_uuid)
     except Exception as exc:
         if will_be_tried_again(exc):
+            manager.waiting_contexts.keep(action.id, context)
             end(steps).put_back(exc)
         else:
             end(steps).failure(exc)

@@ -13,6 +13,7 @@ from nova_mini.objects.image_meta import ImageMeta
 from tests.unit.api.openstack.compute.conftest import IMAGE, make_flavor
 from tests.unit.compute.conftest import UNLIMITED
 from tests.unit.compute.world import HOST, Killed
+from tests.unit.volume.stub_cinder import FAILURE
 
 ROOT = {"source_type": "image", "destination_type": "volume", "uuid": IMAGE, "volume_size": 1,
         "boot_index": 0}  # fmt: skip
@@ -168,6 +169,16 @@ def test_a_lost_answer_makes_no_second_volume(world, new):
 def test_volumes_that_the_api_could_not_make_are_made_by_the_host(world, new):
     action = new([ROOT], volumes_too=False)
     world.build(action)
+    check_running(world, action.instance_uuid, [1])
+
+
+def test_a_host_that_waits_for_cinder_keeps_the_users_token(world, new):
+    action = new([ROOT], volumes_too=False)
+    world.cinder.failures["POST", "/volumes"] = [(503, FAILURE)]
+    world.build(action)
+    (waiting,) = world.unfinished()
+    assert waiting["owner"] is None and world.cinder.volumes == {}
+    world.send_again()
     check_running(world, action.instance_uuid, [1])
 
 

@@ -170,21 +170,26 @@ class World:
             else:
                 self._run(self.context, method, **kwargs)
 
+    def send_again(self) -> None:
+        """What nobody does is sent by a conductor to where it belongs, with no user's token."""
+        for row in self.unfinished():
+            self._send(row)
+
     def recover(self, rounds: int = _ROUNDS) -> None:
         """Who died starts again, and goes on with what is left, with no user's token."""
         self.casts.clear()
         for _ in range(rounds):
             self.start_compute()
             self.start_conductor()
-            for row in self.unfinished():
-                context, action_id = context_of(row), row["id"]
-                if row["host"] is None:
-                    self._conduct(context, row["method"], action_ids=[action_id])
-                    continue
-                self._run(
-                    context, row["method"],
-                    instance_uuid=row["instance_uuid"], action_id=action_id,
-                )  # fmt: skip
+            self.send_again()
+
+    def _send(self, row) -> None:
+        context, action_id = context_of(row), row["id"]
+        if row["host"] is None:
+            self._conduct(context, row["method"], action_ids=[action_id])
+        else:
+            ids = {"instance_uuid": row["instance_uuid"], "action_id": action_id}
+            self._run(context, row["method"], **ids)
 
     def go_round(self, method: str) -> None:
         """What the compute does now and then."""

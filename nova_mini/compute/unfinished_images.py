@@ -16,6 +16,7 @@ from nova_mini import exception, service_auth
 from nova_mini.conf import CONF
 from nova_mini.context import get_admin_context
 from nova_mini.trace import traced
+from nova_mini.volume import creation
 
 LOG = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ def _delete_volume_snapshots(volume_api, context, image_id: str) -> None:
     """Until they are gone: a volume that has one cannot be deleted."""
     made = volume_api.snapshots_made_for(context, image_id)
     for snapshot in made:
-        volume_api.delete_snapshot(context, snapshot.id)
+        creation.discard_snapshot(context, volume_api, snapshot)
     for _ in range(CONF.cinder.block_device_allocate_retries):
         if not volume_api.snapshots_made_for(context, image_id):
             return

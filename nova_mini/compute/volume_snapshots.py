@@ -14,6 +14,7 @@ from nova_mini.compute import volume_backed_image
 from nova_mini.compute.operation import LOST, block_device_mappings, will_be_tried_again
 from nova_mini.conf import CONF
 from nova_mini.trace import traced
+from nova_mini.volume import creation
 
 
 @traced
@@ -50,7 +51,7 @@ def _snapshot_volumes(volume_api, context, instance, bdms, image_id: str) -> dic
 
 def _await(volume_api, context, snapshot):
     for _ in range(CONF.cinder.block_device_allocate_retries):
-        if snapshot.status != "creating":
+        if snapshot.status != "creating" or creation.is_lost(snapshot):
             break
         time.sleep(CONF.cinder.block_device_allocate_retries_interval)
         snapshot = volume_api.get_snapshot(context, snapshot.id)
@@ -75,5 +76,5 @@ def _fill_image(image_api, context, instance, image_id: str, described: dict) ->
 @traced
 def _take_back(manager, context, image_id: str) -> None:
     for each in manager.volume_api.snapshots_made_for(context, image_id):
-        manager.volume_api.delete_snapshot(context, each.id)
+        creation.discard_snapshot(context, manager.volume_api, each)
     manager.image_api.delete(context, image_id)

@@ -18,10 +18,10 @@ OPTIONS = {
         cfg.FloatOpt("block_device_allocate_retries_interval", default=1.0, min=0.0,
                      help="Seconds between two such looks."),
         cfg.IntOpt("volume_creating_timeout", default=180, min=1,
-                   help="Seconds after which a new volume that is still in status creating counts "
-                        "as one whose order was lost: it is deleted by force, and a server that "
-                        "is being built gets another. More, where the backend takes longer to "
-                        "copy what a volume is made from."),
+                   help="Seconds after which a new volume or snapshot that is still in status "
+                        "creating counts as one whose order was lost: it is deleted by force, and "
+                        "a server that is being built gets another. More, where the backend takes "
+                        "longer to copy what a volume is made from."),
     ],
 }  # fmt: skip
 

@@ -256,7 +256,7 @@ class _NewVolume(DriverVolumeBlockDevice):
         LOG.warning("Volume %s was never made: another one is asked for", volume.id)
         self._bdm.volume_id = None
         self._bdm.save()
-        volume_api.force_delete(context, volume.id)
+        volume_api.delete(context, volume.id, force=True)
 
     def _make(self, context, instance, volume_api):
         if not context.auth_token and CONF.api.auth_strategy != "noauth2":

@@ -47,9 +47,12 @@ class Volume:
 
 @dataclasses.dataclass(frozen=True)
 class Snapshot:
+    """``size`` in GiB; ``created_at`` as a volume's."""
+
     id: str
     status: str
     size: int
+    created_at: datetime.datetime
     volume_id: str
 
 
@@ -114,22 +117,14 @@ class API:
         return _volume(made)
 
     @traced
-    def delete(self, context: RequestContext, volume_id: str) -> None:
-        """No such volume is fine."""
+    def delete(self, context: RequestContext, volume_id: str, *, force: bool = False) -> None:
+        """No such volume is fine. ``force``: in whatever state, asked as the service."""
         with (
             contextlib.suppress(exception.VolumeNotFound),
             translated(exception.VolumeNotFound(volume_id=volume_id), volume_id),
         ):
-            client(context).volumes.delete(volume_id)
-
-    @traced
-    def force_delete(self, context: RequestContext, volume_id: str) -> None:
-        """In whatever state; asked as the service. No such volume is fine."""
-        with (
-            contextlib.suppress(exception.VolumeNotFound),
-            translated(exception.VolumeNotFound(volume_id=volume_id), volume_id),
-        ):
-            client(context, as_service=True).volumes.force_delete(volume_id)
+            volumes = client(context, as_service=force).volumes
+            (volumes.force_delete if force else volumes.delete)(volume_id)
 
     @traced
     def begin_detaching(self, context: RequestContext, volume_id: str) -> None:
@@ -162,7 +157,7 @@ class API:
         """Raises SnapshotNotFound."""
         with translated(exception.SnapshotNotFound(snapshot_id=snapshot_id)):
             found = client(context).volume_snapshots.get(snapshot_id)
-        return Snapshot(found.id, found.status, found.size, found.volume_id)
+        return _snapshot(found)
 
     @traced
     def create_snapshot(
@@ -174,20 +169,22 @@ class API:
             made = client(context, repeat=False).volume_snapshots.create(
                 volume_id, force=True, name=name, metadata={MADE_FOR_IMAGE: made_for}
             )
-        return Snapshot(made.id, made.status, made.size, made.volume_id)
+        return _snapshot(made)
 
     def snapshots_made_for(self, context: RequestContext, image_id: str) -> list[Snapshot]:
         """What an earlier attempt made; asked as the service."""
         wanted = {"all_tenants": 1, "metadata": {MADE_FOR_IMAGE: image_id}}
         with translated():
             found = client(context, as_service=True).volume_snapshots.list(search_opts=wanted)
-        return [Snapshot(each.id, each.status, each.size, each.volume_id) for each in found]
+        return [_snapshot(each) for each in found]
 
-    def delete_snapshot(self, context: RequestContext, snapshot_id: str) -> None:
-        """No such snapshot is fine."""
+    def delete_snapshot(
+        self, context: RequestContext, snapshot_id: str, *, force: bool = False
+    ) -> None:
+        """No such snapshot is fine. ``force``: in whatever state, asked as the service."""
         missing = exception.SnapshotNotFound(snapshot_id=snapshot_id)
         with contextlib.suppress(exception.SnapshotNotFound), translated(missing):
-            client(context).volume_snapshots.delete(snapshot_id)
+            client(context, as_service=force).volume_snapshots.delete(snapshot_id, force=force)
 
     # -- attachments -----------------------------------------------------------------------------
 
@@ -285,7 +282,7 @@ def _volume(found) -> Volume:
         id=record["id"],
         status=record["status"],
         size=record["size"],
-        created_at=timeutils.normalize_time(timeutils.parse_isotime(record["created_at"])),
+        created_at=_created_at(record),
         availability_zone=record.get("availability_zone"),
         multiattach=bool(record.get("multiattach")),
         readonly=(record.get("metadata") or {}).get("readonly") == "True",
@@ -296,6 +293,21 @@ def _volume(found) -> Volume:
         metadata=record.get("metadata") or {},
         migration_status=record.get("migration_status"),
     )
+
+
+def _snapshot(found) -> Snapshot:
+    record = found.to_dict()
+    return Snapshot(
+        id=record["id"],
+        status=record["status"],
+        size=record["size"],
+        created_at=_created_at(record),
+        volume_id=record["volume_id"],
+    )
+
+
+def _created_at(record: dict[str, Any]) -> datetime.datetime:
+    return timeutils.normalize_time(timeutils.parse_isotime(record["created_at"]))
 
 
 def _attachment(record: dict[str, Any]) -> Attachment:

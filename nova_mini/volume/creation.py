@@ -1,8 +1,8 @@
-"""Volumes that are being made, until Cinder is done with them or has lost their order.
+"""Volumes and snapshots that are being made, until Cinder is done or has lost their order.
 
-Cinder records a volume before it tells a service of its own to make it. What is lost with a broker
-or a database in between leaves the volume in ``creating`` until Cinder is started again, and as
-long as it is in that state Cinder deletes it by force alone.
+Cinder records what is asked for before it tells a service of its own to make it. An order that is
+lost with a broker or a database in between leaves the record in ``creating`` until Cinder is
+started again, and as long as it is in that state Cinder deletes it by force alone.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from nova_mini.conf import CONF
 
 if TYPE_CHECKING:
     from nova_mini.context import RequestContext
-    from nova_mini.volume.cinder import API, Volume
+    from nova_mini.volume.cinder import API, Snapshot, Volume
 
 LOG = logging.getLogger(__name__)
 
@@ -31,10 +31,10 @@ _CREATING, _DOWNLOADING = "creating", "downloading"
 _LOOKS_BEFORE_DELETE = 10
 
 
-def is_lost(volume: Volume) -> bool:
+def is_lost(ordered: Volume | Snapshot) -> bool:
     """Whether its order was lost, as far as waiting can tell."""
     patience = CONF.cinder.volume_creating_timeout
-    return volume.status == _CREATING and timeutils.is_older_than(volume.created_at, patience)
+    return ordered.status == _CREATING and timeutils.is_older_than(ordered.created_at, patience)
 
 
 def await_made(
@@ -72,7 +72,7 @@ def _discard_when_made(context, volume_api, volume: Volume) -> None:
     volume = await_made(context, volume_api, volume, _LOOKS_BEFORE_DELETE)
     if is_lost(volume):
         LOG.warning("Volume %s was never made: it is deleted by force", volume.id)
-        volume_api.force_delete(context, volume.id)
+        volume_api.delete(context, volume.id, force=True)
     elif _is_being_made(volume):
         raise exception.ActionInterrupted(reason=f"volume {volume.id} is still being made")
     else:
@@ -81,3 +81,14 @@ def _discard_when_made(context, volume_api, volume: Volume) -> None:
 
 def _is_being_made(volume: Volume) -> bool:
     return volume.status in (_CREATING, _DOWNLOADING)
+
+
+def discard_snapshot(context: RequestContext, volume_api: API, snapshot: Snapshot) -> None:
+    """Raises InvalidVolume when Cinder refuses, and while it is still at work with it."""
+    try:
+        volume_api.delete_snapshot(context, snapshot.id)
+    except exception.InvalidVolume:
+        if not is_lost(snapshot):
+            raise
+        LOG.warning("Snapshot %s was never made: it is deleted by force", snapshot.id)
+        volume_api.delete_snapshot(context, snapshot.id, force=True)

@@ -13,15 +13,13 @@ from nova_mini.objects.image_meta import ImageMeta
 from tests.unit.api.openstack.compute.conftest import IMAGE, make_flavor
 from tests.unit.compute.conftest import UNLIMITED
 from tests.unit.compute.world import HOST, Killed
-from tests.unit.volume.stub_cinder import FAILURE
+from tests.unit.volume.stub_cinder import FAILURE, LOST
 
 ROOT = {"source_type": "image", "destination_type": "volume", "uuid": IMAGE, "volume_size": 1,
         "boot_index": 0}  # fmt: skip
 GOES = {**ROOT, "delete_on_termination": True}
 DATA = {"source_type": "blank", "destination_type": "volume", "volume_size": 2,
         "delete_on_termination": True}  # fmt: skip
-
-LOST = {"status": "creating", "created_at": "2026-01-01T00:00:00.000000"}
 
 
 @pytest.fixture

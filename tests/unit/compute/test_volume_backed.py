@@ -9,6 +9,7 @@ from nova_mini.compute.rebuild_request import RebuildRequest
 from nova_mini.compute.volume_backed_image import mappings_of
 from tests.unit.api.openstack.compute.conftest import IMAGE, OTHER_IMAGE
 from tests.unit.compute.world import Killed
+from tests.unit.volume.stub_cinder import LOST
 
 
 def make_image(world, server, name="copy") -> str:
@@ -53,6 +54,17 @@ def test_a_snapshot_that_fails_leaves_none(world, backed, glance):
     check_idle(world, server)
     assert world.cinder.snapshots == {} and image_id not in glance.images
     assert "no room" in db.instances.get_latest_faults([server])[server]["message"]
+
+
+def test_a_snapshot_that_cinder_lost_is_not_waited_for_and_goes(world, backed, glance):
+    server, *_ = backed
+    add = world.cinder.add_snapshot
+    world.cinder.add_snapshot = lambda *args, **fields: add(*args, **fields | LOST)
+    image_id = make_image(world, server)
+    check_idle(world, server)
+    assert world.cinder.snapshots == {} and image_id not in glance.images
+    fault = db.instances.get_latest_faults([server])[server]
+    assert "is creating" in fault["message"]
 
 
 def test_an_image_killed_at_every_step_is_whole_or_nothing_of_it_is_there(world, backed, glance):

@@ -13,6 +13,8 @@ from oslo_utils import timeutils
 
 from tests.unit import rest_server
 
+# What of a volume or snapshot tells that Cinder has lost its order.
+LOST = {"status": "creating", "created_at": "2026-01-01T00:00:00.000000"}
 FAILURE = {"message": "as the test asked", "code": 500}
 
 
@@ -46,7 +48,7 @@ class Cinder:
         snapshot_id = str(uuid.uuid4())
         self.snapshots[snapshot_id] = {
             "id": snapshot_id, "status": "available", "size": 1, "volume_id": volume_id,
-            "metadata": {}, **fields,
+            "metadata": {}, "created_at": timeutils.utcnow().isoformat(), **fields,
         }  # fmt: skip
         return snapshot_id
 
@@ -151,7 +153,9 @@ class Cinder:
             return 200, {"snapshots": [s for s in found if wanted.items() <= s["metadata"].items()]}
         return 200, {"snapshot": self.snapshots[snapshot_id]}
 
-    def _post_snapshots(self, *, query, body):
+    def _post_snapshots(self, snapshot_id=None, action=None, *, query, body):
+        if "os-force_delete" in body:
+            return self._remove_snapshot(snapshot_id)
         asked = body["snapshot"]
         volume = self.volumes[asked["volume_id"]]
         _require(asked["force"] or volume["status"] == "available", "the volume is in use")
@@ -161,6 +165,11 @@ class Cinder:
         return 202, {"snapshot": self.snapshots[made]}
 
     def _delete_snapshots(self, snapshot_id, *, query, body):
+        status = self.snapshots[snapshot_id]["status"]
+        _require(status in ("available", "error"), f"it is {status}")
+        return self._remove_snapshot(snapshot_id)
+
+    def _remove_snapshot(self, snapshot_id):
         del self.snapshots[snapshot_id]
         return 202, b""
 

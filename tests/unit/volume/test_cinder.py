@@ -78,8 +78,8 @@ def test_by_force_a_volume_goes_in_any_state_in_the_services_name(cinder, ctxt):
     made = API.create(ctxt, 2, made_for="mapping")
     with pytest.raises(exception.InvalidVolume, match="it is creating"):
         API.delete(ctxt, made.id)
-    API.force_delete(ctxt, made.id)
-    API.force_delete(ctxt, made.id)
+    API.delete(ctxt, made.id, force=True)
+    API.delete(ctxt, made.id, force=True)
     assert not cinder.volumes
     assert cinder.seen[-1][2]["X-Auth-Token"] != "users-token"
 

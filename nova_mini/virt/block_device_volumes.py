@@ -14,6 +14,7 @@ from nova_mini import exception
 from nova_mini.conf import CONF
 from nova_mini.objects.block_device_mapping import BlockDeviceMapping
 from nova_mini.objects.instance import Instance
+from nova_mini.objects.instance_action import InstanceAction
 from nova_mini.trace import traced
 from nova_mini.volume import creation
 
@@ -223,7 +224,7 @@ class _NewVolume(DriverVolumeBlockDevice):
             return volume
         volume = _await_made(context, instance, volume_api, volume)
         if creation.is_lost(volume):
-            self._forget(context, volume_api, volume)
+            self._forget(context, instance, volume_api, volume)
             volume = self._order(context, instance, volume_api)
             volume = _await_made(context, instance, volume_api, volume)
         if volume.status not in creation.USABLE:
@@ -251,9 +252,11 @@ class _NewVolume(DriverVolumeBlockDevice):
         self._bdm.save()
 
     @traced
-    def _forget(self, context, volume_api, volume) -> None:
+    def _forget(self, context, instance, volume_api, volume) -> None:
         """Before it is deleted: who takes the build up again shall not look for it."""
-        LOG.warning("Volume %s was never made: another one is asked for", volume.id)
+        details = f"Volume {volume.id} was never made: it is deleted, and another one asked for."
+        LOG.warning("Instance %s: %s", instance.uuid, details)
+        InstanceAction.record_leftover(context, instance.uuid, CONF.host, details)
         self._bdm.volume_id = None
         self._bdm.save()
         volume_api.delete(context, volume.id, force=True)

@@ -238,6 +238,8 @@ def test_a_volume_that_cinder_lost_is_asked_for_again(world, new, lossy):
     world.build(action)
     check_running(world, action.instance_uuid, [1])
     assert lost not in world.cinder.volumes and len(world.cinder.volumes) == 1
+    told = [e["details"] for e in db.actions.get_events([action.id]) if "recovery" in e["event"]]
+    assert told == [f"Volume {lost} was never made: it is deleted, and another one asked for."]
 
 
 def test_a_volume_that_cinder_loses_twice_ends_the_build(world, new, lossy):

@@ -7,6 +7,7 @@ told to a conductor or a host. ``InstanceInvalidState``, ``InstanceIsLocked`` an
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import logging
@@ -98,7 +99,8 @@ class API:
             boot_volumes.make_volumes(context, self.volume_api, new)
         except exception.NovaException:
             for item in new:
-                self.delete(context, Instance.get_by_uuid(context, item.instance.uuid))
+                with contextlib.suppress(exception.InstanceNotFound):
+                    self.delete(context, Instance.get_by_uuid(context, item.instance.uuid))
             raise
 
     def _count_within_quota(self, context, request: ServerRequest, limits) -> int:

@@ -6,7 +6,9 @@ request: a host that takes a build up again after a crash has none, but finds wh
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import time
 from collections.abc import Sequence
 
 from nova_mini import exception
@@ -14,15 +16,19 @@ from nova_mini.conf import CONF
 from nova_mini.objects.block_device_mapping import BlockDeviceMapping
 from nova_mini.objects.instance_creation import NewInstance
 from nova_mini.trace import traced
+from nova_mini.volume import creation
 
 LOG = logging.getLogger(__name__)
+
+_PAUSE = 1.0  # seconds before Cinder is asked once more: its user will not be here again
 
 
 def make_volumes(context, volume_api, new: Sequence[NewInstance]) -> None:
     """For servers that are recorded and not sent to a conductor yet.
 
     When Cinder is away, the hosts will ask it. When it refuses, its error is raised, and what it
-    had made goes with the servers, which the caller deletes.
+    had made goes with the servers, which the caller deletes. Raises InstanceNotFound for a server
+    that somebody deleted meanwhile.
     """
     wanted = [mapping for item in new for mapping in item.mappings if _is_to_be_made(mapping)]
     try:
@@ -32,7 +38,8 @@ def make_volumes(context, volume_api, new: Sequence[NewInstance]) -> None:
         LOG.warning("Volumes of new servers will be made by their hosts: %s", exc)
     except exception.NovaException:
         for mapping in wanted:
-            _save(context, mapping, delete_on_termination=True)
+            with contextlib.suppress(exception.BlockDeviceMappingNotFound):
+                _save(context, mapping, delete_on_termination=True)
         raise
 
 
@@ -42,7 +49,22 @@ def _is_to_be_made(mapping: dict) -> bool:
 
 @traced
 def _make(context, volume_api, zone: str | None, mapping: dict) -> None:
-    made = volume_api.create(
+    try:
+        made = _create(context, volume_api, zone, mapping)
+    except exception.CinderConnectionFailed:
+        time.sleep(_PAUSE)
+        made = volume_api.find_made_for(context, mapping["uuid"]) or _create(
+            context, volume_api, zone, mapping
+        )
+    try:
+        _save(context, mapping, volume_id=made.id)
+    except exception.BlockDeviceMappingNotFound as exc:
+        creation.discard(context, volume_api, made.id)
+        raise exception.InstanceNotFound(instance_id=mapping["instance_uuid"]) from exc
+
+
+def _create(context, volume_api, zone: str | None, mapping: dict):
+    return volume_api.create(
         context,
         mapping["volume_size"],
         made_for=mapping["uuid"],
@@ -51,12 +73,14 @@ def _make(context, volume_api, zone: str | None, mapping: dict) -> None:
         volume_type=mapping["volume_type"],
         availability_zone=None if CONF.cinder.cross_az_attach else zone,
     )
-    _save(context, mapping, volume_id=made.id)
 
 
 def _save(context, mapping: dict, **fields) -> None:
+    """Raises BlockDeviceMappingNotFound when the server was deleted meanwhile."""
     mapping.update(fields)
     bdm = BlockDeviceMapping.get_by_uuid(context, mapping["uuid"])
+    if bdm is None:
+        raise exception.BlockDeviceMappingNotFound(id=mapping["uuid"])
     for name, value in fields.items():
         setattr(bdm, name, value)
     bdm.save()

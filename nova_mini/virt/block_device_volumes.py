@@ -10,6 +10,8 @@ import json
 import logging
 from collections.abc import Mapping
 
+from oslo_utils import timeutils
+
 from nova_mini import exception
 from nova_mini.conf import CONF
 from nova_mini.objects.block_device_mapping import BlockDeviceMapping
@@ -23,6 +25,9 @@ LOG = logging.getLogger(__name__)
 _FLAGS = ("multiattach", "readonly")
 # What Cinder says of an attachment that is complete, and of one that nobody has connected.
 ATTACHED, RESERVED = "attached", "reserved"
+# How long the request for a server may wait for Cinder to make its volumes (boot_volumes), when a
+# conductor that takes it for lost has sent the build to a host already.
+_REQUEST_SECONDS = 30
 
 
 def connection_of(bdm: BlockDeviceMapping) -> dict:
@@ -265,6 +270,8 @@ class _NewVolume(DriverVolumeBlockDevice):
         if not context.auth_token and CONF.api.auth_strategy != "noauth2":
             # Only its user can make a volume of a project, and the user's token went with the
             # process that died.
+            if not timeutils.is_older_than(instance.created_at, _REQUEST_SECONDS):
+                raise exception.ActionInterrupted(reason="its volume may be being asked for")
             raise exception.BuildAbortException(
                 instance_uuid=instance.uuid,
                 reason="the build was interrupted before its volume was made; create the server "

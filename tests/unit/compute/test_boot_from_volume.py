@@ -1,5 +1,6 @@
 """Servers whose disks are volumes: built, given up, deleted, and killed in between."""
 
+import datetime
 import itertools
 
 import pytest
@@ -20,6 +21,7 @@ ROOT = {"source_type": "image", "destination_type": "volume", "uuid": IMAGE, "vo
 GOES = {**ROOT, "delete_on_termination": True}
 DATA = {"source_type": "blank", "destination_type": "volume", "volume_size": 2,
         "delete_on_termination": True}  # fmt: skip
+LONG_AGO = datetime.datetime(2026, 1, 1)
 
 
 @pytest.fixture
@@ -154,7 +156,9 @@ def test_the_next_host_is_told_who_may_have_the_image(world, new, monkeypatch):
 
 
 def test_a_lost_answer_makes_no_second_volume(world, new):
+    """Not even when Cinder cannot be asked for it at once: its host finds it."""
     world.cinder.lost_answers += [("POST", "/volumes"), ("POST", "/attachments")]
+    world.cinder.failures["GET", "/volumes/detail"] = [(503, FAILURE)] * 4
     action = new([ROOT])  # its volume is there, and nobody knows
     assert world.bdms(action.instance_uuid)[0]["volume_id"] is None
     world.build(action)
@@ -162,6 +166,37 @@ def test_a_lost_answer_makes_no_second_volume(world, new):
     world.recover()
     check_running(world, action.instance_uuid, [1])
     assert len(world.cinder.volumes) == 1
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_the_api_asks_once_more_for_a_volume(world, new, done):
+    if done:
+        world.cinder.lost_answers += [("POST", "/volumes")]
+    else:
+        world.cinder.failures["POST", "/volumes"] = [(503, FAILURE)]
+    action = new([ROOT])
+    ((made, _volume),) = world.cinder.volumes.items()
+    assert [m["volume_id"] for m in world.bdms(action.instance_uuid)] == [made]
+
+
+def test_a_server_that_is_deleted_while_its_volume_is_asked_for_leaves_none(world, new):
+    add = world.cinder.add_volume
+
+    def delete_first(**fields):
+        ((server, _),) = living(world)
+        world.api.delete(world.context, world.instance(server))
+        world.deliver()
+        return add(**fields)
+
+    world.cinder.add_volume = delete_first
+    with pytest.raises(exception.InstanceNotFound):
+        new([ROOT])
+    assert living(world) == [] and world.cinder.volumes == {}
+
+
+def living(world) -> list[tuple[str, str]]:
+    rows = db.query.many(db.models.instances, db.models.instances.c.deleted.is_(False))
+    return [(row["uuid"], row["vm_state"]) for row in rows]
 
 
 def test_volumes_that_the_api_could_not_make_are_made_by_the_host(world, new):
@@ -185,6 +220,9 @@ def test_without_the_users_token_a_server_says_why_it_has_no_volume(world, new):
     world.strike("before InstanceBuild._build_and_run_instance")
     with pytest.raises(Killed):
         world.build(action)
+    world.recover()
+    assert world.instance(action.instance_uuid).vm_state == "building"  # the API may be at it yet
+    world.set(action.instance_uuid, created_at=LONG_AGO)
     world.recover()
     assert world.instance(action.instance_uuid).vm_state == "error"
     (fault,) = db.instances.get_latest_faults([action.instance_uuid]).values()
@@ -210,8 +248,7 @@ def test_a_volume_that_cinder_refuses_leaves_no_server(world, new):
     assert list(world.cinder.volumes) == made
     world.cinder.volumes[made[0]]["status"] = "available"
     world.recover()
-    instances = db.query.many(db.models.instances, db.models.instances.c.deleted.is_(False))
-    assert instances == [] and world.cinder.volumes == {}
+    assert living(world) == [] and world.cinder.volumes == {}
     assert db.project_usages.get("project")["instances"] == 0
 
 
@@ -269,6 +306,7 @@ def test_a_build_killed_while_a_volume_is_lost_leaves_none(world, new, lossy):
         world.strike(moment)
         with pytest.raises(Killed):
             world.build(action)
+        world.set(action.instance_uuid, created_at=LONG_AGO)
         world.recover()
         outcomes.add(world.instance(action.instance_uuid).vm_state)
         world.delete(action.instance_uuid)

@@ -49,7 +49,7 @@ def device(tmp_path_factory):
 def backend(device, override, instance):
     override("images_volume_group", GROUP, "libvirt")
     made = load_backend("lvm", None)
-    made.check_host()
+    made.init_host()
     utils.get_instance_path(instance).mkdir()
     yield made
     made.remove_disks(instance.uuid)
@@ -167,7 +167,7 @@ def test_a_group_that_is_full(root):
 def test_a_group_that_is_not_there(device, override):
     override("images_volume_group", "no-such-group", "libvirt")
     with pytest.raises(exception.ConfigurationError, match="vgcreate no-such-group"):
-        load_backend("lvm", None).check_host()
+        load_backend("lvm", None).init_host()
 
 
 # -- removal -------------------------------------------------------------------------------------

@@ -80,7 +80,7 @@ class LibvirtDriver(driver.ComputeDriver):
                 f"This host's libvirt has no {CONF.libvirt.virt_type}; set [libvirt] virt_type=qemu"
             )
         injection.check_host()
-        self.image_backend.check_host()
+        self.image_backend.init_host()
         disk_places.check(self._host, self.image_backend)
         utils.base_dir().mkdir(parents=True, exist_ok=True)
         snapshot.forget_unfinished()

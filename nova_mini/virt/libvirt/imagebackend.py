@@ -238,7 +238,7 @@ class Backend:
         """Whether disks are made of Glance's own copy of an image."""
         return False
 
-    def check_host(self) -> None:
+    def init_host(self) -> None:
         """For a driver that starts. Raises ConfigurationError for disks that cannot be."""
 
     def get_storage(self) -> Storage | None:

@@ -84,7 +84,7 @@ class LvmBackend(Backend):
             return Flat(instance, disk_name)
         return Lvm(instance, disk_name, self._group)
 
-    def check_host(self):
+    def init_host(self):
         try:
             self._group.get_info()
         except exception.LvmFailed as exc:

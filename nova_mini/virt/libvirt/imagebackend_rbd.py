@@ -25,6 +25,7 @@ from nova_mini.virt.libvirt.imagebackend import Backend, Image, Storage, owner_o
 from nova_mini.virt.libvirt.secrets import Secrets, ceph_usage, read_ceph_key
 from nova_mini.virt.libvirt.storage import rbd_utils
 from nova_mini.virt.libvirt.storage.rbd_utils import Location, RBDDriver
+from nova_mini.virt.libvirt.storage.rbd_watch import RbdWatch
 
 LOG = logging.getLogger(__name__)
 
@@ -164,6 +165,9 @@ class RbdBackend(Backend):
             options.images_rbd_pool, options.rbd_user, options.images_rbd_ceph_conf
         )
         self._secrets = secrets
+
+    def init_host(self):
+        RbdWatch(self.ceph).start()
 
     @functools.cached_property
     def fsid(self) -> str:

@@ -97,13 +97,21 @@ def _translated(function: Callable) -> Callable:
 class RBDDriver:
     """The images of one pool; a ``pool`` argument names another one.
 
+    ``answer_within``: seconds that a question waits for the data of an image; 0 for ever.
     Every method raises CephUnavailable, and CephFailed for what Ceph refuses.
     """
 
-    def __init__(self, pool: str, user: str | None = None, ceph_conf: str = ""):
+    def __init__(
+        self,
+        pool: str,
+        user: str | None = None,
+        ceph_conf: str = "",
+        answer_within: int = 0,
+    ):
         self.pool = pool
         self.user = user
         self.ceph_conf = ceph_conf
+        self._answer_within = answer_within
         self._token = uuid.uuid4().hex[:8]
         self._lock = threading.Lock()
         self._client: rados.Rados | None = None
@@ -119,6 +127,7 @@ class RBDDriver:
                     conf={
                         "client_mount_timeout": str(CONF.libvirt.rbd_connect_timeout),
                         "rados_mon_op_timeout": _MONITOR_SECONDS,
+                        "rados_osd_op_timeout": str(self._answer_within),
                         "log_to_stderr": "false",  # what fails is raised
                     },
                 )

@@ -83,10 +83,10 @@ def test_a_host_without_a_group_does_not_start(override):
     ],
 )
 def test_a_host_whose_group_is_not_there_does_not_start(backend, commands, failure):
-    backend.check_host()
+    backend.init_host()
     commands.fail = failure
     with pytest.raises(exception.ConfigurationError) as caught:
-        backend.check_host()
+        backend.init_host()
     told = str(caught.value)
     assert "vgcreate guests" in told and "vgs" in told
     assert ("not found" in told) or ("No such file" in told)

@@ -9,6 +9,7 @@ import pytest
 from tests.functional.harness.waiting import until
 from tests.integration.cloud.crash import injection, operations
 from tests.integration.cloud.harness import ceph, node, oracle
+from tests.integration.cloud.harness.hung import HungThreads
 
 pytestmark = pytest.mark.skipif(not ceph.HERE, reason="the stack has no Ceph")
 
@@ -96,6 +97,17 @@ def test_ceph_is_away_when_a_server_is_deleted(cloud, boot, record):
     oracle.assert_clean(cloud)
     record("delete", f"{OSD} and {MONITOR} killed", time.monotonic() - struck)
     assert _disks_of(guest) == []
+
+
+def test_the_ceph_client_of_a_compute_hangs_during_a_build(cloud, boot, record):
+    """Ceph is well, so nobody else has a reason to end it."""
+    hung = HungThreads(node.main_pid(node.unit("compute")), "io_context_pool")
+    guest = boot(imageRef=cloud.image("mini-raw"), wait=None)
+    hung.wait_for_end(operations.SECONDS)
+    ended = time.monotonic()
+    operations.BUILD.check(cloud, guest)
+    oracle.assert_clean(cloud)
+    record("build", "the compute's Ceph client hung", time.monotonic() - ended)
 
 
 def _disks_of(guest) -> list[str]:

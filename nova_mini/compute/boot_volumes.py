@@ -20,7 +20,9 @@ from nova_mini.volume import creation
 
 LOG = logging.getLogger(__name__)
 
-_PAUSE = 1.0  # seconds before Cinder is asked once more: its user will not be here again
+# Cinder is asked once more, as its user will not be here again: after so many seconds, unless it
+# has hung for long.
+_PAUSE, _LONG = 1.0, 10.0
 
 
 def make_volumes(context, volume_api, new: Sequence[NewInstance]) -> None:
@@ -49,9 +51,12 @@ def _is_to_be_made(mapping: dict) -> bool:
 
 @traced
 def _make(context, volume_api, zone: str | None, mapping: dict) -> None:
+    begun = time.monotonic()
     try:
         made = _create(context, volume_api, zone, mapping)
     except exception.CinderConnectionFailed:
+        if time.monotonic() - begun > _LONG:
+            raise
         time.sleep(_PAUSE)
         made = volume_api.find_made_for(context, mapping["uuid"]) or _create(
             context, volume_api, zone, mapping

@@ -7,7 +7,6 @@ record.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import threading
@@ -58,9 +57,12 @@ class RbdWatch:
         self._answered.clear()
 
         def ask() -> None:
-            with contextlib.suppress(exception.NovaException):
+            try:
                 self._ceph.exists(_ASKED_FOR)
-            self._answered.set()
+            except exception.NovaException as exc:
+                LOG.debug("Ceph: %s", exc)
+            finally:
+                self._answered.set()
 
         threading.Thread(target=ask, name="rbd-question", daemon=True).start()
 

@@ -114,6 +114,8 @@ def update(
     where = _as_expected(uuid, accepted_task_state, expected_vm_state)
     if claim is not None:
         where.append(_is_held(claim))
+        if "task_state" in values:
+            values = {**values, "task_state": _unless_reboot_waits(claim, values["task_state"])}
     if not query.update(instances, values, *where):
         _explain_refusal(uuid, expected_task_state, expected_vm_state)
 
@@ -157,6 +159,20 @@ def _is_held(claim: tuple[int, str]) -> sa.ColumnElement:
         instance_actions.c.owner == owner,
         instance_actions.c.finish_time.is_(None),
     )
+
+
+def _unless_reboot_waits(claim: tuple[int, str], task_state: str | None) -> sa.ColumnElement:
+    """A hard reboot may be asked of a server that has a task: it tells of itself until its turn
+    comes, whatever becomes of that task."""
+    actions = instance_actions.c
+    asked_later = sa.exists().where(
+        actions.instance_uuid == instances.c.uuid,
+        actions.id > claim[0],
+        actions.action == "reboot",
+        actions.finish_time.is_(None),
+    )
+    waits = sa.and_(instances.c.task_state == "rebooting_hard", asked_later)
+    return sa.case((waits, instances.c.task_state), else_=task_state)
 
 
 def _explain_refusal(uuid, expected_task_state, expected_vm_state) -> None:

@@ -144,6 +144,13 @@ class RBDDriver:
         with self._lock:
             self._client = None
 
+    def shutdown(self) -> None:
+        """End the connection, for who is alone with it."""
+        with self._lock:
+            if self._client is not None:
+                self._client.shutdown()
+            self._client = None
+
     def _ioctx(self, pool: str | None = None) -> rados.Ioctx:
         return self._connect().open_ioctx(pool or self.pool)
 

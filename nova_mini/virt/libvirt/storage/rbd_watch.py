@@ -37,10 +37,9 @@ class RbdWatch:
         threading.Thread(target=self._run, name="rbd-watch", daemon=True).start()
 
     def _run(self) -> None:
-        while True:
+        while not self.hangs():
             time.sleep(_PAUSE)
-            if self.hangs():
-                self._end()
+        self._end()
 
     def hangs(self) -> bool:
         """Whether Ceph answers another client time and again, and not ours."""
@@ -75,6 +74,8 @@ class RbdWatch:
         except exception.NovaException as exc:
             LOG.warning("Ceph does not answer: %s", exc)
             return False
+        finally:
+            other.shutdown()
         return True
 
 

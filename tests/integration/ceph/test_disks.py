@@ -355,6 +355,20 @@ def test_a_cluster_that_does_not_answer(backend, tmp_path, override):
         RBDDriver(POOL, None, str(tmp_path / "ceph.conf")).list()
 
 
+def test_a_connection_that_is_forgotten_ends_with_its_last_user(backend):
+    import rbd
+
+    ceph = backend.ceph
+    with ceph._ioctx() as ioctx:
+        ceph.disconnect()
+        assert rbd.RBD().list(ioctx) == ceph.list()
+    open_files = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        ceph.disconnect()
+        assert ceph.list() == []
+    assert len(os.listdir("/proc/self/fd")) == open_files
+
+
 def test_many_threads_share_the_connection(backend, glance, instance):
     from concurrent import futures
 

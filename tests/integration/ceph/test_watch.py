@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import threading
 
 import pytest
@@ -81,10 +80,3 @@ def test_a_ceph_that_is_away_is_waited_for(watch):
         assert not watch.hangs()
         assert threading.active_count() == questions
     until("ours is answered", watch._answered.is_set, 30)
-
-
-def test_nothing_stays_open_of_the_other_clients(watch):
-    assert watch._answers_another()
-    before = len(os.listdir("/proc/self/fd"))
-    assert watch._answers_another() and watch._answers_another()
-    assert len(os.listdir("/proc/self/fd")) == before

@@ -94,6 +94,13 @@ def _translated(function: Callable) -> Callable:
     return wrapper
 
 
+class _Client(rados.Rados):
+    """Ends with its last user; librados keeps its sockets and threads otherwise."""
+
+    def __del__(self) -> None:
+        self.shutdown()
+
+
 class RBDDriver:
     """The images of one pool; a ``pool`` argument names another one.
 
@@ -121,7 +128,7 @@ class RBDDriver:
     def _connect(self) -> rados.Rados:
         with self._lock:
             if self._client is None:
-                client = rados.Rados(
+                client = _Client(
                     rados_id=self.user,
                     conffile=self.ceph_conf,
                     conf={
@@ -134,7 +141,6 @@ class RBDDriver:
                 try:
                     client.connect()
                 except rados.Error as exc:
-                    client.shutdown()
                     raise exception.CephUnavailable(reason=str(exc)) from exc
                 self._client = client
             return self._client
@@ -144,15 +150,11 @@ class RBDDriver:
         with self._lock:
             self._client = None
 
-    def shutdown(self) -> None:
-        """End the connection, for who is alone with it."""
-        with self._lock:
-            if self._client is not None:
-                self._client.shutdown()
-            self._client = None
-
-    def _ioctx(self, pool: str | None = None) -> rados.Ioctx:
-        return self._connect().open_ioctx(pool or self.pool)
+    @contextlib.contextmanager
+    def _ioctx(self, pool: str | None = None) -> Iterator[rados.Ioctx]:
+        client = self._connect()  # ours to the end, whoever forgets it meanwhile
+        with client.open_ioctx(pool or self.pool) as ioctx:
+            yield ioctx
 
     def _ask_monitor(self, question: str) -> dict:
         command = json.dumps({"prefix": question, "format": "json"})

@@ -75,7 +75,7 @@ class RbdWatch:
             LOG.warning("Ceph does not answer: %s", exc)
             return False
         finally:
-            other.shutdown()
+            other.disconnect()
         return True
 
 

@@ -148,7 +148,8 @@ class RBDDriver:
     def disconnect(self) -> None:
         """Forget the connection. Who is in the middle of a call keeps it until the call ends."""
         with self._lock:
-            self._client = None
+            client, self._client = self._client, None
+        del client  # its end may take a while: nobody shall wait for that with the lock
 
     @contextlib.contextmanager
     def _ioctx(self, pool: str | None = None) -> Iterator[rados.Ioctx]:

@@ -28,7 +28,7 @@ class ConductorManager:
     ):
         objclass = NovaObject.obj_class_from_name(objname, object_versions[objname])
         method = _remotable(objclass, objmethod)
-        result = db.session.retried(method)(context, *args, **kwargs)
+        result = method(context, *args, **kwargs)
         if isinstance(result, NovaObject):
             return result.obj_to_primitive(
                 target_version=object_versions[objname], version_manifest=object_versions
@@ -40,7 +40,7 @@ class ConductorManager:
     def object_action(self, context, objinst, objmethod, args, kwargs):
         """Returns what the method changed in the object, and its result."""
         before = {name: getattr(objinst, name) for name in _set_fields(objinst)}
-        result = db.session.retried(_remotable(objinst, objmethod))(*args, **kwargs)
+        result = _remotable(objinst, objmethod)(*args, **kwargs)
         updates = {
             name: objinst.fields[name].to_primitive(objinst, name, getattr(objinst, name))
             for name in _set_fields(objinst)

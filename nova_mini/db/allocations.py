@@ -87,15 +87,45 @@ def claim(consumer_uuid: str, host: str, asked: Mapping[str, int], force: bool =
     is disabled or forced down.
     """
     with writer():
-        held = get(consumer_uuid)
-        if held is not None:
-            if held["host"] == host and all(held[name] == asked[name] for name in _LEDGER):
-                return True
-            release(consumer_uuid)
+        held = _lock(consumer_uuid)
+        if held is not None and held["host"] == host and _sum([held]) == _sum([asked]):
+            return True
         pools = disk_pools.lock_of([host], asked)
+        if held is not None:
+            return _move(held, host, asked, pools, force)
         if not _take([host], 1, asked, pools, force):
             return False
         query.insert(allocations, {"consumer_uuid": consumer_uuid, "host": host, **asked})
+    return True
+
+
+def _lock(consumer_uuid: str) -> Mapping | None:
+    """What the consumer holds. By its id: to lock what is not there would lock its neighbours."""
+    held = get(consumer_uuid)
+    if held is None:
+        return None
+    locked = allocations.select().where(allocations.c.id == held["id"]).with_for_update()
+    with writer() as connection:
+        return connection.execute(locked).mappings().first()
+
+
+def _move(
+    held: Mapping, host: str, asked: Mapping[str, int], pools: disk_pools.Locked, force: bool
+) -> bool:
+    """Give back what is held and take what is asked; the consumer keeps its row. A new row of the
+    same consumer would wait for those beside it in the index, of which others are moved."""
+    row = allocations.c.id == held["id"]
+    with writer() as connection:
+        hosts = _HOST.host.in_([held["host"], host])
+        # In the order of their names, as everywhere.
+        connection.execute(
+            sa.select(_HOST.host).where(hosts).order_by(_HOST.host).with_for_update()
+        )
+        connection.execute(_giving_back(held["host"], 1, held))
+        if not _take([host], 1, asked, pools, force):
+            query.delete(allocations, row)
+            return False
+        query.update(allocations, {"host": host, **asked}, row)
     return True
 
 
@@ -188,7 +218,7 @@ def release(consumer_uuid: str) -> None:
     with writer():
         held = get(consumer_uuid)
         if held is not None and query.delete(allocations, allocations.c.id == held["id"]):
-            _give_back(held["host"], 1, held)
+            at_the_end(_giving_back(held["host"], 1, held))
 
 
 def release_many(consumer_uuids: Iterable[str]) -> None:
@@ -204,13 +234,13 @@ def release_many(consumer_uuids: Iterable[str]) -> None:
         for row in rows:
             of_host.setdefault(row["host"], []).append(row)
         for host in sorted(of_host):
-            _give_back(host, len(of_host[host]), _sum(of_host[host]))
+            at_the_end(_giving_back(host, len(of_host[host]), _sum(of_host[host])))
 
 
-def _give_back(host: str, servers: int, amounts: Mapping[str, int]) -> None:
+def _giving_back(host: str, servers: int, amounts: Mapping[str, int]) -> sa.Update:
     less = {used: used - amounts[name] for name, (_, _, _, used) in _LEDGER.items()}
     stamp = {"running_vms": _HOST.running_vms - servers, "ledger_at": query.now()}
-    at_the_end(compute_nodes.update().where(_HOST.host == host).values(less).values(stamp))
+    return compute_nodes.update().where(_HOST.host == host).values(less).values(stamp)
 
 
 def get(consumer_uuid: str) -> Mapping | None:

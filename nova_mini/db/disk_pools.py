@@ -67,7 +67,7 @@ def lock_of(hosts: Iterable[str], asked: Mapping[str, int]) -> Locked:
         of_hosts = sa.select(_NODE.host, _NODE.disk_pool).where(
             _NODE.host.in_(list(hosts)), _NODE.disk_pool.is_not(None)
         )
-        pool_of_host = dict(connection.execute(of_hosts).tuples().all())
+        pool_of_host = dict(connection.execute(of_hosts).all())
         if not pool_of_host:
             return Locked({}, {})
         names = sorted(set(pool_of_host.values()))

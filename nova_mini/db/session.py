@@ -135,9 +135,10 @@ def _working_on(connection: sa.Connection, in_transaction: bool) -> Iterator[Non
 def retried(function: Callable[..., T]) -> Callable[..., T]:
     """Run again after a deadlock, or a connection that broke (for about two seconds).
 
-    Raises DBDeadlock or DBConnectionError then: who has more patience asks again.
+    Called inside a transaction it is a part of it, and only the whole is run again. Raises
+    DBDeadlock or DBConnectionError in the end: who has more patience asks again.
     """
-    return oslo_db_api.wrap_db_retry(
+    patient = oslo_db_api.wrap_db_retry(
         max_retries=6,
         retry_interval=0.05,
         inc_retry_interval=True,
@@ -145,6 +146,12 @@ def retried(function: Callable[..., T]) -> Callable[..., T]:
         retry_on_deadlock=True,
         retry_on_disconnect=True,
     )(function)
+
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        return (function if _state.in_transaction else patient)(*args, **kwargs)
+
+    return wrapper
 
 
 def errors_named(function: Callable[..., T]) -> Callable[..., T]:

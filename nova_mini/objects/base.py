@@ -13,15 +13,21 @@ from collections.abc import Callable
 from oslo_versionedobjects import base as ovo
 from oslo_versionedobjects import fields
 
-from nova_mini import faults
+from nova_mini import db, faults
 
 register = ovo.VersionedObjectRegistry.register
 
 
 def remotable(method: Callable) -> Callable:
-    """A method that runs at a conductor for who has no database. That it is done is a moment at
-    which tests strike: here the caller has the answer, there the conductor has not sent it yet."""
-    somewhere = ovo.remotable(method)
+    """A method that runs at a conductor for who has no database, and where it runs is run again
+    when its transaction breaks. That it is done is a moment at which tests strike: here the caller
+    has the answer, there the conductor has not sent it yet."""
+
+    @functools.wraps(method)
+    def here(*args, **kwargs):
+        return db.session.retried(method)(*args, **kwargs)
+
+    somewhere = ovo.remotable(here)
     name = method.__qualname__
 
     @functools.wraps(somewhere)

@@ -126,18 +126,13 @@ class InstanceAction(TimestampedObject, NovaObject):
 
         Called by ``compute.api`` when a neighbour refuses what the action needs.
         """
-        with db.session.writer():
-            if db.actions.finish(self.id, None, "Error") and instance.task_state is not None:
-                began_with = instance.task_state
-                instance.task_state = None
-                instance.write(expected_task_state=began_with)
+        began_with, instance.task_state = instance.task_state, None
+        db.session.retried(_abandon)(self.id, instance, began_with)
 
     @classmethod
     def reset(cls, context, instance: Instance) -> None:
         """Save the server's fields and end all its actions, whoever is doing them."""
-        with db.session.writer():
-            db.actions.supersede(instance.uuid)
-            instance.write()
+        db.session.retried(_reset)(instance)
 
     @classmethod
     @remotable
@@ -289,6 +284,18 @@ def _begin(instance: Instance, values: dict, expected_task_state, expected_vm_st
         row = db.actions.begin({**values, "args": _args_of_delete(instance, values["args"])})
         db.actions.supersede(instance.uuid, but=row["id"])
     return row
+
+
+def _abandon(action_id: int, instance: Instance, began_with: str | None) -> None:
+    with db.session.writer():
+        if db.actions.finish(action_id, None, "Error") and began_with is not None:
+            instance.write(expected_task_state=began_with)
+
+
+def _reset(instance: Instance) -> None:
+    with db.session.writer():
+        db.actions.supersede(instance.uuid)
+        instance.write()
 
 
 def _args_of_delete(instance: Instance, args: dict) -> dict:

@@ -141,6 +141,8 @@ class World:
 
     def _retried(self, function):
         def call(*args, **kwargs):
+            if db.session._state.in_transaction:
+                return function(*args, **kwargs)
             self._breaks = self._order is None
             try:
                 return function(*args, **kwargs)

@@ -47,7 +47,7 @@ def test_the_last_changes_of_a_server_are_not_lost(stopping, breaks_once):
     server, action, finish = stopping
     action.instance.task_state = None
     action.instance.vm_state = "stopped"
-    db.session.retried(finish)(instance=action.instance)
+    finish(instance=action.instance)
     assert breaks_once
     row = db.instances.get_by_uuid(server)
     assert (row["task_state"], row["vm_state"]) == (None, "stopped")
@@ -57,6 +57,19 @@ def test_the_last_changes_of_a_server_are_not_lost(stopping, breaks_once):
 def test_a_server_whose_deletion_is_done_goes(stopping, breaks_once):
     server, action, finish = stopping
     action.instance.deleted = True
-    db.session.retried(finish)(instance=action.instance)
+    finish(instance=action.instance)
     assert breaks_once
     assert db.instances.get_by_uuid(server) is None
+
+
+def test_a_part_of_a_transaction_is_not_done_again_alone(database):
+    calls = []
+
+    @db.session.retried
+    def part():
+        calls.append(1)
+        raise db_exc.DBDeadlock()
+
+    with pytest.raises(db_exc.DBDeadlock), db.session.writer():
+        part()
+    assert calls == [1]

@@ -157,13 +157,14 @@ class _End:
         InstanceAction.finish(*self._key, **self._walked, instance=self._action.instance)
 
     def failure(self, exc: Exception) -> None:
-        InstanceAction.finish(
-            *self._key,
-            **self._walked,
-            instance=self._action.instance,
-            traceback="".join(traceback.format_exception(exc)),
-            details=exc.format_message() if isinstance(exc, exception.NovaException) else None,
-        )
+        with _twice_is_once():
+            InstanceAction.finish(
+                *self._key,
+                **self._walked,
+                instance=self._action.instance,
+                traceback="".join(traceback.format_exception(exc)),
+                details=exc.format_message() if isinstance(exc, exception.NovaException) else None,
+            )
 
     def put_back(self, exc: Exception) -> None:
         LOG.warning("Instance %s must wait: %s", self._action.instance_uuid, exc)
@@ -173,18 +174,27 @@ class _End:
         """Back to the conductors, who choose the next host."""
         LOG.warning("%s", exc)
         args = self._action.args
-        handed_over = InstanceAction.hand_over(
-            *self._key,
-            **self._walked,
-            host=None,
-            method="build_instances",
-            args={**args, "tried": [*args.get("tried", []), host], "reason": str(exc)},
-            instance=self._action.instance,
-            traceback="".join(traceback.format_exception(exc)),
-        )
-        if handed_over:
-            task_api = conductor_rpcapi.ComputeTaskAPI()
-            task_api.run_action(self._context, "build_instances", self._action.id)
+        with _twice_is_once():
+            InstanceAction.hand_over(
+                *self._key,
+                **self._walked,
+                host=None,
+                method="build_instances",
+                args={**args, "tried": [*args.get("tried", []), host], "reason": str(exc)},
+                instance=self._action.instance,
+                traceback="".join(traceback.format_exception(exc)),
+            )
+        task_api = conductor_rpcapi.ComputeTaskAPI()
+        task_api.run_action(self._context, "build_instances", self._action.id)
+
+
+@contextlib.contextmanager
+def _twice_is_once() -> Iterator[None]:
+    """An end whose answer was lost is told again, and the action is not ours any more then."""
+    try:
+        yield
+    except LOST as exc:
+        LOG.info("The action has ended, or another process has it: %s", exc)
 
 
 def _is_verdict(exc: Exception) -> bool:

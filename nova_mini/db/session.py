@@ -135,8 +135,8 @@ def _working_on(connection: sa.Connection, in_transaction: bool) -> Iterator[Non
 def retried(function: Callable[..., T]) -> Callable[..., T]:
     """Run again after a deadlock, or a connection that broke (for about two seconds).
 
-    Called inside a transaction it is a part of it, and only the whole is run again. Raises
-    DBDeadlock or DBConnectionError in the end: who has more patience asks again.
+    Inside a ``writer`` or ``reader`` it is a part of that, and only the whole can be run again.
+    Raises DBDeadlock or DBConnectionError in the end: who has more patience asks again.
     """
     patient = oslo_db_api.wrap_db_retry(
         max_retries=6,
@@ -149,7 +149,7 @@ def retried(function: Callable[..., T]) -> Callable[..., T]:
 
     @functools.wraps(function)
     def wrapper(*args, **kwargs):
-        return (function if _state.in_transaction else patient)(*args, **kwargs)
+        return (patient if _state.connection is None else function)(*args, **kwargs)
 
     return wrapper
 

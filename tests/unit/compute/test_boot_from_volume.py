@@ -21,21 +21,23 @@ ROOT = {"source_type": "image", "destination_type": "volume", "uuid": IMAGE, "vo
 GOES = {**ROOT, "delete_on_termination": True}
 DATA = {"source_type": "blank", "destination_type": "volume", "volume_size": 2,
         "delete_on_termination": True}  # fmt: skip
+NO_MORE = (413, {"overLimit": {"message": "no more volumes", "code": 413}})
 LONG_AGO = datetime.datetime(2026, 1, 1)
 
 
 @pytest.fixture
 def new(world):
-    """``new(disks)``: the create action of a server of which only the records are there."""
+    """``new(disks)``: the create action of a server of which only the records are there; of the
+    first one of ``count``."""
     flavor = make_flavor()
 
-    def make(disks, volumes_too=True):
+    def make(disks, volumes_too=True, count=1):
         request = ServerRequest(
             display_name="s", flavor=flavor, admin_password="p", requested_networks="none"
         )
         where = destination.resolve(world.context, request)
         mappings = block_device_request.build_mappings(disks, None, flavor)
-        args = (world.context, request, ImageMeta(), mappings, None, where, 1)
+        args = (world.context, request, ImageMeta(), mappings, None, where, count)
         made = create.new_instances(*args)
         actions = instance_creation.create(world.context, made, UNLIMITED)
         if volumes_too:
@@ -131,6 +133,7 @@ def test_a_host_that_fails_gives_the_volumes_to_the_next(world, new):
     world.build(action)
     row = db.actions.get(action.id)
     assert (row["host"], row["method"]) == (None, "build_instances")
+    assert world.casts == [("build_instances", {"action_ids": [action.id]})]
     (made,) = world.cinder.volumes.values()
     assert made["status"] == "available" and world.cinder.attachments == {}
     world.set(action.instance_uuid, metadata={})
@@ -232,11 +235,10 @@ def test_without_the_users_token_a_server_says_why_it_has_no_volume(world, new):
 
 def test_a_volume_that_cinder_refuses_leaves_no_server(world, new):
     """Nor the volume that was made before, though it was to stay and is still being made."""
-    over = (413, {"overLimit": {"message": "no more volumes", "code": 413}})
     made = []
 
     def make_one(**fields):
-        world.cinder.failures["POST", "/volumes"] = [over]
+        world.cinder.failures["POST", "/volumes"] = [NO_MORE]
         made.append(add(**fields))
         return made[0]
 
@@ -250,6 +252,33 @@ def test_a_volume_that_cinder_refuses_leaves_no_server(world, new):
     world.recover()
     assert living(world) == [] and world.cinder.volumes == {}
     assert db.project_usages.get("project")["instances"] == 0
+
+
+def test_an_api_killed_while_it_gives_up_two_servers_leaves_none_without_a_word(world, new):
+    def refused() -> None:
+        world.cinder.failures["POST", "/volumes"] = [NO_MORE]
+        new([GOES], count=2)
+
+    world.steps.clear()
+    with pytest.raises(exception.VolumeQuotaExceeded):
+        refused()
+    left = set()
+    for moment in list(dict.fromkeys(world.steps)):
+        world.strike(moment)
+        with pytest.raises(Killed):
+            refused()
+        for server, _state in living(world):
+            world.set(server, created_at=LONG_AGO)
+        world.recover()
+        assert {state for _server, state in living(world)} <= {"error"}, moment
+        left.add(len(living(world)))
+        for server, _state in living(world):
+            (fault,) = db.instances.get_latest_faults([server]).values()
+            assert "interrupted before its volume was made" in fault["message"]
+            world.delete(server)
+        assert living(world) == [] and world.cinder.volumes == {}
+        assert db.project_usages.get("project")["instances"] == 0
+    assert left == {1, 2}
 
 
 # -- what Cinder has lost ----------------------------------------------------------------------

@@ -233,8 +233,7 @@ class World:
         placed = {"host": HOST, "method": "build_and_run_instance"}
         db.query.update(actions, placed, actions.c.id == action.id)
         ids = {"instance_uuid": action.instance_uuid, "action_id": action.id}
-        self.casts.append(("build_and_run_instance", ids))
-        self.deliver()
+        self._run(self.context, "build_and_run_instance", **ids)
 
     def attach(self, instance_uuid: str, volume_id: str, **asked):
         request = AttachRequest(volume_id=volume_id, **asked)

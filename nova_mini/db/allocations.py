@@ -90,9 +90,9 @@ def claim(consumer_uuid: str, host: str, asked: Mapping[str, int], force: bool =
         held = _lock(consumer_uuid)
         if held is not None and held["host"] == host and _sum([held]) == _sum([asked]):
             return True
-        pools = disk_pools.lock_of([host], asked)
         if held is not None:
-            return _move(held, host, asked, pools, force)
+            return _move(held, host, asked, force)
+        pools = disk_pools.lock_of([host], asked)
         if not _take([host], 1, asked, pools, force):
             return False
         query.insert(allocations, {"consumer_uuid": consumer_uuid, "host": host, **asked})
@@ -109,23 +109,22 @@ def _lock(consumer_uuid: str) -> Mapping | None:
         return connection.execute(locked).mappings().first()
 
 
-def _move(
-    held: Mapping, host: str, asked: Mapping[str, int], pools: disk_pools.Locked, force: bool
-) -> bool:
+def _move(held: Mapping, host: str, asked: Mapping[str, int], force: bool) -> bool:
     """Give back what is held and take what is asked; the consumer keeps its row. A new row of the
     same consumer would wait for those beside it in the index, of which others are moved."""
-    row = allocations.c.id == held["id"]
+    hosts = sorted({held["host"], host})
+    of_consumer = allocations.c.id == held["id"]
     with writer() as connection:
-        hosts = _HOST.host.in_([held["host"], host])
+        pools = disk_pools.lock_of(hosts, asked)
         # In the order of their names, as everywhere.
-        connection.execute(
-            sa.select(_HOST.host).where(hosts).order_by(_HOST.host).with_for_update()
-        )
+        in_order = sa.select(_HOST.host).where(_HOST.host.in_(hosts)).order_by(_HOST.host)
+        connection.execute(in_order.with_for_update())
         connection.execute(_giving_back(held["host"], 1, held))
+        pools.take([held["host"]], -held["local_gb"])
         if not _take([host], 1, asked, pools, force):
-            query.delete(allocations, row)
+            query.delete(allocations, of_consumer)
             return False
-        query.update(allocations, {"host": host, **asked}, row)
+        query.update(allocations, {"host": host, **asked}, of_consumer)
     return True
 
 

@@ -15,6 +15,7 @@ import functools
 import importlib
 import pkgutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -27,6 +28,9 @@ from nova_mini import db, exception
 from nova_mini.db import engine
 
 T = TypeVar("T")
+
+_PASSING = (db_exc.DBConnectionError, db_exc.DBDeadlock)
+_PATIENCE = 3  # seconds
 
 
 class _Engines:
@@ -133,25 +137,32 @@ def _working_on(connection: sa.Connection, in_transaction: bool) -> Iterator[Non
 
 
 def retried(function: Callable[..., T]) -> Callable[..., T]:
-    """Run again after a deadlock, or a connection that broke (for about two seconds).
+    """Run again after a deadlock, or a connection that broke (for some two seconds).
 
     Inside a ``writer`` or ``reader`` it is a part of that, and only the whole can be run again.
     Raises DBDeadlock or DBConnectionError in the end: who has more patience asks again.
     """
-    patient = oslo_db_api.wrap_db_retry(
+
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        if _state.connection is not None:
+            return function(*args, **kwargs)
+        return _patiently(function)(*args, **kwargs)
+
+    return wrapper
+
+
+def _patiently(function: Callable[..., T]) -> Callable[..., T]:
+    """Attempts are begun for _PATIENCE seconds: to be told nothing by a database's machine that is
+    away takes longer than that, and is not waited for twice."""
+    until = time.monotonic() + _PATIENCE
+    return oslo_db_api.wrap_db_retry(
         max_retries=6,
         retry_interval=0.05,
         inc_retry_interval=True,
         max_retry_interval=1,
-        retry_on_deadlock=True,
-        retry_on_disconnect=True,
+        exception_checker=lambda exc: isinstance(exc, _PASSING) and time.monotonic() < until,
     )(function)
-
-    @functools.wraps(function)
-    def wrapper(*args, **kwargs):
-        return (patient if _state.connection is None else function)(*args, **kwargs)
-
-    return wrapper
 
 
 def errors_named(function: Callable[..., T]) -> Callable[..., T]:
@@ -161,7 +172,7 @@ def errors_named(function: Callable[..., T]) -> Callable[..., T]:
     def wrapper(*args, **kwargs):
         try:
             return function(*args, **kwargs)
-        except (db_exc.DBConnectionError, db_exc.DBDeadlock) as exc:
+        except _PASSING as exc:
             raise exception.DatabaseUnavailable() from exc
 
     return wrapper

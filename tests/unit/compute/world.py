@@ -141,7 +141,7 @@ class World:
 
     def _retried(self, function):
         def call(*args, **kwargs):
-            if db.session._state.in_transaction:
+            if db.session._state.connection is not None:
                 return function(*args, **kwargs)
             self._breaks = self._order is None
             try:

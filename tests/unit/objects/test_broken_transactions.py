@@ -73,3 +73,21 @@ def test_a_part_of_a_transaction_is_not_done_again_alone(database):
     with pytest.raises(db_exc.DBDeadlock), db.session.writer():
         part()
     assert calls == [1]
+
+
+@pytest.mark.parametrize(("lasts", "attempts"), [(0, 7), (10, 1)])
+def test_an_attempt_that_takes_long_is_the_last(monkeypatch, lasts, attempts):
+    """A machine that is away says nothing; to wait for it seven times would take half a minute."""
+    clock, calls = [0.0], []
+    monkeypatch.setattr(db.session.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(db.session.time, "sleep", lambda seconds: None)
+
+    @db.session.retried
+    def connect():
+        calls.append(1)
+        clock[0] += lasts
+        raise db_exc.DBConnectionError()
+
+    with pytest.raises(db_exc.DBConnectionError):
+        connect()
+    assert len(calls) == attempts

@@ -140,6 +140,15 @@ def test_hosts_that_share_a_storage_promise_it_once(sharing):
     assert allocations.claim_many([_of("h2", "d", 60)]) == {"d"}
 
 
+def test_who_moves_in_a_shared_storage_does_not_need_it_twice(sharing):
+    assert allocations.claim("a", "h1", _of("h1", "a", 60).asked)
+    assert allocations.claim("a", "h2", _of("h2", "a", 60).asked)
+    assert not allocations.claim("b", "h1", _of("h1", "b", 41).asked)
+    assert not allocations.claim("a", "h1", _of("h1", "a", 101).asked)
+    cloud.check_ledger()
+    assert allocations.get("a") is None
+
+
 def test_a_batch_gets_of_a_shared_storage_what_there_is(sharing):
     granted = allocations.claim_many(
         [_of("h1", "a", 60), _of("h2", "b", 60), _of("h1", "c", 30), _of("h3", "d", 60)]

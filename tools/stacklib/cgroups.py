@@ -1,5 +1,7 @@
 """The cgroup that a node owns: its processes are found, counted and killed through it."""
 
+import errno
+import os
 import time
 from pathlib import Path
 
@@ -37,15 +39,15 @@ def booted_with_systemd() -> bool:
 
 def processes(directory: Path) -> list[int]:
     """Return the pids in a cgroup and below it, as this machine numbers them."""
-    if not directory.is_dir():
-        return []
-    pids = []
-    for file in [directory / "cgroup.procs", *directory.rglob("cgroup.procs")]:
+    pids = set()
+    for place, _, _ in os.walk(directory):  # which passes over what goes away meanwhile
         try:
-            pids += [int(word) for word in file.read_text().split()]
-        except FileNotFoundError:
-            continue  # the unit ended while we were looking
-    return sorted(set(pids))
+            pids.update(map(int, Path(place, "cgroup.procs").read_text().split()))
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENODEV):
+                raise
+            # The unit ended while we were looking.
+    return sorted(pids)
 
 
 def remove(directory: Path) -> None:

@@ -73,11 +73,18 @@ class Ceph(Component):
         ]
 
     def check(self, stack: Stack) -> None:
-        """The OSD is up, and everything that is stored can be read and written."""
+        """The OSD is up, and everything that is stored can be read and written.
+
+        The monitor tells what was so when it was stopped until the manager has heard of the OSD;
+        then, for a moment, that there is no room at all, which Cinder would believe for a minute.
+        """
         try:
+            heard = json.loads(_ceph(stack, "osd", "df", "--format", "json"))  # by the manager
             status = json.loads(_ceph(stack, "status", "--format", "json"))
         except StackError as error:
             raise Unhealthy(error.reason) from error
+        if not heard["summary"]["total_kb"] or not status["pgmap"]["bytes_total"]:
+            raise Unhealthy("the OSD has not told its size yet")
         if not status["osdmap"]["num_up_osds"]:
             raise Unhealthy("the OSD is not up")
         groups = {each["state_name"]: each["count"] for each in status["pgmap"]["pgs_by_state"]}

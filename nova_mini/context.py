@@ -1,22 +1,31 @@
-"""Who asks: it travels with every request, message and log line."""
+"""The request context: the user, project and token of a request; part of every RPC message."""
 
 from __future__ import annotations
 
 import copy
+import datetime
 
 from oslo_context import context as oslo_context
 from oslo_utils import timeutils
 
 
 class RequestContext(oslo_context.RequestContext):
-    """oslo.context's, with the service catalog that the user's token came with.
+    """The context of oslo.context, and the service catalog of the user's token.
 
-    ``auth_token`` is needed to act for the user at Glance, Neutron and Cinder; oslo.log masks it.
+    ``auth_token`` is used for requests to Glance, Neutron and Cinder on behalf of the user.
+    oslo.log masks it.
     """
 
     FROM_DICT_EXTRA_KEYS = ["service_catalog", "remote_address", "timestamp"]
 
-    def __init__(self, *, service_catalog=None, remote_address=None, timestamp=None, **kwargs):
+    def __init__(
+        self,
+        *,
+        service_catalog: list[dict] | None = None,
+        remote_address: str | None = None,
+        timestamp: datetime.datetime | str | None = None,
+        **kwargs,
+    ):
         kwargs.pop("is_admin_project", None)
         super().__init__(**kwargs)
         self.service_catalog = service_catalog or []
@@ -34,8 +43,12 @@ class RequestContext(oslo_context.RequestContext):
         )
         return values
 
+    def to_policy_values(self) -> dict:
+        """Adds ``is_admin``, which policy files written for Nova use."""
+        return {**super().to_policy_values(), "is_admin": self.is_admin}
+
     def elevated(self) -> RequestContext:
-        """The same request with the powers of an administrator, for work behind the API."""
+        """The same request with the role admin, for internal work."""
         context = copy.copy(self)
         context.is_admin = True
         context.roles = list(dict.fromkeys([*self.roles, "admin"]))
@@ -43,5 +56,5 @@ class RequestContext(oslo_context.RequestContext):
 
 
 def get_admin_context() -> RequestContext:
-    """For periodic work, which no user asked for."""
+    """The context of work that no user requested, such as periodic tasks."""
     return RequestContext(is_admin=True, roles=["admin"], overwrite=False)

@@ -1,4 +1,4 @@
-"""Key pairs: fingerprints of those that users bring, and new ones for those who bring none."""
+"""Key pairs: compute the fingerprints of imported keys, and generate new key pairs."""
 
 from __future__ import annotations
 
@@ -26,15 +26,16 @@ _USER_PRINCIPAL_NAME = ObjectIdentifier("1.3.6.1.4.1.311.20.2.3")
 
 
 def fingerprint(key_type: str, public_key: str) -> str:
-    """MD5 of an ssh key or SHA1 of an x509 certificate (PEM), as hex pairs with colons.
+    """The MD5 hash of an ssh key or the SHA-1 hash of an x509 certificate (PEM), as hex pairs with
+    colons.
 
-    Raises InvalidKeypair when it is no such key.
+    Raises InvalidKeypair when ``public_key`` is not of this type.
     """
     try:
         digest = _ssh_digest(public_key) if key_type == SSH else _x509_digest(public_key)
     except (ValueError, UnsupportedAlgorithm, binascii.Error) as exc:
         raise exception.InvalidKeypair(
-            reason=f"failed to generate fingerprint: it is no public key of type {key_type}"
+            reason=f"failed to generate fingerprint: it is not a public key of type {key_type}"
         ) from exc
     return ":".join(f"{byte:02x}" for byte in digest)
 
@@ -52,7 +53,7 @@ def _x509_digest(public_key: str) -> bytes:
 
 
 def generate(key_type: str, user_id: str) -> tuple[str, str]:
-    """(private key as PEM, public key): RSA, which every guest understands."""
+    """Return (private key as PEM, public key) of a new RSA key, which every guest supports."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS)
     private = key.private_bytes(
         serialization.Encoding.PEM,
@@ -68,7 +69,7 @@ def generate(key_type: str, user_id: str) -> tuple[str, str]:
 
 
 def _certificate(key: rsa.RSAPrivateKey, user_id: str) -> str:
-    """Self-signed, for a user's logon over WinRM."""
+    """A self-signed certificate for the logon of a user over WinRM."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, user_id[:64])])
     principal = f"{user_id}@localhost".encode()[:120]
     now = datetime.datetime.now(datetime.UTC)

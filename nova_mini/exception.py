@@ -1,18 +1,20 @@
-"""Every error of ours. ``code`` is what the API answers when one reaches it unchanged.
+"""The exceptions of nova_mini. ``code`` is the HTTP status of the API's response.
 
-A message is a sentence for the person who can do something about it; it never holds a secret.
+A message is written for the person who can act on it. It never contains a secret.
 """
 
 from __future__ import annotations
 
 
 class NovaException(Exception):
-    msg_fmt = "An unknown error occurred."
+    msg_fmt = "An unknown exception occurred."
     code = 500
-    safe = False  # whether a user who is no admin may see the message
+    safe = False  # whether a user without the admin role may see the message
 
     def __init__(self, message: str | None = None, **kwargs):
-        self.kwargs = kwargs
+        """``internal``: an addition to the message that only operators may see."""
+        self.kwargs = kwargs  # oslo.messaging creates the exception from them at the RPC caller
+        self.internal: str | None = kwargs.get("internal")
         super().__init__(message or (self.msg_fmt % kwargs if kwargs else self.msg_fmt))
 
     def format_message(self) -> str:
@@ -23,7 +25,7 @@ class ConfigurationError(NovaException):
     msg_fmt = "The configuration is wrong."
 
 
-# -- what the user asked for ---------------------------------------------------------------------
+# -- requests ------------------------------------------------------------------------------------
 
 
 class Invalid(NovaException):
@@ -41,7 +43,7 @@ class InvalidInput(Invalid):
 
 
 class Forbidden(NovaException):
-    msg_fmt = "You may not do this."
+    msg_fmt = "Forbidden"
     code = 403
     safe = True
 
@@ -68,6 +70,12 @@ class Conflict(NovaException):
     safe = True
 
 
+class Gone(NovaException):
+    msg_fmt = "This resource is no longer available in the Compute API."
+    code = 410
+    safe = True
+
+
 class MarkerNotFound(Invalid):
     msg_fmt = "Marker %(marker)s could not be found."
 
@@ -89,11 +97,11 @@ class APIVersionNotServed(NovaException):
 
 
 class MalformedRequestBody(Invalid):
-    msg_fmt = "The request body is not valid JSON: %(reason)s"
+    msg_fmt = "Malformed message body: %(reason)s"
 
 
 class UnsupportedMediaType(NovaException):
-    msg_fmt = "Send the body as application/json, not as %(content_type)s."
+    msg_fmt = "Unsupported Content-Type: %(content_type)s. Use application/json."
     code = 415
     safe = True
 
@@ -115,7 +123,9 @@ class AggregateHostExists(Conflict):
 
 
 class InvalidAggregateAction(Conflict):
-    msg_fmt = "Cannot %(action)s aggregate %(aggregate_id)s: %(reason)s"
+    msg_fmt = (
+        "Cannot perform action '%(action)s' on aggregate %(aggregate_id)s. Reason: %(reason)s."
+    )
 
 
 # -- servers -------------------------------------------------------------------------------------
@@ -129,6 +139,35 @@ class InstanceInvalidState(Conflict):
     msg_fmt = "Cannot '%(method)s' instance %(instance_uuid)s while it is in %(attr)s %(state)s"
 
 
+class MigrationNotFoundForInstance(Invalid):
+    msg_fmt = "Instance %(instance_id)s has not been resized."
+
+
+class CannotResizeToSameFlavor(Invalid):
+    msg_fmt = "When resizing, instances must change flavor!"
+
+
+class CannotResizeDisk(Invalid):
+    msg_fmt = "Server disk was unable to be resized because: %(reason)s"
+
+
+class CannotMigrateToSameHost(Invalid):
+    msg_fmt = "Cannot migrate to the host where the server exists."
+
+
+class MigrationError(NovaException):
+    """The move of a server failed, and the server is back at its source."""
+
+    msg_fmt = "The move of instance %(instance_uuid)s failed: %(reason)s"
+    safe = True
+
+
+class MigrationPreCheckError(NovaException):
+    msg_fmt = "Migration pre-check error: %(reason)s"
+    code = 400
+    safe = True
+
+
 class InstanceNeverActive(Conflict):
     msg_fmt = "Cannot '%(method)s' instance %(instance_uuid)s, it has never been active"
 
@@ -138,38 +177,61 @@ class InstanceIsLocked(Conflict):
 
 
 class InstanceNotReady(Conflict):
-    msg_fmt = "Instance %(instance_id)s is not ready yet."
+    msg_fmt = "Instance %(instance_id)s is not ready"
+
+
+class InstanceNotRescuable(Invalid):
+    msg_fmt = "Instance %(instance_id)s cannot be rescued: %(reason)s"
+
+
+class UnsupportedRescueImage(Invalid):
+    msg_fmt = "Requested rescue image '%(image)s' is not supported"
 
 
 class UnexpectedTaskStateError(Conflict):
     msg_fmt = (
-        "Conflict updating instance %(instance_uuid)s: expected task_state %(expected)s, "
-        "found %(actual)s."
+        "Conflict updating instance %(instance_uuid)s. Expected task_state: %(expected)s. "
+        "Actual: %(actual)s"
     )
+
+
+class InstanceChanged(Conflict):
+    """The instance changed after the writer read it. The writer must read it again."""
+
+    msg_fmt = "Instance %(instance_uuid)s was changed by a concurrent request."
+
+
+class InstanceBusy(Conflict):
+    """An unfinished operation may change the same fields."""
+
+    msg_fmt = "An operation on instance %(instance_uuid)s is still in progress."
 
 
 class UnshelveInstanceInvalidState(Conflict):
     msg_fmt = (
-        "Instance %(instance_uuid)s is %(state)s: only one that is SHELVED_OFFLOADED can be "
-        "unshelved to a host or an availability zone of choice."
+        "Specifying an availability zone or a host when unshelving server %(instance_uuid)s with "
+        "status %(state)s is not supported. The server status must be SHELVED_OFFLOADED."
     )
 
 
 class UnshelveHostNotInAZ(Conflict):
-    msg_fmt = "Host %(host)s is not in the instance's availability zone %(availability_zone)s."
+    msg_fmt = "Host %(host)s is not in the availability zone %(availability_zone)s."
 
 
 class MismatchVolumeAZ(Conflict):
     msg_fmt = (
-        "Volume %(volume_id)s is in availability zone %(volume_zone)s, and the instance shall be "
-        "in %(availability_zone)s."
+        "Volume %(volume_id)s and the instance are not in the same availability zone. The volume "
+        "is in %(volume_zone)s, the instance in %(availability_zone)s."
     )
 
 
 class InstanceOwnershipLost(Conflict):
-    """The instance belongs to another host now; whoever sees this cleans up and stops."""
+    """Another process owns the action now. Stop, and clean up what this process did."""
 
-    msg_fmt = "Instance %(instance_uuid)s is not on host %(host)s any more."
+    msg_fmt = (
+        "The ownership of an action of instance %(instance_uuid)s was lost. The host of the "
+        "instance is %(host)s."
+    )
 
 
 class InstanceActionNotFound(NotFound):
@@ -181,7 +243,7 @@ class FlavorNotFound(NotFound):
 
 
 class FlavorExists(Conflict):
-    msg_fmt = "Flavor with %(what)s already exists."
+    msg_fmt = "Flavor with %(existing)s already exists."
 
 
 class FlavorAccessNotFound(NotFound):
@@ -226,6 +288,24 @@ class KeypairLimitExceeded(OverQuota):
     msg_fmt = "Quota exceeded, too many key pairs."
 
 
+class InstanceGroupNotFound(NotFound):
+    msg_fmt = "Instance group %(group_uuid)s could not be found."
+
+
+class ServerGroupLimitExceeded(OverQuota):
+    msg_fmt = "Quota exceeded, too many server groups."
+
+
+class GroupMemberLimitExceeded(OverQuota):
+    msg_fmt = "Quota exceeded, too many servers in group"
+
+
+class ServerGroupsNotSupportedYet(Conflict):
+    msg_fmt = (
+        "Server groups cannot be used until all schedulers and conductors run the new release."
+    )
+
+
 class InvalidKeypair(Invalid):
     msg_fmt = "Keypair data is invalid: %(reason)s"
 
@@ -235,7 +315,10 @@ class ServiceNotFound(NotFound):
 
 
 class ServiceInUse(Conflict):
-    msg_fmt = "There are servers on %(host)s: delete or move them before its service is deleted."
+    msg_fmt = (
+        "Unable to delete the compute service of host %(host)s, which is hosting instances. "
+        "Migrate or delete the instances first."
+    )
 
 
 class ComputeHostNotFound(NotFound):
@@ -278,7 +361,7 @@ class ImageUnacceptable(Invalid):
 
 
 class InjectionFailed(Invalid):
-    msg_fmt = "Files, key or password could not be written into the server's disk: %(reason)s"
+    msg_fmt = "Could not write files, key or password to the server's disk: %(reason)s"
 
 
 class ImageBadRequest(Invalid):
@@ -303,30 +386,28 @@ class GlanceConnectionFailed(NovaException):
 
 
 class CephUnavailable(NovaException):
-    """The cluster does not answer, or answers somebody else: it shall be asked again."""
+    """The cluster does not answer. The operation is retried."""
 
-    msg_fmt = "The Ceph cluster cannot be used now: %(reason)s"
+    msg_fmt = "The Ceph cluster is unavailable: %(reason)s"
     code = 503
 
 
 class RbdImageBusy(NovaException):
-    """Also of a process that was killed, for a while: the removal shall be tried again."""
+    """A client has the image open; a killed client too, for a while. The removal is retried."""
 
     msg_fmt = "The disk %(name)s is still in use in the Ceph cluster."
     code = 503
 
 
 class CephFailed(NovaException):
-    """The cluster refuses what it was asked for."""
-
-    msg_fmt = "The Ceph cluster refuses it: %(reason)s"
+    msg_fmt = "The Ceph cluster refused the request: %(reason)s"
 
 
 # -- disks in logical volumes --------------------------------------------------------------------
 
 
 class LvmFailed(NovaException):
-    msg_fmt = "The host's LVM refuses it: %(reason)s"
+    msg_fmt = "LVM on the host failed: %(reason)s"
 
 
 # -- volumes -------------------------------------------------------------------------------------
@@ -373,30 +454,31 @@ class VolumeEncryptionNotSupported(Invalid):
 
 class MultiattachNotSupported(Invalid):
     msg_fmt = (
-        "Volume %(volume_id)s is of a multiattach type, which needs API version 2.60 or newer."
+        "Volume %(volume_id)s is a multiattach volume. Multiattach volumes are only supported "
+        "starting with compute API version 2.60."
     )
 
 
 class VolumeTaggedAttachToShelvedNotSupported(Invalid):
-    msg_fmt = "A volume cannot be attached with a tag while the server is SHELVED_OFFLOADED."
+    msg_fmt = "Tagged volume attachment is not supported for shelved-offloaded instances."
 
 
 class MultiattachToShelvedNotSupported(Invalid):
-    msg_fmt = "A multiattach volume cannot be attached while the server is SHELVED_OFFLOADED."
+    msg_fmt = "Attaching multiattach volumes is not supported for shelved-offloaded instances."
 
 
 class VolumeAttachFailed(NovaException):
-    msg_fmt = "Volume %(volume_id)s could not be attached: %(reason)s"
+    msg_fmt = "Volume %(volume_id)s could not be attached. Reason: %(reason)s"
     safe = True
 
 
 class VolumeSwapFailed(NovaException):
-    msg_fmt = "Volume %(volume_id)s could not take the place of another: %(reason)s"
+    msg_fmt = "Could not swap to volume %(volume_id)s. Reason: %(reason)s"
     safe = True
 
 
 class VolumeReimageFailed(NovaException):
-    msg_fmt = "Volume %(volume_id)s did not get the content of image %(image_id)s: %(reason)s"
+    msg_fmt = "Could not reimage volume %(volume_id)s with image %(image_id)s. Reason: %(reason)s"
     safe = True
 
 
@@ -405,7 +487,7 @@ class MultiattachSwapVolumeNotSupported(Invalid):
 
 
 class DeviceDetachFailed(NovaException):
-    msg_fmt = "Device %(device)s could not be detached: %(reason)s"
+    msg_fmt = "Device detach failed for %(device)s: %(reason)s"
     safe = True
 
 
@@ -414,11 +496,14 @@ class DevicePathInUse(Conflict):
 
 
 class TooManyDiskDevices(Forbidden):
-    msg_fmt = "The maximum allowed number of disk devices (%(maximum)d) to attach is exceeded."
+    msg_fmt = (
+        "The maximum allowed number of disk devices (%(maximum)d) to attach to a single instance "
+        "has been exceeded."
+    )
 
 
 class CinderConnectionFailed(NovaException):
-    """Whether it did what was asked is not known."""
+    """Cinder may or may not have executed the request."""
 
     msg_fmt = "Connection to the volume service failed: %(reason)s"
     code = 503
@@ -467,6 +552,13 @@ class PortRequiresFixedIP(Invalid):
     msg_fmt = "Port %(port_id)s requires a FixedIP in order to be used."
 
 
+class PortResourceRequestNotSupported(Invalid):
+    msg_fmt = (
+        "Port %(port_id)s has a resource request, such as the minimum bandwidth of a QoS policy, "
+        "and this cloud does not choose hosts by such requests; use a port without one."
+    )
+
+
 class PortLimitExceeded(OverQuota):
     msg_fmt = "Maximum number of ports exceeded"
 
@@ -488,7 +580,7 @@ class SecurityGroupNotFound(NotFound):
 
 
 class SecurityGroupAmbiguous(Conflict):
-    msg_fmt = "Several security groups are named '%(name)s'. Use an ID to say which one."
+    msg_fmt = "Multiple security groups found matching '%(name)s'. Use an ID to be more specific."
 
 
 class SecurityGroupCannotBeApplied(Invalid):
@@ -498,20 +590,21 @@ class SecurityGroupCannotBeApplied(Invalid):
 
 
 class NeutronRequestRefused(NovaException):
-    """Neutron answered that it will not; ``error_type`` is its own name for why."""
+    """Neutron refused the request. ``error_type``: the type of Neutron's error, for example
+    IpAddressInUse."""
 
-    msg_fmt = "The network service refused: %(reason)s"
+    msg_fmt = "The network service refused the request: %(reason)s"
     code = 400
 
-    def __init__(self, *, status: int, error_type: str, reason: str):
-        super().__init__(status=status, error_type=error_type, reason=reason)
+    def __init__(self, message: str | None = None, *, status: int, error_type: str, reason: str):
+        super().__init__(message, status=status, error_type=error_type, reason=reason)
         self.status = status
         self.error_type = error_type
         self.code = status if status in (403, 409) else 400
 
 
 class NeutronConnectionFailed(NovaException):
-    """Whether it did what was asked is not known."""
+    """Neutron may or may not have executed the request."""
 
     msg_fmt = "Connection to the network service failed: %(reason)s"
     code = 503
@@ -532,8 +625,8 @@ class InterfaceAttachFailed(Invalid):
 
 class InterfaceAttachDelayed(NovaException):
     msg_fmt = (
-        "The interface of instance %(instance_uuid)s could not be attached yet; it will be when "
-        "the network service is back. Look at os-interface in a while."
+        "The interface of instance %(instance_uuid)s is not attached yet, because the network "
+        "service does not answer. It will be attached when the service is back; see os-interface."
     )
     code = 503
     safe = True
@@ -552,13 +645,34 @@ class NoValidHost(NovaException):
 
 
 class MaxRetriesExceeded(NoValidHost):
-    msg_fmt = "Exceeded maximum number of retries. %(reason)s"
+    msg_fmt = (
+        "Exceeded maximum number of retries. Exhausted all hosts available for retrying build "
+        "failures for instance %(instance_uuid)s."
+    )
+
+
+class GuestOptionNotSupported(NoValidHost):
+    """No host supports an option that an extra spec or an image property requests."""
+
+    msg_fmt = "No valid host was found. This cloud does not support: %(problems)s."
+
+
+class UnsupportedServerGroupPolicy(NoValidHost):
+    """The scheduler does not use the filter or the weigher that acts on the policy of a group."""
+
+    msg_fmt = "No valid host was found. ServerGroup policy is not supported: %(policy)s."
+
+
+class InvalidGuestOption(Invalid):
+    msg_fmt = (
+        "The flavor or the image requests options that this cloud does not support: %(problems)s."
+    )
 
 
 class AllocationExists(Conflict):
-    """Another attempt to place the same server was faster."""
+    """A concurrent attempt to place the same server has made its allocation."""
 
-    msg_fmt = "The server holds an allocation already."
+    msg_fmt = "The server already has an allocation."
 
 
 class ComputeResourcesUnavailable(NovaException):
@@ -566,28 +680,30 @@ class ComputeResourcesUnavailable(NovaException):
 
 
 class ComputeServiceUnavailable(NovaException):
-    msg_fmt = "Compute service of %(host)s is unavailable at this time."
+    """``internal`` names the host."""
+
+    msg_fmt = "The compute service of the server's host is unavailable at this time."
     code = 503
     safe = True
 
 
 class BuildAbortException(NovaException):
-    """No other host would do better: the server goes to ERROR."""
+    """The build would fail on any host, so the server goes to ERROR."""
 
     msg_fmt = "Build of instance %(instance_uuid)s aborted: %(reason)s"
     safe = True
 
 
 class RescheduledException(NovaException):
-    """This host failed; the next alternate may do better."""
+    """The build failed on this host, and is retried on the next alternate."""
 
-    msg_fmt = "Build of instance %(instance_uuid)s was re-scheduled: %(reason)s"
+    msg_fmt = "Build of instance %(instance_uuid)s was re-scheduled"
 
 
 class HostTaken(NovaException):
     msg_fmt = (
-        "Another compute process of host %(host)s holds %(lock)s and cannot be ended from here "
-        "(%(reason)s). Stop it, or give this one a host and a state_path of its own."
+        "Another compute process of host %(host)s holds the lock %(lock)s and could not be killed "
+        "(%(reason)s). Stop it, or configure another host and state_path for this process."
     )
 
 
@@ -600,7 +716,7 @@ class HypervisorError(NovaException):
 
 
 class DomainNotFound(HypervisorError):
-    msg_fmt = "Instance %(instance_id)s has no domain on its host; a hard reboot makes it anew."
+    msg_fmt = "Instance %(instance_id)s has no domain on its host. A hard reboot creates it again."
     safe = True
 
 
@@ -617,11 +733,17 @@ class ConsoleNotAvailable(Conflict):
 
 
 class UnsupportedHardware(Invalid):
-    msg_fmt = "%(name)s cannot be '%(value)s' here; it may be: %(choices)s."
+    msg_fmt = "%(name)s '%(value)s' is not supported. Supported values: %(choices)s."
 
 
 class InvalidDiskInfo(Invalid):
     msg_fmt = "Disk info is invalid: %(reason)s"
+
+
+class UnsafeFileName(Invalid):
+    """The name could lead out of its directory."""
+
+    msg_fmt = "%(name)r cannot be used as the name of a file."
 
 
 class DeviceNotFound(NotFound):
@@ -629,10 +751,29 @@ class DeviceNotFound(NotFound):
 
 
 class ActionInterrupted(NovaException):
-    """An operation cannot go on now (the bus or the database is away) and shall be tried again."""
+    """The operation cannot continue now, for example because the message bus or the database is
+    unavailable. It is retried."""
 
     msg_fmt = "The operation was interrupted: %(reason)s"
     code = 503
+
+
+class Preempted(ActionInterrupted):
+    """The operation waited for a guest, and an urgent operation waits for the same server."""
+
+    msg_fmt = "The operation was interrupted by an urgent operation, and is resumed after it."
+
+
+class UnknownOperation(NovaException):
+    """A row of a later release names an operation that this one does not have."""
+
+    msg_fmt = "This release does not know the operation %(name)s."
+
+
+class UnknownParameters(NovaException):
+    """A row of a later release holds parameters that this one cannot read."""
+
+    msg_fmt = "This release cannot read %(kind)s of version %(version)s."
 
 
 class DatabaseUnavailable(NovaException):

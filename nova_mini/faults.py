@@ -1,7 +1,8 @@
-"""Faults that a test orders: a process of ours dies at a step, loses a message or sends it twice.
+"""Fault injection for tests: a process kills itself at a step, loses a message or sends it twice.
 
-Orders are files in NOVA_MINI_FAULT_DIR, which no real cloud sets. Whoever obeys one takes it away
-first: so it is obeyed once, and the next incarnation of who dies of it lives.
+A test orders a fault by a file in the directory NOVA_MINI_FAULT_DIR, which no real cloud sets. The
+file is named after the fault injection point. The process removes the file before it injects the
+fault, so its next incarnation does not inject it again.
 """
 
 from __future__ import annotations
@@ -16,30 +17,35 @@ LOG = logging.getLogger(__name__)
 _directory = os.environ.get("NOVA_MINI_FAULT_DIR")
 
 
-def strike(moment: str) -> None:
-    """``moment``: a step, for its end, or "before" and a step, or a call of an object's method. An
-    order of that name holds the signal that this process sends itself; an empty one is SIGKILL."""
-    name = _take(moment)
+def inject(point: str) -> None:
+    """Send this process the signal that a test ordered for a fault injection point, if any.
+
+    ``point``: the name of a step (its end), "before" and the name of a step, or the name of an
+    object's remotable method. The order contains the name of the signal; if empty, SIGKILL.
+    """
+    name = _take(point)
     if name is not None:
-        LOG.warning("%s at %s, as a test asked", name or "SIGKILL", moment)
+        LOG.warning("%s at %s: injected by a test", name or "SIGKILL", point)
         os.kill(os.getpid(), signal.Signals[name or "SIGKILL"])
 
 
-def tell(what: str) -> None:
-    """A test that orders faults finds in the log when they may strike."""
+def log_point(message: str) -> None:
+    """Log that an injection point was reached, if tests inject faults in this process."""
     if _directory:
-        LOG.debug(what)
+        LOG.debug(message)
 
 
 def copies(method: str) -> int:
-    """How often the message ``method`` is sent: once, or what an order "cast <method>" holds."""
+    """How many times the message ``method`` is sent: once, or as the order "cast <method>" says."""
     number = _take(f"cast {method}")
     return 1 if number is None else int(number)
 
 
 def _take(name: str) -> str | None:
-    """What the order of that name says, if it is for this time: a number behind it is the which of
-    the next times it is for."""
+    """Remove the order ``name`` and return its content; None if there is no order.
+
+    "<content> <n>" is an order for the n-th pass: each earlier pass only decrements n.
+    """
     if not _directory:
         return None
     order = pathlib.Path(_directory) / name

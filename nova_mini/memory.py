@@ -1,4 +1,4 @@
-"""Keep a daemon small."""
+"""Reduce the memory of a daemon."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ _M_ARENA_MAX = -8  # of mallopt(3)
 
 
 def share_one_arena() -> None:
-    """Call before there are threads: of those that take turns in one interpreter, none needs a part
-    of the heap of its own."""
+    """Let all threads allocate from one heap. Call before threads are started.
+
+    The threads of one interpreter run one at a time, so separate heaps only cost memory.
+    """
     _call_glibc("mallopt", _M_ARENA_MAX, 1)
 
 
-def settle() -> None:
-    """Call when everything is loaded: give back what loading took and is not needed any more.
+def trim_and_freeze() -> None:
+    """Free the memory that loading needed. Call when everything is loaded.
 
-    What is left stays for the life of the process: the collector need not look at it again, and a
-    forked worker that does not touch it shares it.
+    The remaining objects are excluded from garbage collection, because they live as long as the
+    process. So forked workers do not write to their pages, and share them.
     """
     gc.collect()
     gc.freeze()
@@ -27,5 +29,5 @@ def settle() -> None:
 
 def _call_glibc(name: str, *arguments: int) -> None:
     function = getattr(ctypes.CDLL(None), name, None)
-    if function is not None:  # another C library's allocator has no such call
+    if function is not None:  # other C libraries do not have it
         function(*arguments)

@@ -1,7 +1,7 @@
-"""Who may do what: oslo.policy, with the rules of ``nova_mini.policies`` as defaults.
+"""Authorization with oslo.policy. ``nova_mini.policies`` has the default rules.
 
-An operator's own rules stand in the file of ``[oslo_policy] policy_file`` and are read again when
-it changes.
+Operators override rules in the file ``[oslo_policy] policy_file``, which is read again after a
+change.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import operator
 import threading
 import time
 
+from oslo_config import cfg
 from oslo_policy import opts
 from oslo_policy import policy as oslo_policy
 
@@ -17,42 +18,51 @@ from nova_mini import exception, policies
 from nova_mini.conf import CONF
 from nova_mini.context import RequestContext
 
-_LOOK_INTERVAL = 1.0  # seconds
+_CHECK_INTERVAL = 1.0  # seconds between two checks for a changed policy file
 
 
 class _Enforcer(oslo_policy.Enforcer):
-    """Looks for a changed policy file every second, not at every question; until then, who asks
-    again gets the same answer."""
+    """An enforcer that checks for a changed policy file once a second instead of in every call, and
+    caches its results until then."""
 
-    def __init__(self, conf):
+    def __init__(self, conf: cfg.ConfigOpts):
         super().__init__(conf)
-        self._looked_at = float("-inf")
-        self._answers: dict[tuple, bool] = {}
+        self._checked_at = float("-inf")
+        self._results: dict[tuple, bool] = {}
 
     def load_rules(self, force_reload: bool = False) -> None:
         now = time.monotonic()
-        if force_reload or now - self._looked_at >= _LOOK_INTERVAL:
-            self._looked_at = now
-            self._answers = {}
+        if force_reload or now - self._checked_at >= _CHECK_INTERVAL:
+            self._checked_at = now
+            self._results = {}
             super().load_rules(force_reload)
 
     def allows(self, action: str, target: dict, context: RequestContext) -> bool:
-        """Whether the rules let ``context`` do it. Raises InvalidScope."""
+        """Whether the rules allow ``action``. Raises InvalidScope."""
         self.load_rules()
-        asker = (_ASKER(context), tuple(context.roles), tuple(context.service_roles))
-        question = (action, *target.items(), *asker)
-        allowed = self._answers.get(question)
+        caller = (_CALLER(context), tuple(context.roles), tuple(context.service_roles))
+        key = (action, *target.items(), *caller)
+        allowed = self._results.get(key)
         if allowed is None:
-            allowed = self._answers[question] = bool(self.authorize(action, target, context))
+            allowed = self._results[key] = bool(self.authorize(action, target, context))
         return allowed
 
 
-# With the roles, all that a rule may ask of a context: see its to_policy_values().
-_ASKER = operator.attrgetter(
-    "user_id", "user_domain_id", "system_scope", "domain_id", "project_id", "project_domain_id",
-    "is_admin_project", "service_user_id", "service_user_domain_id", "service_project_id",
+# All attributes of a context that a rule can use, except the roles: see its to_policy_values().
+_CALLER = operator.attrgetter(
+    "user_id",
+    "user_domain_id",
+    "system_scope",
+    "domain_id",
+    "project_id",
+    "project_domain_id",
+    "is_admin",
+    "is_admin_project",
+    "service_user_id",
+    "service_user_domain_id",
+    "service_project_id",
     "service_project_domain_id",
-)  # fmt: skip
+)
 
 
 _enforcer: _Enforcer | None = None
@@ -62,19 +72,20 @@ opts.set_defaults(CONF, "policy.yaml")
 
 
 def get_enforcer() -> _Enforcer:
-    """For oslopolicy-* tools, and for us: made when it is first needed."""
+    """The enforcer of this process, created at the first call. oslopolicy-* tools call it, too."""
     global _enforcer
     if _enforcer is None:
         with _lock:
             if _enforcer is None:
                 enforcer = _Enforcer(CONF)
-                enforcer.register_defaults(policies.list_rules())
+                enforcer.register_defaults(list(policies.list_rules()))
                 enforcer.load_rules()
                 _enforcer = enforcer
     return _enforcer
 
 
 def reset() -> None:
+    """Forget the enforcer, so that tests can change the policy file."""
     global _enforcer
     _enforcer = None
 
@@ -82,10 +93,10 @@ def reset() -> None:
 def authorize(
     context: RequestContext, action: str, target: dict | None = None, fatal: bool = True
 ) -> bool:
-    """Whether ``context`` may do ``action`` (a rule's name) to ``target``.
+    """Whether ``context`` may do ``action`` (the name of a rule) on ``target``.
 
-    ``target``: {"project_id": ..., "user_id": ...} of what is acted on; None for the caller's own.
-    Raises PolicyNotAuthorized when it may not and ``fatal``. Called by controllers.
+    ``target``: project_id and user_id of the resource's owner; None: the caller's own. If the
+    action is not allowed, raises PolicyNotAuthorized, or returns False if not ``fatal``.
     """
     if target is None:
         target = {"project_id": context.project_id, "user_id": context.user_id}
@@ -99,5 +110,5 @@ def authorize(
 
 
 def check_is_admin(context: RequestContext) -> bool:
-    """Whether the roles make an administrator (the rule ``context_is_admin``)."""
+    """Whether the caller is an administrator by its roles (the rule ``context_is_admin``)."""
     return authorize(context, "context_is_admin", fatal=False)

@@ -1,8 +1,8 @@
-"""The message bus: one transport for each process, clients and servers made the same way.
+"""The message bus: one transport for each process; RPC clients and servers.
 
-Messages carry versioned objects (by their serializer) and the request context. oslo.messaging
-acknowledges a message before it runs the handler, so a cast may be lost with its consumer: nothing
-of ours relies on a cast alone (see ``objects.instance_action``).
+Messages carry versioned objects and the request context. oslo.messaging acknowledges a message
+before it runs the handler, so a cast is lost when its receiver dies. For this reason no operation
+relies on a cast alone: the database has a row for it.
 """
 
 from __future__ import annotations
@@ -11,15 +11,14 @@ import contextlib
 import logging
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import amqp.exceptions
 import kombu.exceptions
 import oslo_messaging as messaging
-from oslo_messaging._drivers import amqpdriver, impl_rabbit
-from oslo_messaging.transport import NotificationTransport
 
 from nova_mini import context as nova_context
-from nova_mini import exception, faults
+from nova_mini import exception, faults, rpc_internals
 from nova_mini.conf import CONF
 from nova_mini.objects.base import NovaObjectSerializer
 
@@ -29,14 +28,14 @@ CONDUCTOR_TOPIC = "conductor"
 SCHEDULER_TOPIC = "scheduler"
 COMPUTE_TOPIC = "compute"
 _AMQP_PORT = 5672
-# A thread that waits for messages looks up now and then: so many seconds after one came, twice as
-# many when none did, and so on. The library's own figures are a millisecond, for acknowledgements
-# that are made late (ours are made when a message is read, and a busy process spent more time on
-# looking up than on its messages), and at last five seconds, for which each stop had to wait.
-_FIRST_LOOK_UP = 0.05
-_LOOK_UP_AT_LEAST = 1.0
+# How long (seconds) a thread waits for a message before it looks for other work; the interval
+# doubles while no message arrives. oslo.messaging's own values are 0.001 and 5. The first is for
+# acknowledgements after the handler, which nova_mini does not use, and costs a busy process more
+# than its messages; the second delays each stop of a service.
+_SHORTEST_POLL = 0.05
+_LONGEST_POLL = 1.0
 
-# A call that ended so may have been heard or not.
+# After these errors of a call, the receiver may or may not have executed it.
 UNANSWERED = (messaging.MessagingTimeout, messaging.MessageDeliveryFailure)
 
 _transport: messaging.Transport | None = None
@@ -44,19 +43,21 @@ _notifier: messaging.Notifier | None = None
 
 
 def set_defaults() -> None:
-    """Call before the command line is parsed. Requests wait in quorum queues, which outlive a
-    broker; a reply that is lost with one is asked for again."""
+    """Set the defaults of oslo.messaging. Call before the command line is parsed.
+
+    Requests wait in quorum queues, which survive the loss of a broker. Replies do not: the caller
+    sends its request again.
+    """
     messaging.set_transport_defaults("nova-mini")
-    CONF.register_opts(impl_rabbit.rabbit_opts, group="oslo_messaging_rabbit")
+    rpc_internals.register_rabbit_options(CONF)
     CONF.set_default("rabbit_quorum_queue", True, group="oslo_messaging_rabbit")
     CONF.set_default("kombu_reconnect_delay", 0.2, group="oslo_messaging_rabbit")
     CONF.set_default("rabbit_interval_max", 2, group="oslo_messaging_rabbit")
-    amqpdriver.ACK_REQUEUE_EVERY_SECONDS_MIN = _FIRST_LOOK_UP
-    amqpdriver.ACK_REQUEUE_EVERY_SECONDS_MAX = _LOOK_UP_AT_LEAST
+    rpc_internals.set_poll_intervals(_SHORTEST_POLL, _LONGEST_POLL)
 
 
 def init() -> None:
-    """Make the transport from the configuration. Connections are opened when they are needed."""
+    """Create the transport from the configuration. Connections are opened when first used."""
     global _transport, _notifier
     _transport = messaging.get_rpc_transport(CONF, allowed_remote_exmods=[exception.__name__])
     _notifier = messaging.Notifier(
@@ -64,25 +65,31 @@ def init() -> None:
     )
 
 
-def beside_calls() -> NotificationTransport:
-    """A transport for messages of ours that are no calls: over the connections of the calls,
-    wherever an operator sends his notifications."""
-    return NotificationTransport(_transport._driver)
+def get_internal_notification_transport() -> messaging.Transport:
+    """A transport for notifications between the services of nova_mini, such as heartbeats.
+
+    It uses the RPC connections, and not ``[oslo_messaging_notifications] transport_url``.
+    """
+    return rpc_internals.notification_transport(_transport)
 
 
 def is_reachable(seconds: float = 3) -> bool:
-    """Whether some broker listens: a call would wait for one without end. Asked by the doctor."""
+    """Whether any broker of ``transport_url`` accepts a connection within ``seconds``.
+
+    An RPC client would wait for a broker without a limit. Called by the doctor.
+    """
     for host in messaging.TransportURL.parse(CONF).hosts:
         try:
             socket.create_connection((host.hostname, host.port or _AMQP_PORT), seconds).close()
         except OSError as exc:
-            LOG.debug("Broker %s does not answer: %s", host.hostname, exc)
+            LOG.debug("Broker %s: could not connect: %s", host.hostname, exc)
         else:
             return True
     return False
 
 
 def cleanup() -> None:
+    """Close the transport and all its connections."""
     global _transport, _notifier
     if _transport is not None:
         _transport.cleanup()
@@ -90,22 +97,22 @@ def cleanup() -> None:
 
 
 class RequestContextSerializer(messaging.Serializer):
-    """Objects by their own serializer; what the context holds as a dict beside them."""
+    """Serializes versioned objects and the request context."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._base = NovaObjectSerializer()
 
-    def serialize_entity(self, context, entity):
+    def serialize_entity(self, context: nova_context.RequestContext, entity: Any) -> Any:
         return self._base.serialize_entity(context, entity)
 
-    def deserialize_entity(self, context, entity):
+    def deserialize_entity(self, context: nova_context.RequestContext, entity: Any) -> Any:
         return self._base.deserialize_entity(context, entity)
 
-    def serialize_context(self, context):
-        held = context.to_dict()
-        return {name: value for name, value in held.items() if value not in (None, [])}
+    def serialize_context(self, context: nova_context.RequestContext) -> dict[str, Any]:
+        values = context.to_dict()
+        return {name: value for name, value in values.items() if value not in (None, [])}
 
-    def deserialize_context(self, context):
+    def deserialize_context(self, context: dict[str, Any]) -> nova_context.RequestContext:
         return nova_context.RequestContext.from_dict(context)
 
 
@@ -115,38 +122,51 @@ def get_client(target: messaging.Target) -> Client:
 
 
 class Client:
-    """oslo.messaging's, with one word for a broker that is away: MessageDeliveryFailure.
+    """An RPC client that always raises MessageDeliveryFailure when no broker is available.
 
-    That one itself says so of a connection it has; one that breaks while a channel is opened, or
-    cannot be made, it tells of in the words of the libraries below it.
+    oslo.messaging raises it only for an open connection. When a connection or a channel cannot be
+    opened, it passes on the errors of kombu, amqp and the socket.
     """
 
     def __init__(self, client: messaging.RPCClient):
         self._client = client
 
-    def prepare(self, **options) -> Client:
-        """With the options of ``RPCClient.prepare``."""
+    def prepare(self, **options: Any) -> Client:
+        """``options``: as of ``oslo_messaging.RPCClient.prepare``."""
         return Client(self._client.prepare(**options))
 
-    def call(self, context, method: str, **kwargs):
-        with _one_word():
+    def call(self, context: nova_context.RequestContext, method: str, **kwargs: Any) -> Any:
+        """Send a request and return its reply. Raises what the handler raised, MessagingTimeout,
+        MessageDeliveryFailure."""
+        with _errors_translated():
             return self._client.call(context, method, **kwargs)
 
-    def cast(self, context, method: str, **kwargs) -> None:
-        with _one_word():
+    def cast(self, context: nova_context.RequestContext, method: str, **kwargs: Any) -> None:
+        """Send a request without a reply. Raises MessageDeliveryFailure."""
+        with _errors_translated():
             self._client.cast(context, method, **kwargs)
 
 
 @contextlib.contextmanager
-def _one_word() -> Iterator[None]:
+def _errors_translated() -> Iterator[None]:
     try:
         yield
+    except exception.NovaException as exc:
+        # oslo.messaging raises a subclass whose text contains the traceback of the remote side.
+        # It would add 40 lines to every log line that contains the error.
+        exc.__class__ = _raised_class(exc)
+        raise
     except (kombu.exceptions.OperationalError, amqp.exceptions.AMQPError, OSError) as exc:
         raise messaging.MessageDeliveryFailure(f"no broker answers: {exc}") from exc
 
 
+def _raised_class(exc: exception.NovaException) -> type[exception.NovaException]:
+    """The class of the exception on the remote side."""
+    return next(cls for cls in type(exc).__mro__ if cls.__module__ == exception.__name__)
+
+
 def get_server(target: messaging.Target, endpoints: list) -> messaging.RPCServer:
-    """A server whose handlers run in a pool of native threads."""
+    """An RPC server whose handlers run in a pool of native threads."""
     return messaging.get_rpc_server(
         _transport,
         target,
@@ -158,40 +178,46 @@ def get_server(target: messaging.Target, endpoints: list) -> messaging.RPCServer
 
 
 def stop_listening(server: messaging.MessageHandlingServer) -> None:
-    """Take nothing new; what was taken is still being worked on.
+    """Accept no new messages. Handlers that are running continue.
 
-    The broker goes on sending to a server of oslo.messaging until it is closed, and what it had
-    sent till then would be acknowledged at the close and never read. So our side of that connection
-    ends here, and the broker gives what it sent to somebody else at once.
+    oslo.messaging keeps the connection open until the server is closed. The broker continues to
+    send, and these messages would be acknowledged at the close without being handled. So the
+    sending side of the connection is closed here: the broker then delivers all unacknowledged
+    messages to other servers at once.
     """
     server.stop()
-    connection = getattr(server.listener._poll_style_listener, "conn", None)
-    if connection is None or connection.channel is None:
-        return  # not RabbitMQ, or it is away
+    connection = rpc_internals.broker_socket(server)
+    if connection is None:
+        return
     try:
-        connection.channel.connection.sock.shutdown(socket.SHUT_WR)
+        connection.shutdown(socket.SHUT_WR)
     except OSError as exc:
-        LOG.debug("The broker has closed the connection already: %s", exc)
+        LOG.debug("Broker: the connection was closed already: %s", exc)
 
 
 def get_notifier(publisher_id: str) -> messaging.Notifier:
+    if _notifier is None:
+        raise RuntimeError("init() has not been called")
     return _notifier.prepare(publisher_id=publisher_id)
 
 
-def notifications_wanted() -> bool:
-    """Whether any configured driver sends notifications: none, and none has to be made."""
+def are_notifications_enabled() -> bool:
+    """Whether a configured driver sends notifications. If not, none need to be created."""
+    if _notifier is None:  # before init()
+        return False
     return any(name not in ("", "noop") for name in CONF.oslo_messaging_notifications.driver)
 
 
-def cast_hint(prepared_client, context, method: str, **kwargs) -> None:
-    """Cast where the message is only a hint: the row that it speaks of is committed already.
+def cast_hint(
+    prepared_client: Client, context: nova_context.RequestContext, method: str, **kwargs: Any
+) -> None:
+    """Cast a message that is only a hint: the row that it refers to is already committed.
 
-    A broker that is away delays the work until the conductors' reconcile comes by; it never fails
-    the request.
+    Never raises. If no broker is available, a conductor sends the message again later.
     """
     LOG.debug("Casting %s", method)
     try:
         for _ in range(faults.copies(method)):
             prepared_client.prepare(retry=1).cast(context, method, **kwargs)
     except messaging.MessagingException as exc:
-        LOG.warning("Could not send %s, it will be sent again later: %s", method, exc)
+        LOG.warning("Message %s: could not send, a conductor will send it again: %s", method, exc)

@@ -1,10 +1,10 @@
-"""A daemon: its RPC server, its heartbeat, its periodic work, and its manners towards systemd.
+"""A daemon: its RPC server, its heartbeats, its periodic tasks, and its signals.
 
-``serve`` runs one until SIGTERM. A daemon is *ready* (``Type=notify``) when it is registered, has
-taken up what its predecessor left, and listens. On SIGTERM it stops listening, gives what is
-running ``graceful_shutdown_timeout`` seconds, and goes: what is not finished then is an unfinished
-action, which its successor takes up. SIGHUP reloads the options that may change, SIGUSR2 dumps
-the state of the process.
+``serve`` runs a daemon until SIGTERM. The daemon is *ready* (``Type=notify``) when it is
+registered, has resumed the unfinished actions of its predecessor, and listens. On SIGTERM it stops
+listening, waits up to ``graceful_shutdown_timeout`` seconds for running operations, and exits. The
+next process resumes the actions that are unfinished then. SIGHUP reloads the mutable options,
+SIGUSR2 dumps the state of the process.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent import futures
-from typing import NoReturn
+from types import FrameType
+from typing import Any, NoReturn
 
 import oslo_messaging as messaging
 from futurist import periodics
@@ -33,53 +34,54 @@ from nova_mini.objects.service import Service as ServiceRecord
 
 LOG = logging.getLogger(__name__)
 
-# Libraries that tell more than an operator wants even when our own debug log is on.
+# Libraries that log too much even when debug is set.
 _QUIET = ["futurist=WARNING", "oslo_db=WARNING", "oslo_concurrency=WARNING", "amqp=ERROR"]
 
-# What a service does again and again: (seconds, function).
+# A periodic task: (interval in seconds, function).
 Periodic = tuple[float, Callable[[], None]]
 
-_LOOK_AGAIN = 1.0  # seconds between two looks at one that cannot do its work
+_AVAILABILITY_INTERVAL = 1.0  # seconds between two checks of a service that is not available
 
 
 class Manager:
-    """What a service needs of the one who does its work; each part may be left out."""
+    """The base class of the managers, which do the work of a service. All parts are optional."""
 
-    endpoints: list = []
-    # Servers of its own that listen beside the one that calls ``endpoints``, with a thread each.
+    endpoints: list = []  # whose methods are called over RPC
+    # More servers of the manager, which run beside the RPC server, with one thread each.
     beside: Sequence[messaging.MessageHandlingServer] = ()
-    # How many messages are worked on at once; None is oslo.messaging's own figure. Each thread
-    # that sends takes a connection to the broker, and all share one interpreter.
+    # How many messages are handled in parallel; None: the default of oslo.messaging. Each thread
+    # that sends needs a connection to the broker, and all threads share one interpreter.
     threads: int | None = None
 
     def init_host(self) -> None:
-        """Before the service listens."""
+        """Called before the service listens."""
 
     def resume(self) -> None:
-        """When it listens: look around."""
+        """Called once when the service listens."""
 
-    def take_up(self, unfinished: list) -> None:
-        """Go on with what is to be done here and what this process does not know of, if anything:
-        see :meth:`nova_mini.objects.service.Service.check_in`. When it listens, and each
-        ``resume_actions_interval``."""
+    def resume_actions(self, unfinished: list) -> None:
+        """Resume the unfinished actions of this host that this process does not run already.
+
+        ``unfinished``: see :meth:`nova_mini.objects.service.Service.check_in`. Called when the
+        service listens, and then every ``resume_actions_interval`` seconds.
+        """
 
     def periodic_tasks(self) -> list[Periodic]:
         return []
 
     def is_available(self) -> bool:
-        """Whether it can do its work now; told with each heartbeat."""
+        """Whether the service can do its work now. Reported with each heartbeat."""
         return True
 
     def cleanup_host(self) -> None:
-        """At the end."""
+        """Called when the service has stopped."""
 
 
 class Service:
-    """One name in the cloud: a host's compute, a conductor, a scheduler.
+    """A service under one host name: the compute of a host, a conductor or a scheduler.
 
-    ``make_manager(host, incarnation)`` makes what does the work; it has ``endpoints`` (what RPC may
-    call), ``init_host()`` (before it listens), ``resume()`` (after), ``periodic_tasks()``,
-    ``is_available()`` and ``cleanup_host()``: see :class:`Manager`.
+    ``make_manager(host, incarnation)`` creates the manager: see :class:`Manager`.
+    ``superseded`` is set when another process has registered under the same name.
     """
 
     def __init__(
@@ -109,7 +111,7 @@ class Service:
         self._start_periodics()
 
     def register(self) -> None:
-        """Make the manager and take the name, over its predecessor. Nobody listens yet."""
+        """Create the manager and register this process instead of its predecessor."""
         self.manager = self._make_manager(self.host, self.incarnation)
         ServiceRecord.start(
             get_admin_context(), self.host, self.binary, self.topic, self.incarnation
@@ -120,11 +122,11 @@ class Service:
         return [(CONF.report_interval, self._report), *self.manager.periodic_tasks()]
 
     def _start_periodics(self) -> None:
-        callables = [
+        callables: list[tuple[Callable[[], None], tuple[()], dict[str, Any]]] = [
             (periodics.periodic(spacing=seconds, run_immediately=False)(_guarded(task)), (), {})
             for seconds, task in self.periodic_tasks()
         ]
-        # One thread each: a slow task never keeps the heartbeat waiting.
+        # One thread for each task, so that a slow task does not delay the heartbeat.
         self._worker = periodics.PeriodicWorker(
             callables,
             executor_factory=lambda: futures.ThreadPoolExecutor(len(callables)),
@@ -132,21 +134,27 @@ class Service:
         threading.Thread(target=self._worker.start, name="periodics", daemon=True).start()
 
     def _report(self) -> None:
-        """A heartbeat. While this one cannot do its work it gets none, so it is looked at each
-        second until it can say that it is well again."""
+        """Send a heartbeat.
+
+        While the service is not available it receives no work, so its availability is checked
+        every second, and reported as soon as it is available again.
+        """
         available = self.manager.is_available()
         self._beat(available)
-        until = time.monotonic() + CONF.report_interval - _LOOK_AGAIN
+        until = time.monotonic() + CONF.report_interval - _AVAILABILITY_INTERVAL
         while not available and time.monotonic() < until:
-            if self._stopping.wait(_LOOK_AGAIN):
+            if self._stopping.wait(_AVAILABILITY_INTERVAL):
                 return
             available = self.manager.is_available()
             if available:
                 self._beat(available)
 
     def _beat(self, available: bool) -> None:
-        """One heartbeat, now and then one that is answered. No other is sent while none is: so not
-        many wait in the broker for conductors that are away."""
+        """Send one heartbeat; every ``resume_actions_interval`` seconds one with a reply.
+
+        While a reply is due, no others are sent, so that they do not pile up in the broker when no
+        conductor is running.
+        """
         if time.monotonic() < self._check_in_at:
             ServiceRecord.report(self.incarnation, available)
         else:
@@ -154,17 +162,17 @@ class Service:
 
     def _check_in(self, available: bool) -> None:
         unfinished = ServiceRecord.check_in(get_admin_context(), self.incarnation, available)
-        # With the heartbeat that comes nearest to the time.
+        # The next check-in replaces the heartbeat that is nearest to its time.
         pause = CONF.resume_actions_interval - CONF.report_interval / 2
         self._check_in_at = time.monotonic() + pause
         if unfinished is None:
-            LOG.error("Another %s has taken the name %s; stopping", self.binary, self.host)
+            LOG.error("%s on %s: replaced by another process, stopping", self.binary, self.host)
             self.superseded.set()
         else:
-            self.manager.take_up(unfinished)
+            self.manager.resume_actions(unfinished)
 
     def stop(self) -> None:
-        """Take nothing new and wait for what is running, ``graceful_shutdown_timeout`` at most."""
+        """Accept no new work, and wait up to ``graceful_shutdown_timeout`` for running work."""
         self._stopping.set()
         if self._worker:
             self._worker.stop()
@@ -181,14 +189,14 @@ class Service:
 
 
 def _guarded(task: Callable[[], None]) -> Callable[[], None]:
-    """A periodic task that fails is told of and comes again."""
+    """A periodic task whose errors are logged, and which runs again at the next interval."""
 
     @functools.wraps(task)
     def run() -> None:
         try:
             task()
         except Exception:
-            LOG.exception("Periodic task %s failed; it will be tried again", task.__qualname__)
+            LOG.exception("Periodic task %s failed; it will be retried", task.__qualname__)
 
     return run
 
@@ -201,9 +209,11 @@ def prepare(argv: list[str] | None = None) -> None:
 
 
 def read_configuration(argv: list[str], config_files: list[str] | None = None) -> None:
-    """All of it that makes no connection, so that a process may still fork.
+    """Read the configuration and set up logging and objects. The process may still fork: no
+    connection is made.
 
-    ``config_files``: instead of those that oslo.config finds (/etc/nova-mini/nova-mini.conf).
+    ``config_files``: used instead of /etc/nova-mini/nova-mini.conf and the other files that
+    oslo.config finds.
     """
     log.register_options(CONF)
     log.set_defaults(default_log_levels=log.get_default_log_levels() + _QUIET)
@@ -214,7 +224,7 @@ def read_configuration(argv: list[str], config_files: list[str] | None = None) -
 
 
 def serve(services: list[Service]) -> NoReturn:
-    """Start them, run until a signal says stop, stop them, and end the process."""
+    """Start the services, run until SIGTERM or SIGINT, stop the services and end the process."""
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     signal.signal(signal.SIGINT, lambda *_: stopping.set())
@@ -223,25 +233,25 @@ def serve(services: list[Service]) -> NoReturn:
     with futures.ThreadPoolExecutor(max_workers=16) as pool:
         list(pool.map(Service.start, services))
     LOG.info("Ready: %s", ", ".join(f"{s.binary}@{s.host}" for s in services))
-    memory.settle()
+    memory.trim_and_freeze()
     systemd.notify("READY=1")
     _wait(stopping, services)
     systemd.notify("STOPPING=1")
     with futures.ThreadPoolExecutor(max_workers=16) as pool:
         list(pool.map(Service.stop, services))
     rpc.cleanup()
-    _leave(1 if any(service.superseded.is_set() for service in services) else 0)
+    _exit(1 if any(service.superseded.is_set() for service in services) else 0)
 
 
-def _leave(status: int) -> NoReturn:
-    """Go now. A thread that still asks a conductor that is away has had its time, but Python would
-    wait for it."""
+def _exit(status: int) -> NoReturn:
+    """End the process without waiting for its threads: one may still be calling a conductor that
+    does not answer."""
     logging.shutdown()
     os._exit(status)
 
 
 def _wait(stopping: threading.Event, services: list[Service]) -> None:
-    """Until told to stop. The watchdog is fed from the main thread: it bites when that is stuck."""
+    """Wait for a signal, or until a service is superseded, and notify the watchdog meanwhile."""
     pause = min(systemd.watchdog_interval() or 1.0, 1.0)
     while not stopping.wait(pause):
         systemd.notify("WATCHDOG=1")
@@ -249,15 +259,16 @@ def _wait(stopping: threading.Event, services: list[Service]) -> None:
             return
 
 
-def dump_state(_signum, frame) -> None:
-    """Threads, configuration and versions, to stderr. Loaded when asked for: it takes 10 MiB."""
+def dump_state(_signum: int, frame: FrameType | None) -> None:
+    """Write the threads, the configuration and the versions to stderr. A signal handler."""
+    # Imported here because it takes 10 MiB.
     from oslo_reports import guru_meditation_report as gmr
 
     gmr.TextGuruMeditation.handle_signal(_Version, "nova-mini", None, frame)
 
 
 class _Version:
-    """What oslo.reports prints at the head of a dump."""
+    """The version that oslo.reports prints in a dump."""
 
     @staticmethod
     def vendor_string() -> str:

@@ -1,8 +1,9 @@
-"""How we speak to another OpenStack service: for the user who asked, or as ourselves.
+"""Authentication for requests to other OpenStack services, on behalf of a user or as the service.
 
-Sessions, and with them connections and our own tokens, are shared by all threads of a process.
-A user's token says who asks; where the service is, is looked up with our own credentials (or
-said by ``endpoint_override``), so that no catalog has to travel with every message.
+Sessions, with their connections and the service's own tokens, are shared by all threads of a
+process. A request on behalf of a user carries the user's token, but the endpoint is looked up with
+the service's own credentials (or set by ``endpoint_override``). So the messages need not contain
+the service catalog.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import functools
 import logging
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from keystoneauth1 import adapter, exceptions, loading, noauth, plugin, service_token, session
@@ -21,38 +22,42 @@ from nova_mini.conf._service import GROUPS, register_service_opts
 from nova_mini.trace import waiting
 
 if TYPE_CHECKING:
+    import requests
+
     from nova_mini.context import RequestContext
 
 LOG = logging.getLogger(__name__)
 
 register_service_opts(CONF)
 
-_LOGIN_SECONDS = 2  # that one waits for an answer who logs in before anybody asks for it
+_LOGIN_TIMEOUT = 2  # seconds, of :func:`log_in`
 
 _lock = threading.Lock()
-# By who logs in: groups with the same credentials share a token, for Keystone takes a quarter of a
-# second to check a password.
+# Key: the cache ID of the credentials. Groups with the same credentials share a token, because
+# Keystone needs a quarter of a second to check a password.
 _logins: dict[str, plugin.BaseAuthPlugin] = {}
 
 
 def is_configured(group: str) -> bool:
-    """Whether the deployment has that neighbour at all."""
+    """Whether the cloud has the service of ``[group]``."""
     return bool(CONF[group].auth_type or CONF[group].auth_section or CONF[group].endpoint_override)
 
 
 def get_adapter(
     context: RequestContext, group: str, *, as_service: bool = False
 ) -> adapter.Adapter:
-    """A client of the service of ``[group]``, for the context's user or ``as_service``.
+    """A client of the service of ``[group]``, on behalf of the context's user or ``as_service``.
 
-    Work that no user asked for (its context has no token) is done as the service.
-    Raises ConfigurationError when the group says neither who we are nor where the service is.
+    A context without a token, as of periodic tasks, acts as the service. Raises ConfigurationError
+    when the group has neither credentials nor an ``endpoint_override``.
     """
     auth = service_plugin(group) if as_service else user_plugin(context, group)
     return _adapter(get_session(group), auth, group, global_request_id=context.global_id)
 
 
-def _adapter(session, auth: plugin.BaseAuthPlugin, group: str, **more) -> adapter.Adapter:
+def _adapter(
+    session: session.Session, auth: plugin.BaseAuthPlugin, group: str, **more
+) -> adapter.Adapter:
     options = CONF[group]
     return adapter.Adapter(
         session,
@@ -67,9 +72,9 @@ def _adapter(session, auth: plugin.BaseAuthPlugin, group: str, **more) -> adapte
 
 
 def user_plugin(context: RequestContext, group: str) -> plugin.BaseAuthPlugin:
-    """The user's token, vouched for by ours where ``[service_user]`` says so.
+    """The user's token, with a service token where ``[service_user]`` says so.
 
-    With noauth2 a user's token means nothing to anybody else, so we ask as ourselves.
+    Other services do not know the tokens of noauth2: with it, the service's own credentials.
     """
     service = service_plugin(group)
     if not context.auth_token or CONF.api.auth_strategy == "noauth2":
@@ -80,13 +85,15 @@ def user_plugin(context: RequestContext, group: str) -> plugin.BaseAuthPlugin:
     return service_token.ServiceTokenAuthWrapper(user, service_plugin("service_user"))
 
 
-def vouched_plugin(
+def plugin_with_service_token(
     context: RequestContext, group: str, *, as_service: bool = False
 ) -> plugin.BaseAuthPlugin:
-    """As :func:`user_plugin`, with our service token even where we ask for ourselves: Cinder lets
-    only services take away what a server uses."""
-    own = as_service or not context.auth_token or CONF.api.auth_strategy == "noauth2"
-    if not own:
+    """As :func:`user_plugin`, but with a service token also for requests as the service.
+
+    Cinder requires a service token to delete the attachment of a volume in use.
+    """
+    acts_as_service = as_service or not context.auth_token or CONF.api.auth_strategy == "noauth2"
+    if not acts_as_service:
         return user_plugin(context, group)
     service = service_plugin(group)
     if not CONF.service_user.send_service_user_token:
@@ -95,12 +102,16 @@ def vouched_plugin(
 
 
 def get_session(group: str) -> session.Session:
+    """The session of ``[group]``, which all threads share."""
     with _lock:
         return _load_session(group)
 
 
 def service_plugin(group: str) -> plugin.BaseAuthPlugin:
-    """Our own credentials of ``[group]``; none at all beside an ``endpoint_override`` is noauth."""
+    """The credentials of ``[group]``; noauth if it has only an ``endpoint_override``.
+
+    Raises ConfigurationError when it has neither.
+    """
     with _lock:
         return _load_plugin(group)
 
@@ -110,10 +121,11 @@ def _load_session(group: str) -> session.Session:
     return _make_session(group)
 
 
-def _make_session(group: str, **options) -> _Session:
-    """``options`` instead of those of ``[group]``."""
-    made = _SessionLoader().load_from_conf_options(CONF, group, **options)
-    made.neighbour = group
+def _make_session(group: str, **options: Any) -> _Session:
+    """``options`` override those of ``[group]``."""
+    loader = _SessionLoader()
+    made = cast("_Session", loader.load_from_conf_options(CONF, group, **options))
+    made.group = group
     return made
 
 
@@ -131,7 +143,8 @@ def _load_plugin(group: str) -> plugin.BaseAuthPlugin:
 
 
 def load() -> None:
-    """Make everything but connections and tokens: workers that are forked then share it."""
+    """Create the sessions and plugins, without connections and tokens. Forked workers share
+    them."""
     reset()
     for group in _groups_with_login():
         get_session(group)
@@ -139,29 +152,29 @@ def load() -> None:
 
 
 def log_in() -> None:
-    """Fetch our tokens and the neighbours' addresses before a request has to wait for them.
+    """Fetch the service's own tokens and the endpoints, so that requests need not wait for them.
 
-    For a process that has just started, or that is about to fork: no connection stays. Who does not
-    answer at once is asked again by the first request that needs it.
+    No connection stays open, so the process may fork afterwards. If Keystone does not answer within
+    two seconds, the first request that needs the token fetches it.
     """
-    silent: set[plugin.BaseAuthPlugin] = set()
+    unanswered: set[plugin.BaseAuthPlugin] = set()
     for group in _groups_with_login():
         login = service_plugin(group)
-        if login not in silent and not _log_in(group, login):
-            silent.add(login)
+        if login not in unanswered and not _log_in(group, login):
+            unanswered.add(login)
 
 
 def _log_in(group: str, login: plugin.BaseAuthPlugin) -> bool:
-    once = _make_session(group, timeout=_LOGIN_SECONDS)
+    temporary = _make_session(group, timeout=_LOGIN_TIMEOUT)
     try:
-        login.get_token(once)
+        login.get_token(temporary)
         if GROUPS[group]:
-            _adapter(once, login, group).get_endpoint()
+            _adapter(temporary, login, group).get_endpoint()
     except exceptions.ClientException as exc:
-        LOG.info("Cannot log in for [%s] yet: %s", group, exc)
+        LOG.info("[%s]: could not log in to Keystone yet: %s", group, exc)
         return False
     finally:
-        once.session.close()
+        temporary.session.close()
     return True
 
 
@@ -170,7 +183,7 @@ def _groups_with_login() -> list[str]:
 
 
 def reset() -> None:
-    """Forget sessions and tokens: after a change of configuration."""
+    """Discard sessions and tokens, after a change of the configuration."""
     with _lock:
         _load_session.cache_clear()
         _load_plugin.cache_clear()
@@ -178,13 +191,13 @@ def reset() -> None:
 
 
 class _Session(session.Session):
-    """Each request is in the history of the server that it is made for, with its time."""
+    """Records each request, with its times, in the history of the server that it is made for."""
 
-    neighbour: str
+    group: str
 
-    def request(self, url: str, method: str, **kwargs):
-        with waiting(f"request to {self.neighbour}: {method} {urlsplit(url).path}"):
-            return super().request(url, method, **kwargs)
+    def request(self, url: str, method: str, *args: Any, **kwargs: Any) -> requests.Response:
+        with waiting(f"request to {self.group}: {method} {urlsplit(url).path}"):
+            return super().request(url, method, *args, **kwargs)
 
 
 class _SessionLoader(loading.session.Session):
@@ -192,7 +205,7 @@ class _SessionLoader(loading.session.Session):
 
 
 class _UserToken(plugin.BaseAuthPlugin):
-    """A token that we were handed; it can be used, not renewed."""
+    """The token of a user's request. It cannot be renewed."""
 
     def __init__(self, token: str, service: plugin.BaseAuthPlugin):
         super().__init__()
@@ -202,5 +215,5 @@ class _UserToken(plugin.BaseAuthPlugin):
     def get_token(self, session: session.Session) -> str:
         return self._token
 
-    def get_endpoint(self, session: session.Session, **kwargs) -> str | None:
+    def get_endpoint(self, session: session.Session, **kwargs: Any) -> str | None:
         return self._service.get_endpoint(session, **kwargs)

@@ -1,6 +1,6 @@
-"""What a service tells systemd (``sd_notify``); nothing when systemd did not start it.
+"""Notify systemd (``sd_notify``). Does nothing when systemd did not start the service.
 
-oslo.service can say that a service is ready, but not feed the watchdog.
+oslo.service can report that a service is ready, but it cannot notify the watchdog.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import socket
 
 
 def notify(message: str) -> None:
-    """``READY=1``, ``STOPPING=1``, ``WATCHDOG=1``, ``STATUS=...``: see sd_notify(3)."""
+    """Send a message such as ``READY=1`` or ``WATCHDOG=1``: see sd_notify(3)."""
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return
@@ -22,6 +22,6 @@ def notify(message: str) -> None:
 
 
 def watchdog_interval() -> float | None:
-    """Seconds between two ``WATCHDOG=1``: half of what systemd allows; None without a watchdog."""
+    """Seconds between two ``WATCHDOG=1``: half the timeout of the watchdog; None without one."""
     microseconds = os.environ.get("WATCHDOG_USEC")
     return int(microseconds) / 2e6 if microseconds else None

@@ -1,10 +1,10 @@
-"""Steps: the spans of a request as it walks through the services.
+"""Steps: the spans of a request on its way through the services.
 
-``with step("name")`` or ``@traced`` around a function marks one. A step is a debug log line with
-the request's id, and, inside an operation on a server, an event in the server's action history
-with its times. It is also where the chaos tests strike: see ``faults``.
+``with step("name")`` or ``@traced("name")`` marks a step. A step writes a debug log line with the
+request ID and, in an operation on a server, an event with its times into the action history of the
+server. The begin and the end of a step are fault injection points: see ``faults``.
 
-``with waiting("for whom")`` marks time that is not ours: only the history has it.
+``with waiting("name")`` marks a wait for another service, which only the history shows.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ import datetime
 import functools
 import logging
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from oslo_context import context as oslo_context
 
 from nova_mini import faults
-from nova_mini.objects.base import utcnow
+from nova_mini.clock import utcnow
 
 LOG = logging.getLogger(__name__)
-F = TypeVar("F", bound=Callable)
+P = ParamSpec("P")
+R = TypeVar("R")
 
 Steps = list[list[str]]
 _collected: contextvars.ContextVar[Steps | None] = contextvars.ContextVar("steps", default=None)
@@ -31,7 +32,7 @@ _collected: contextvars.ContextVar[Steps | None] = contextvars.ContextVar("steps
 
 @contextlib.contextmanager
 def collecting() -> Iterator[Steps]:
-    """Gather the steps of what runs inside, as [name, start, finish] with ISO times."""
+    """Collect the steps that run inside the block, as [name, start, finish] with ISO times."""
     steps: Steps = []
     token = _collected.set(steps)
     try:
@@ -44,7 +45,7 @@ def collecting() -> Iterator[Steps]:
 def step(name: str) -> Iterator[None]:
     start = utcnow()
     LOG.debug("step %s begins", name)
-    faults.strike(f"before {name}")
+    faults.inject(f"before {name}")
     try:
         yield
     except BaseException as exc:
@@ -53,12 +54,12 @@ def step(name: str) -> Iterator[None]:
     finish = utcnow()
     LOG.debug("step %s took %.1f ms", name, (finish - start).total_seconds() * 1000)
     _collect(name, start, finish)
-    faults.strike(name)
+    faults.inject(name)
 
 
 @contextlib.contextmanager
 def waiting(name: str) -> Iterator[None]:
-    """What another service takes for us, when it did as we asked."""
+    """Record the time that a request to another service takes, if it succeeds."""
     start = utcnow()
     yield
     _collect(name, start, utcnow())
@@ -70,24 +71,32 @@ def _collect(name: str, start: datetime.datetime, finish: datetime.datetime) -> 
         steps.append([name, start.isoformat(), finish.isoformat()])
 
 
-def traced(function: F) -> F:
-    """A step named like the function (``Class.method``)."""
+def traced(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Make each call of a function the step ``name``.
 
-    @functools.wraps(function)
-    def wrapper(*args, **kwargs):
-        with step(function.__qualname__):
-            return function(*args, **kwargs)
+    Users see the name in the history of a server, and fault injection refers to it, so it does not
+    change when the function is renamed.
+    """
 
-    return wrapper
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(function)
+        def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+            with step(name):
+                return function(*args, **kwargs)
+
+        return wrapper
+
+    return decorate
 
 
-def in_thread(function: Callable, *args, **kwargs) -> Callable:
-    """``function`` bound for another thread, with this thread's steps and request context."""
+def in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Callable[[], R]:
+    """``function`` with its arguments, to be called in another thread with the steps and the
+    request context of this thread."""
     request = oslo_context.get_current()
 
-    def run():
+    def run() -> R:
         if request is not None:
-            request.update_store()  # which log lines take the request's id from
+            request.update_store()  # log lines take the request ID from there
         return function(*args, **kwargs)
 
     return functools.partial(contextvars.copy_context().run, run)

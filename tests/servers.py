@@ -1,4 +1,4 @@
-"""Servers and ports as the tests of drivers need them: real objects, no database."""
+"""Servers and ports for the tests of drivers: real objects, without a database."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import datetime
 import itertools
 import uuid
 
-from nova_mini.network.model import VIF, Network
+from nova_mini.image import authorization
 from nova_mini.objects.flavor import Flavor
 from nova_mini.objects.instance import Instance
+from nova_mini.objects.network_model import VIF, Network, NetworkInfo
 
 _ids = itertools.count(1)
 
@@ -63,11 +64,16 @@ def make_instance(flavor: Flavor | None = None, **overrides) -> Instance:
         "metadata": {},
         "system_metadata": {},
         "security_groups": [],
+        "network_info": NetworkInfo(),
         "host": "host",
         "node": "host",
         "tags": [],
     }
-    return Instance(**values | overrides)
+    values |= overrides
+    if "system_metadata" not in overrides:  # as set by the API, which has read the images
+        ids = [values[name] for name in ("image_ref", "kernel_id", "ramdisk_id")]
+        values["system_metadata"] = authorization.record(ids)
+    return Instance(**values)
 
 
 def make_vif(**overrides) -> VIF:

@@ -1,4 +1,4 @@
-"""The WSGI applications that the Paste file describes."""
+"""Loads the WSGI applications of the Paste configuration file."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ METADATA = "metadata"
 
 
 def load(name: str) -> Callable:
-    """The application ``name`` of ``[wsgi] api_paste_config``. CONF must be parsed already.
+    """Load the application ``name`` from ``[wsgi] api_paste_config``. CONF must be parsed already.
 
-    It holds no connection, so a server may load it and then fork. Raises ConfigurationError when
-    the file cannot be found.
+    The application opens no connection here, so a server may load it and then fork. Raises
+    ConfigurationError if the file is not found.
     """
     path = CONF.wsgi.api_paste_config
     found = path if os.path.isabs(path) else CONF.find_file(path)
     if not found or not os.path.exists(found):
         raise exception.ConfigurationError(
-            f"Cannot find {path}: put it beside nova-mini.conf, or say where it is with "
-            "[wsgi] api_paste_config."
+            f"Cannot find {path}. Put it into the directory of nova-mini.conf, or set "
+            "[wsgi] api_paste_config to its path."
         )
     policy.get_enforcer()
     return deploy.loadapp(f"config:{os.path.abspath(found)}", name=name)

@@ -1,4 +1,5 @@
-"""nova-mini-conductor: the database for the computes, and the tasks over several services."""
+"""nova-mini-conductor: database access for the computes, and tasks that involve several
+services."""
 
 from __future__ import annotations
 

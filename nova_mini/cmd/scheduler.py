@@ -1,4 +1,4 @@
-"""nova-mini-scheduler: chooses hosts for servers and claims them in the ledger."""
+"""nova-mini-scheduler: chooses hosts for servers and claims their resources."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What the HTTP API asks of Compute.
+"""The interface of Compute for the HTTP API.
 
-Every change is checked here, committed as an intent (see ``objects.instance_action``) and only then
-told to a conductor or a host. ``InstanceInvalidState``, ``InstanceIsLocked`` and
-``UnexpectedTaskStateError`` (409) may come from each of them.
+Every change is checked here, committed as an intent (see ``actions.intents``), and then sent to a
+conductor or a host. Each method that changes a server may raise ``InstanceInvalidState``,
+``InstanceIsLocked`` or ``UnexpectedTaskStateError`` (409).
 """
 
 from __future__ import annotations
@@ -11,51 +11,75 @@ import contextlib
 import dataclasses
 import functools
 import logging
+from collections.abc import Callable
+from typing import Any
 
-from nova_mini import exception, quota
-from nova_mini.compute import (
+from nova_mini import exception, policy, quota
+from nova_mini.actions import intents, operations
+from nova_mini.actions.parameters import (
+    AttachInterfaceParameters,
+    DeleteParameters,
+    DetachInterfaceParameters,
+    MigrateParameters,
+    Parameters,
+    RebootParameters,
+    RevertParameters,
+    SnapshotParameters,
+    SwapVolumeParameters,
+    UnshelveDestination,
+    UnshelveParameters,
+    VolumeParameters,
+)
+from nova_mini.actions.registry import Action
+from nova_mini.compute.requests import (
     block_device_request,
     boot_source,
     boot_volumes,
-    create,
     create_checks,
     destination,
+    guest_option_checks,
+    move_request,
+    new_instances,
     rebuild_request,
-    shelved_image,
-    snapshot_request,
-    state_checks,
-    task_states,
-    vm_states,
-    volume_backed_image,
+    rescue_request,
     volume_request,
 )
-from nova_mini.compute import rpcapi as compute_rpcapi
-from nova_mini.compute.image_records import ImageRecords
-from nova_mini.compute.server_request import ServerRequest
-from nova_mini.conductor import api as conductor_api
-from nova_mini.image import glance
+from nova_mini.compute.requests.image_records import ImageRecords
+from nova_mini.compute.requests.server_request import ServerRequest
+from nova_mini.context import RequestContext
+from nova_mini.external import shelved_image, snapshot_record, volume_backed_image
+from nova_mini.image import glance, kernels
 from nova_mini.network import neutron
-from nova_mini.network.model import NetworkRequest
-from nova_mini.objects import instance_creation
-from nova_mini.objects.block_device_mapping import BlockDeviceMapping
+from nova_mini.notifications import notify_about_server_group_update
+from nova_mini.objects import instance_creation, quota_claims
+from nova_mini.objects.block_device_mapping import BlockDeviceMapping, NewDisk
+from nova_mini.objects.external_event import ExternalEvent
+from nova_mini.objects.flavor import Flavor
 from nova_mini.objects.image_meta import ImageMeta
 from nova_mini.objects.instance import Instance
 from nova_mini.objects.instance_action import InstanceAction
 from nova_mini.objects.instance_creation import NewInstance
+from nova_mini.objects.instance_group import InstanceGroup
+from nova_mini.objects.migration import Migration
+from nova_mini.objects.network_model import NetworkRequest
+from nova_mini.policies import servers as server_policy
+from nova_mini.rpcapi import compute as compute_rpcapi
+from nova_mini.rpcapi import conductor as conductor_rpcapi
+from nova_mini.states import migration_states, state_checks, task_states, vm_states
 from nova_mini.trace import Steps, collecting, traced
 from nova_mini.volume import cinder
 
 LOG = logging.getLogger(__name__)
 
-_NOT_DELETING = task_states.ALL - {task_states.DELETING}
+_NOT_DELETING = tuple(task_states.ALL - {task_states.DELETING})
 _REBOOT_TASK = {"SOFT": task_states.REBOOTING, "HARD": task_states.REBOOTING_HARD}
 
 
 class API:
-    """Safe for threads; it remembers nothing but what neighbours said a moment ago."""
+    """Safe for threads. Its only state is the cache of image records."""
 
-    def __init__(self):
-        self.compute_task_api = conductor_api.ComputeTaskAPI()
+    def __init__(self) -> None:
+        self.compute_task_api = conductor_rpcapi.ComputeTaskAPI()
         self.compute_rpcapi = compute_rpcapi.ComputeAPI()
         self.network_api = neutron.API()
         self.image_api = glance.API()
@@ -64,37 +88,58 @@ class API:
 
     # -- create ----------------------------------------------------------------------------------
 
-    @traced
-    def create(self, context, request: ServerRequest) -> list[Instance]:
-        """The servers, recorded and on their way; they share a ``reservation_id``.
+    @traced("API.create")
+    def create(self, context: RequestContext, request: ServerRequest) -> list[Instance]:
+        """Record new servers and send their builds to a conductor.
 
-        Raises Invalid (400) with what to change, OverQuota (403), and what Glance and Neutron
-        raise when they cannot be asked.
+        Returns the servers, which share a ``reservation_id``. Raises Invalid (400), OverQuota
+        (403), and the errors of Glance and Neutron.
         """
         with collecting() as steps:
             return self._create_instance(context, request, steps)
 
-    @traced
-    def _create_instance(self, context, request: ServerRequest, steps: Steps) -> list[Instance]:
-        limits = instance_creation.Limits(*quota.get_project_and_user_limits(context))
+    @traced("API._create_instance")
+    def _create_instance(
+        self, context: RequestContext, request: ServerRequest, steps: Steps
+    ) -> list[Instance]:
+        limits = quota_claims.Limits(*quota.get_project_and_user_limits(context))
         create_checks.check_metadata(request.metadata, limits.of_project)
         create_checks.check_injected_files(request.injected_files, limits.of_project)
-        create_checks.check_hints(request.scheduler_hints)
+        group = create_checks.load_group(context, request.scheduler_hints)
         create_checks.check_multi_create(request)
         key_data = create_checks.load_key(context, request.key_name)
-        where = destination.resolve(context, request)
+        resolved = destination.resolve(context, request)
         count = self._count_within_quota(context, request, limits)
-        mappings = self._build_mappings(context, request)
-        image = self._boot_image(context, request, mappings, where["availability_zone"])
+        disks = self._build_disks(context, request)
+        image = self._boot_image(context, request, disks, resolved.availability_zone)
+        guest_option_checks.check_new(request.flavor, image)
         count = self._validate_networks(context, request, count)
-        new = create.new_instances(context, request, image, mappings, key_data, where, count)
-        actions = instance_creation.create(context, new, limits, steps)
+        new = new_instances.new_instances(context, request, image, disks, key_data, resolved, count)
+        actions = self._record(context, new, limits, steps, group)
         self._make_volumes(context, new)
         self.compute_task_api.schedule_and_build_instances(context, actions)
         return [item.instance for item in new]
 
-    def _make_volumes(self, context, new: list[NewInstance]) -> None:
-        """A server that cannot have its volumes is not kept."""
+    def _record(
+        self,
+        context: RequestContext,
+        new: list[NewInstance],
+        limits: quota_claims.Limits,
+        steps: Steps,
+        group: InstanceGroup | None,
+    ) -> list[InstanceAction]:
+        if group is None:
+            return instance_creation.create(context, new, limits, steps)
+        try:
+            actions = instance_creation.create(context, new, limits, steps, group.uuid)
+        except exception.InstanceGroupNotFound as exc:  # it was deleted meanwhile
+            raise exception.InvalidInput(reason=exc.format_message()) from exc
+        members = {"instance_uuids": [item.instance.uuid for item in new]}
+        notify_about_server_group_update(context, group, "addmember", members)
+        return actions
+
+    def _make_volumes(self, context: RequestContext, new: list[NewInstance]) -> None:
+        """Create the volumes of new servers. If Cinder refuses one, delete the servers."""
         try:
             boot_volumes.make_volumes(context, self.volume_api, new)
         except exception.NovaException:
@@ -103,27 +148,38 @@ class API:
                     self.delete(context, Instance.get_by_uuid(context, item.instance.uuid))
             raise
 
-    def _count_within_quota(self, context, request: ServerRequest, limits) -> int:
+    def _count_within_quota(
+        self, context: RequestContext, request: ServerRequest, limits: quota_claims.Limits
+    ) -> int:
         each = {"cores": request.flavor.vcpus, "ram": request.flavor.memory_mb}
-        return instance_creation.count_within_quota(
+        return quota_claims.count_that_fit(
             context, each, limits, request.min_count, request.max_count
         )
 
-    def _build_mappings(self, context, request: ServerRequest) -> list[dict]:
-        """The disks that the user asks for; those of the image where it is one of volumes."""
-        asked, image_ref = request.block_device_mapping, request.image_ref
-        if image_ref:
-            of_image = volume_backed_image.mappings_of(self._get_image(context, image_ref))
-            if of_image:
-                asked, image_ref = of_image + asked, None
-        return block_device_request.build_mappings(asked, image_ref, request.flavor)
+    def _build_disks(self, context: RequestContext, request: ServerRequest) -> list[NewDisk]:
+        """Return the disks of the request, merged with those that a volume-backed image names."""
+        image_id = request.image_ref
+        image = self._get_image(context, image_id) if image_id else ImageMeta()
+        of_image = volume_backed_image.mappings_of(image)
+        requested = block_device_request.requested_disks(request, of_image)
+        disks = volume_backed_image.merge(of_image, requested)
+        return block_device_request.build_disks(disks, image_id, request.flavor)
 
-    def _boot_image(self, context, request, mappings: list[dict], zone) -> ImageMeta:
+    def _boot_image(
+        self,
+        context: RequestContext,
+        request: ServerRequest,
+        disks: list[NewDisk],
+        zone: str | None,
+    ) -> ImageMeta:
         get_image = functools.partial(self._get_image, context)
         sources = boot_source.BootSources(context, self.volume_api, get_image, request)
-        return sources.resolve(mappings, zone)
+        image = sources.resolve(disks, zone)
+        if image.id and not request.flavor.root_gb:
+            policy.authorize(context, server_policy.CREATE_ZERO_DISK_FLAVOR)
+        return kernels.resolve(image, request.flavor, get_image)
 
-    def _get_image(self, context, image_ref: str) -> ImageMeta:
+    def _get_image(self, context: RequestContext, image_ref: str) -> ImageMeta:
         try:
             return self.image_records.get(context, image_ref)
         except (exception.ImageNotFound, exception.ImageNotAuthorized) as exc:
@@ -131,8 +187,11 @@ class API:
                 reason=f"Can not find requested image {image_ref}"
             ) from exc
 
-    def _validate_networks(self, context, request: ServerRequest, count: int) -> int:
-        """How many of ``count`` servers can have their ports. What the user names must be there."""
+    def _validate_networks(
+        self, context: RequestContext, request: ServerRequest, count: int
+    ) -> int:
+        """Check that requested networks and security groups exist. Returns how many of ``count``
+        servers can have their ports."""
         named = request.requested_networks not in ([], "none")
         if named or request.security_groups not in ([], ["default"]):
             create_checks.check_network_service()
@@ -147,142 +206,255 @@ class API:
 
     # -- delete ----------------------------------------------------------------------------------
 
-    def delete(self, context, instance: Instance) -> None:
-        """From any state: what else is going on with the server ends. Twice is once."""
+    def delete(self, context: RequestContext, instance: Instance) -> None:
+        """Delete from any state; supersedes running actions; idempotent."""
         allowed = state_checks.check(context, instance, "delete")
         if instance.task_state == task_states.DELETING:
             return
         instance.task_state = task_states.DELETING
         instance.progress = 0
-        method = "terminate_instance" if instance.host else "delete_unscheduled_instance"
         allowed = dataclasses.replace(allowed, task_states=_NOT_DELETING)
         try:
-            action = self._begin(context, instance, "delete", method, allowed)
+            action = self._begin(context, instance, operations.DELETE, allowed, DeleteParameters())
         except exception.UnexpectedTaskStateError:
-            return  # another request was quicker by a moment
+            return  # a concurrent request has begun the delete
         self._send(context, action)
 
     # -- power -----------------------------------------------------------------------------------
 
-    def reboot(self, context, instance: Instance, reboot_type: str) -> None:
-        """``reboot_type``: SOFT (the guest shuts down by itself, if it does) or HARD."""
+    def reboot(self, context: RequestContext, instance: Instance, reboot_type: str) -> None:
+        """``reboot_type``: SOFT (the guest is asked to shut down) or HARD."""
         hard = reboot_type == "HARD"
         allowed = state_checks.check(context, instance, "hard reboot" if hard else "reboot")
         instance.task_state = _REBOOT_TASK[reboot_type]
-        args = {"reboot_type": reboot_type}
-        action = self._begin(context, instance, "reboot", "reboot_instance", allowed, args)
-        self._send(context, action)
+        parameters = RebootParameters(reboot_type)
+        self._send(context, self._begin(context, instance, operations.REBOOT, allowed, parameters))
 
-    def start(self, context, instance: Instance) -> None:
-        self._act(context, instance, "start", task_states.POWERING_ON)
+    def start(self, context: RequestContext, instance: Instance) -> None:
+        self._act(context, instance, operations.START, task_states.POWERING_ON)
 
-    def stop(self, context, instance: Instance) -> None:
-        self._act(context, instance, "stop", task_states.POWERING_OFF)
+    def stop(self, context: RequestContext, instance: Instance) -> None:
+        self._act(context, instance, operations.STOP, task_states.POWERING_OFF)
 
-    def pause(self, context, instance: Instance) -> None:
-        self._act(context, instance, "pause", task_states.PAUSING)
+    def pause(self, context: RequestContext, instance: Instance) -> None:
+        self._act(context, instance, operations.PAUSE, task_states.PAUSING)
 
-    def unpause(self, context, instance: Instance) -> None:
-        self._act(context, instance, "unpause", task_states.UNPAUSING)
+    def unpause(self, context: RequestContext, instance: Instance) -> None:
+        self._act(context, instance, operations.UNPAUSE, task_states.UNPAUSING)
 
-    def suspend(self, context, instance: Instance) -> None:
-        self._act(context, instance, "suspend", task_states.SUSPENDING)
+    def suspend(self, context: RequestContext, instance: Instance) -> None:
+        self._act(context, instance, operations.SUSPEND, task_states.SUSPENDING)
 
-    def resume(self, context, instance: Instance) -> None:
-        self._act(context, instance, "resume", task_states.RESUMING)
+    def resume(self, context: RequestContext, instance: Instance) -> None:
+        self._act(context, instance, operations.RESUME, task_states.RESUMING)
 
-    def _act(self, context, instance: Instance, name: str, task_state: str) -> None:
-        """What takes no arguments: the host's method is ``<name>_instance``."""
-        allowed = state_checks.check(context, instance, name)
+    def _act(
+        self, context: RequestContext, instance: Instance, action: Action, task_state: str
+    ) -> None:
+        """Begin and send an action without parameters."""
+        allowed = state_checks.check(context, instance, action.starts_from or action.name)
         instance.task_state = task_state
-        self._send(context, self._begin(context, instance, name, f"{name}_instance", allowed))
+        self._send(context, self._begin(context, instance, action, allowed))
 
     # -- shelve ----------------------------------------------------------------------------------
 
-    def shelve(self, context, instance: Instance) -> None:
-        """Keep the server as an image (or, where it runs from one, as its volume) and take it off
-        its host. Raises GlanceConnectionFailed when an image of an earlier attempt is to go first:
-        an administrator had ended that one, and nobody else would know of the image then."""
-        state_checks.check(context, instance, "shelve")
+    def shelve(self, context: RequestContext, instance: Instance) -> None:
+        """Save the root disk as an image, unless it is a volume, and remove the server from its
+        host.
+
+        Raises the errors of Glance; the server is unchanged then. First deletes the image of an
+        earlier shelve that an administrator ended, because its id is about to be overwritten.
+        """
+        allowed = state_checks.check(context, instance, "shelve")
         if shelved_image.id_of(instance):
             shelved_image.delete(self.image_api, context, instance)
         if not instance.is_volume_backed:
             shelved_image.announce(context, instance)
-        self._act(context, instance, "shelve", task_states.SHELVING)
-
-    def shelve_offload(self, context, instance: Instance) -> None:
-        """Take a server off its host that is shelved there."""
-        name = "shelveOffload"
-        allowed = state_checks.check(context, instance, name)
-        instance.task_state = task_states.SHELVING_OFFLOADING
-        action = self._begin(context, instance, name, "shelve_offload_instance", allowed)
+        instance.task_state = task_states.SHELVING
+        action = self._begin(context, instance, operations.SHELVE, allowed)
+        if not instance.is_volume_backed:
+            try:
+                self.image_api.create(context, shelved_image.record(context, instance))
+            except exception.NovaException:
+                shelved_image.forget(instance)
+                action.abandon(context, instance)
+                raise
         self._send(context, action)
 
-    def unshelve(self, context, instance: Instance, wishes: dict[str, str | None]) -> None:
-        """Back to its host or, from none, to one that is chosen now.
+    def shelve_offload(self, context: RequestContext, instance: Instance) -> None:
+        """Remove a shelved server from its host."""
+        self._act(context, instance, operations.SHELVE_OFFLOAD, task_states.SHELVING_OFFLOADING)
 
-        ``wishes``: "availability_zone" (None: any from now on) and "host", for a server that is on
-        no host. Raises as ``destination.check_wishes``.
+    def unshelve(
+        self, context: RequestContext, instance: Instance, requested: UnshelveDestination
+    ) -> None:
+        """Start a shelved server on its host or, if it is offloaded, on a host chosen now.
+
+        Only an offloaded server may have a requested destination. Raises the errors of
+        ``destination.check_unshelve``.
         """
         allowed = state_checks.check(context, instance, "unshelve")
-        if wishes:
-            destination.check_wishes(context, self.volume_api, instance, wishes)
+        if requested:
+            destination.check_unshelve(context, self.volume_api, instance, requested)
         instance.task_state = task_states.UNSHELVING
         allowed = dataclasses.replace(allowed, vm_states=(instance.vm_state,))
-        args = {"wishes": wishes}
-        action = self._begin(context, instance, "unshelve", "unshelve_instance", allowed, args)
+        parameters = UnshelveParameters(requested)
+        action = self._begin(context, instance, operations.UNSHELVE, allowed, parameters)
+        self._send(context, action)
+
+    # -- move to another flavor or host ----------------------------------------------------------
+
+    def resize(
+        self,
+        context: RequestContext,
+        instance: Instance,
+        flavor_id: str,
+        auto_disk_config: bool | None = None,
+    ) -> None:
+        """Give the server another flavor, usually on another host. The user confirms or reverts it
+        then. ``auto_disk_config``: a new value of the server's field.
+
+        Raises OverQuota and the errors of ``move_request.new_flavor``.
+        """
+        allowed = state_checks.check(context, instance, "resize")
+        flavor = move_request.new_flavor(context, instance, flavor_id)
+        if auto_disk_config is not None:
+            instance.auto_disk_config = auto_disk_config
+        self._move(context, instance, operations.RESIZE, allowed, flavor, MigrateParameters())
+
+    def migrate(self, context: RequestContext, instance: Instance, host: str | None = None) -> None:
+        """Move the server to another host, to ``host`` if it is given. The guest is stopped
+        meanwhile. An administrator confirms or reverts it then.
+
+        Raises the errors of ``move_request.check_destination``.
+        """
+        allowed = state_checks.check(context, instance, "migrate")
+        if host is not None:
+            move_request.check_destination(context, instance, host)
+        parameters = MigrateParameters(host=host)
+        self._move(context, instance, operations.MIGRATE, allowed, instance.flavor, parameters)
+
+    def _move(
+        self,
+        context: RequestContext,
+        instance: Instance,
+        action: Action,
+        allowed: state_checks.Allowed,
+        flavor: Flavor,
+        parameters: MigrateParameters,
+    ) -> None:
+        move_request.check_source(instance)
+        owner = (instance.project_id, instance.user_id)
+        limits = quota_claims.Limits(*quota.get_project_and_user_limits(context, *owner))
+        migration = Migration.begin(context, instance, flavor)
+        instance.task_state = task_states.RESIZE_PREP
+        begun = self._begin(
+            context,
+            instance,
+            action,
+            allowed,
+            parameters,
+            with_records=functools.partial(migration.insert, owner, limits),
+        )
+        self._send(context, begun)
+
+    def confirm_resize(self, context: RequestContext, instance: Instance) -> None:
+        """Keep the server as it is after a resize or a migration. Raises
+        MigrationNotFoundForInstance."""
+        allowed = state_checks.check(context, instance, "confirmResize")
+        migration = Migration.get_open(context, instance.uuid)
+        migration.status = migration_states.CONFIRMING
+        instance.task_state = task_states.RESIZE_CONFIRMING
+        action = self._begin(
+            context,
+            instance,
+            operations.CONFIRM,
+            allowed,
+            at_host=migration.source_compute,
+            with_records=migration.write,
+        )
+        self._send(context, action)
+
+    def revert_resize(self, context: RequestContext, instance: Instance) -> None:
+        """Bring the server back to the host and flavor that it had before. Raises
+        MigrationNotFoundForInstance."""
+        allowed = state_checks.check(context, instance, "revertResize")
+        migration = Migration.get_open(context, instance.uuid)
+        migration.status = migration_states.REVERTING
+        instance.task_state = task_states.RESIZE_REVERTING
+        action = self._begin(
+            context,
+            instance,
+            operations.REVERT,
+            allowed,
+            RevertParameters(),
+            with_records=migration.write,
+        )
         self._send(context, action)
 
     # -- intents ---------------------------------------------------------------------------------
 
     def _begin(
-        self, context, instance: Instance, name: str, method: str, allowed, args=None
+        self,
+        context: RequestContext,
+        instance: Instance,
+        action: Action,
+        allowed: state_checks.Allowed,
+        parameters: Parameters | None = None,
+        **options: Any,
     ) -> InstanceAction:
-        """Commit an intent: the changed fields of the server, and the action."""
-        return InstanceAction.begin(
+        """Commit an intent: the changed fields of the server and a new action. ``options``: see
+        ``intents.begin``."""
+        return intents.begin(
             context,
             instance,
-            name,
-            method=method,
-            host=instance.host,
-            args=args or {},
+            action,
+            parameters,
             expected_task_state=allowed.task_states,
             expected_vm_state=allowed.vm_states,
+            **options,
         )
 
-    def _send(self, context, action: InstanceAction) -> None:
-        """Tell who does it: the server's host, or a conductor where it has none."""
+    def _send(self, context: RequestContext, action: InstanceAction) -> None:
+        """Cast the action to the server's host, or to a conductor if the server has no host."""
         (self.compute_rpcapi if action.host else self.compute_task_api).send(context, action)
 
     # -- rebuild and snapshot --------------------------------------------------------------------
 
-    def rebuild(self, context, instance: Instance, request: rebuild_request.RebuildRequest) -> None:
-        """A fresh root disk, from the same or another image; addresses and uuid stay.
+    def rebuild(
+        self, context: RequestContext, instance: Instance, request: rebuild_request.RebuildRequest
+    ) -> None:
+        """Replace the root disk by a new one from an image; uuid and addresses stay.
 
         Raises Invalid, OverQuota.
         """
         allowed = state_checks.check(context, instance, "rebuild")
-        limits = quota.get_limits(context, context.project_id)
+        limits, _ = quota.get_project_and_user_limits(context)
         create_checks.check_injected_files(request.injected_files, limits)
         create_checks.check_metadata(request.metadata or {}, limits)
         image = self._get_image(context, request.image_ref)
         rebuild_request.check_image(context, self.volume_api, instance, request, image)
-        args = rebuild_request.apply(context, instance, request, image)
+        guest_option_checks.check_on_host(instance.flavor, image)
+        get_image = functools.partial(self._get_image, context)
+        image = kernels.resolve(image, instance.flavor, get_image)
+        parameters = rebuild_request.apply(context, instance, request, image)
         instance.task_state = task_states.REBUILDING
-        action = self._begin(context, instance, "rebuild", "rebuild_instance", allowed, args)
+        action = self._begin(context, instance, operations.REBUILD, allowed, parameters)
         self._send(context, action)
 
-    def snapshot(self, context, instance: Instance, name: str, properties: dict) -> str:
-        """Make an image of the server's root disk; the id of the image, which fills up later.
+    def snapshot(
+        self, context: RequestContext, instance: Instance, name: str, properties: dict[str, str]
+    ) -> str:
+        """Make an image of the server. Returns the id of the image, which is still queued.
 
-        The intent comes first: when this process dies before it has made the image, the host finds
-        none and is done.
+        The intent is committed first: if this process dies before it has created the image, the
+        host finds no image and ends the action.
         """
         allowed = state_checks.check(context, instance, "createImage")
-        record = snapshot_request.image_record(context, instance, name, properties)
+        record = snapshot_record.image_record(context, instance, name, properties)
         instance.task_state = task_states.IMAGE_SNAPSHOT_PENDING
-        args = {"image_id": record["id"]}
-        action = self._begin(context, instance, "createImage", "snapshot_instance", allowed, args)
+        parameters = SnapshotParameters(record["id"])
+        action = self._begin(context, instance, operations.CREATE_IMAGE, allowed, parameters)
         try:
             self.image_api.create(context, record)
         except exception.NovaException:
@@ -291,61 +463,100 @@ class API:
         self._send(context, action)
         return record["id"]
 
+    # -- rescue ----------------------------------------------------------------------------------
+
+    def rescue(
+        self, context: RequestContext, instance: Instance, request: rescue_request.RescueRequest
+    ) -> None:
+        """Start the server from a rescue disk, with its own root disk beside it.
+
+        Raises UnsupportedRescueImage and InstanceNotRescuable (400), Conflict, and the errors of
+        ``rescue_request``.
+        """
+        allowed = state_checks.check(context, instance, "rescue")
+        get_image = functools.partial(self._get_image, context)
+        image = rescue_request.find_image(instance, request, get_image)
+        parameters = rescue_request.check(context, self.volume_api, instance, request, image)
+        instance.task_state = task_states.RESCUING
+        self._send(context, self._begin(context, instance, operations.RESCUE, allowed, parameters))
+
+    def unrescue(self, context: RequestContext, instance: Instance) -> None:
+        """Start the server from its own root disk again, and remove the rescue disk."""
+        self._act(context, instance, operations.UNRESCUE, task_states.UNRESCUING)
+
     # -- interfaces ------------------------------------------------------------------------------
 
-    def attach_interface(self, context, instance: Instance, request: NetworkRequest) -> dict:
-        """Plug one interface more, and wait until it is: the VIF as a dict.
+    def attach_interface(
+        self, context: RequestContext, instance: Instance, request: NetworkRequest
+    ) -> dict[str, Any]:
+        """Attach an interface and wait for the host. Returns ``VIF.to_dict()``.
 
-        Raises InterfaceAttachDelayed when the host must wait for a neighbour first, and what
-        Neutron and the host raise.
+        Raises InterfaceAttachDelayed if the host will retry later, and the errors of Neutron and
+        the host.
         """
-        name = "attach_interface"
-        allowed = state_checks.check(context, instance, name)
-        asked = {name: value for name, value in request.to_dict().items() if value is not None}
-        if "address" in asked:
-            asked["fixed_ip"] = asked.pop("address")
+        allowed = state_checks.check(context, instance, "attach_interface")
         create_checks.check_network_service()
         self.network_api.validate_networks(context, [request], 1)
-        action = self._begin(context, instance, name, name, allowed, asked)
+        parameters = AttachInterfaceParameters(
+            port_id=request.port_id,
+            network_id=request.network_id,
+            fixed_ip=request.address,
+            tag=request.tag,
+        )
+        action = self._begin(context, instance, operations.ATTACH_INTERFACE, allowed, parameters)
         vif = self.compute_rpcapi.run_action(context, action)
         if vif is None:
             raise exception.InterfaceAttachDelayed(instance_uuid=instance.uuid)
         return vif
 
-    def detach_interface(self, context, instance: Instance, port_id: str) -> None:
-        """Raises PortNotFound when the server has no such interface."""
-        name = "detach_interface"
-        allowed = state_checks.check(context, instance, name)
+    def detach_interface(self, context: RequestContext, instance: Instance, port_id: str) -> None:
+        """Raises PortNotFound if the server has no such interface."""
+        allowed = state_checks.check(context, instance, "detach_interface")
         if instance.network_info.get(port_id) is None:
             raise exception.PortNotFound(port_id=port_id)
-        args = {"port_id": port_id}
-        self._send(context, self._begin(context, instance, name, name, allowed, args))
+        parameters = DetachInterfaceParameters(port_id)
+        action = self._begin(context, instance, operations.DETACH_INTERFACE, allowed, parameters)
+        self._send(context, action)
 
-    def add_security_group(self, context, instance: Instance, name: str) -> None:
-        """To all its interfaces. Raises SecurityGroupNotFound, SecurityGroupCannotBeApplied."""
+    def add_security_group(self, context: RequestContext, instance: Instance, name: str) -> None:
+        """Add the group to all interfaces.
+
+        Raises SecurityGroupNotFound, SecurityGroupCannotBeApplied.
+        """
         self._change_security_groups(context, instance, name, self.network_api.add_security_group)
 
-    def remove_security_group(self, context, instance: Instance, name: str) -> None:
-        """Raises SecurityGroupNotFound."""
+    def remove_security_group(self, context: RequestContext, instance: Instance, name: str) -> None:
+        """Remove the group from all interfaces. Raises SecurityGroupNotFound."""
         change = self.network_api.remove_security_group
         self._change_security_groups(context, instance, name, change)
 
-    def _change_security_groups(self, context, instance: Instance, name: str, change) -> None:
-        """Neutron does it; the host is told that what it knows of the network has changed."""
+    def _change_security_groups(
+        self,
+        context: RequestContext,
+        instance: Instance,
+        name: str,
+        change: Callable[[RequestContext, Instance, str], dict[str, list[str]]],
+    ) -> None:
+        """Change the groups in Neutron and in the record, and make the host refresh its network
+        information."""
         state_checks.check(context, instance, "security groups")
         create_checks.check_network_service()
-        change(context, instance, name)
+        instance.change_security_groups(change(context, instance, name))
         if instance.host is not None:
-            event = {"name": "network-changed", "server_uuid": instance.uuid, "status": "completed"}
+            event: ExternalEvent = {
+                "name": "network-changed",
+                "server_uuid": instance.uuid,
+                "status": "completed",
+            }
             self.compute_rpcapi.external_instance_event(context, instance.host, [event])
 
     # -- volumes ---------------------------------------------------------------------------------
 
-    @traced
+    @traced("API.attach_volume")
     def attach_volume(
-        self, context, instance: Instance, request: volume_request.AttachRequest
+        self, context: RequestContext, instance: Instance, request: volume_request.AttachRequest
     ) -> BlockDeviceMapping:
-        """Give a volume to a server: how it will be attached, while the host is at it.
+        """Attach a volume. Returns its mapping while the host still connects the volume.
 
         Raises VolumeNotFound, InvalidVolume and VolumeEncryptionNotSupported (400),
         TooManyDiskDevices, DevicePathInUse, MultiattachNotSupported, and for a server on no host
@@ -355,51 +566,68 @@ class API:
         volume_request.check_volume(context, self.volume_api, instance, request)
         return self._attach_volume(context, instance, request, allowed)
 
-    @traced
-    def _attach_volume(self, context, instance, request, allowed) -> BlockDeviceMapping:
-        """The intent comes first: when this process dies in between, the host (or, where there is
-        none, a conductor) goes on, or finds that nothing was promised yet."""
-        args = {"bdm_uuid": request.bdm_uuid}
-        name = "attach_volume"
-        action = self._begin(context, instance, name, name, allowed, args)
+    @traced("API._attach_volume")
+    def _attach_volume(
+        self,
+        context: RequestContext,
+        instance: Instance,
+        request: volume_request.AttachRequest,
+        allowed: state_checks.Allowed,
+    ) -> BlockDeviceMapping:
+        """Reserve the volume and cast the attach.
+
+        The intent is committed first: if this process dies, the host (or a conductor, if the server
+        has no host) resumes the action, or ends it if the volume is not reserved.
+        """
+        parameters = VolumeParameters(request.bdm_uuid)
+        action = self._begin(context, instance, operations.ATTACH_VOLUME, allowed, parameters)
+        bdm: BlockDeviceMapping | None
         try:
             bdm = self._create_volume_bdm(context, instance, request, action)
             volume_request.reserve(context, self.volume_api, instance, bdm, action.id)
         except Exception as exc:
             is_refused = volume_request.is_refusal(exc)
-            # Recorded or not, reserved or not?
+            # Without an answer, the mapping and the reservation may exist.
             bdm = None if is_refused else volume_request.find_reserved(context, request)
             if bdm is None:
-                if not is_refused:  # the host finds out, and leaves nothing of it
-                    name = "detach_volume"
-                    anyhow = dataclasses.replace(allowed, task_states=None, vm_states=None)
-                    undo = self._begin(context, instance, name, name, anyhow, args)
-                    self._send(context, undo)
+                if not is_refused:  # let the host remove what was made
+                    any_state = dataclasses.replace(allowed, task_states=None, vm_states=None)
+                    detach = operations.DETACH_VOLUME
+                    self._send(
+                        context, self._begin(context, instance, detach, any_state, parameters)
+                    )
                 action.abandon(context, instance)
                 raise
         self._send(context, action)
         return bdm
 
-    @traced
-    def _create_volume_bdm(self, context, instance, request, action) -> BlockDeviceMapping:
+    @traced("API._create_volume_bdm")
+    def _create_volume_bdm(
+        self,
+        context: RequestContext,
+        instance: Instance,
+        request: volume_request.AttachRequest,
+        action: InstanceAction,
+    ) -> BlockDeviceMapping:
         if instance.host is None:
             return volume_request.create_mapping(context, instance, request, action.id)
-        asked = request.mapping()
-        return self.compute_rpcapi.reserve_block_device_name(context, instance, action, asked)
+        return self.compute_rpcapi.reserve_block_device_name(
+            context, instance, action, request.mapping()
+        )
 
-    @traced
-    def detach_volume(self, context, instance: Instance, volume_id: str) -> None:
-        """From the intent on it is done, also when Cinder is away for a while: the host may have
-        found it meanwhile. Of a server on no host the volume is only reserved: Cinder has nothing
-        to begin.
+    @traced("API.detach_volume")
+    def detach_volume(self, context: RequestContext, instance: Instance, volume_id: str) -> None:
+        """Detach a volume. Once the intent is committed, the detach will be done even if Cinder is
+        not reachable: the host may have resumed the action already.
 
-        Raises VolumeNotAttached, InvalidVolume (a root disk, or not in use).
+        For a server on no host, the volume is only reserved, so Cinder has nothing to begin. Raises
+        VolumeNotAttached, InvalidVolume (not in use), Forbidden (a root disk).
         """
         allowed = state_checks.check(context, instance, "detach_volume")
         bdm = BlockDeviceMapping.get_by_volume(context, instance.uuid, volume_id)
         volume_request.check_detach(bdm)
-        args = {"bdm_uuid": bdm.uuid}
-        action = self._begin(context, instance, "detach_volume", "detach_volume", allowed, args)
+        parameters = VolumeParameters(bdm.uuid)
+        action = self._begin(context, instance, operations.DETACH_VOLUME, allowed, parameters)
         try:
             if instance.host is not None:
                 self.volume_api.begin_detaching(context, volume_id)
@@ -408,29 +636,39 @@ class API:
                 action.abandon(context, instance)
                 raise
         except exception.CinderConnectionFailed as exc:
-            LOG.info("Volume %s is detached without word of Cinder: %s", volume_id, exc)
+            LOG.info("Volume %s: detaching without an answer of Cinder: %s", volume_id, exc)
         self._send(context, action)
 
-    @traced
-    def swap_volume(
-        self, context, instance: Instance, old_volume_id: str, new_volume_id: str
-    ) -> None:
-        """Put another volume in the place of an attached one, with its content; while the server
-        runs. From the intent on it is done, also when Cinder is away for a while.
+    def check_migration(self, context: RequestContext, volume_id: str) -> None:
+        """Raises Conflict unless Cinder is migrating the volume: only Cinder may request a swap.
 
-        Raises VolumeNotAttached, and as ``volume_request.check_swap``.
+        The status is read as the service, because Cinder hides it from users.
         """
-        name = "swap_volume"
-        allowed = state_checks.check(context, instance, name)
+        volume_request.check_volume_service()
+        if not self.volume_api.get(context, volume_id, as_service=True).migration_status:
+            raise exception.Conflict(
+                f"volume {volume_id} is not migrating; this API should only be called by Cinder"
+            )
+
+    @traced("API.swap_volume")
+    def swap_volume(
+        self, context: RequestContext, instance: Instance, old_volume_id: str, new_volume_id: str
+    ) -> None:
+        """Replace an attached volume by another one with a copy of its data, while the server runs.
+
+        Once the intent is committed, the swap will be done even if Cinder is not reachable. Raises
+        VolumeNotAttached, and the errors of ``volume_request.check_swap``.
+        """
+        allowed = state_checks.check(context, instance, "swap_volume")
         bdm = BlockDeviceMapping.get_by_volume(context, instance.uuid, old_volume_id)
         volume_request.check_swap(context, self.volume_api, bdm, instance, new_volume_id)
-        args = {
-            "bdm_uuid": bdm.uuid,
-            "old_volume_id": old_volume_id,
-            "old_attachment_id": bdm.attachment_id,
-            "new_volume_id": new_volume_id,
-        }
-        action = self._begin(context, instance, name, name, allowed, args)
+        parameters = SwapVolumeParameters(
+            bdm_uuid=bdm.uuid,
+            old_volume_id=old_volume_id,
+            old_attachment_id=bdm.attachment_id,
+            new_volume_id=new_volume_id,
+        )
+        action = self._begin(context, instance, operations.SWAP_VOLUME, allowed, parameters)
         try:
             volume_request.reserve_swap(
                 context, self.volume_api, instance, old_volume_id, new_volume_id
@@ -441,56 +679,63 @@ class API:
                 raise
         self._send(context, action)
 
-    # -- the record alone ------------------------------------------------------------------------
+    # -- only the record -------------------------------------------------------------------------
 
-    def update(self, context, instance: Instance, changes: dict) -> None:
-        """Set fields that no host has to know of (names, description, access addresses)."""
+    def update(self, context: RequestContext, instance: Instance, changes: dict[str, Any]) -> None:
+        """Set fields that no host uses (names, description, access addresses)."""
         for name, value in changes.items():
             setattr(instance, name, value)
         instance.save()
 
-    def lock(self, context, instance: Instance, reason: str | None = None) -> None:
+    def lock(self, context: RequestContext, instance: Instance, reason: str | None = None) -> None:
         is_owner = instance.project_id == context.project_id
         if instance.locked and is_owner:
-            return  # an administrator's lock stays one
+            return  # an administrator's lock is not replaced
         instance.locked = True
         instance.locked_by = "owner" if is_owner else "admin"
         instance.locked_reason = reason
         InstanceAction.begin(context, instance, "lock", expected_task_state=None)
 
-    def unlock(self, context, instance: Instance) -> None:
+    def unlock(self, context: RequestContext, instance: Instance) -> None:
         instance.locked = False
         instance.locked_by = instance.locked_reason = None
         InstanceAction.begin(context, instance, "unlock", expected_task_state=None)
 
-    def reset_state(self, context, instance: Instance, state: str) -> None:
-        """An administrator says what the server is: ``active`` or ``error``, and nothing going on.
+    def reset_state(self, context: RequestContext, instance: Instance, state: str) -> None:
+        """Set the vm_state to ``active`` or ``error``, and the task_state to None.
 
-        The actions that go on end with it; their doers notice.
+        Ends all actions of the server; processes that run them lose the ownership.
         """
         instance.vm_state = vm_states.ACTIVE if state == "active" else vm_states.ERROR
         instance.task_state = None
         InstanceAction.reset(context, instance)
 
     def update_metadata(
-        self, context, instance: Instance, metadata: dict, *, replace: bool = False
-    ) -> dict:
-        """Set (or, with ``replace``, be) the server's metadata; all of it. Raises OverQuota."""
+        self,
+        context: RequestContext,
+        instance: Instance,
+        metadata: dict[str, str],
+        *,
+        replace: bool = False,
+    ) -> dict[str, str]:
+        """Add to the server's metadata, or replace it. Returns all metadata. Raises OverQuota."""
         state_checks.check(context, instance, "update metadata")
-        limits = quota.get_limits(context, context.project_id)
+        limits, _ = quota.get_project_and_user_limits(context)
         instance.change_metadata(
             metadata, removed=None if replace else (), allowed=limits["metadata_items"]
         )
         return instance.metadata
 
-    def delete_metadata(self, context, instance: Instance, key: str) -> None:
+    def delete_metadata(self, context: RequestContext, instance: Instance, key: str) -> None:
         state_checks.check(context, instance, "delete metadata")
         instance.change_metadata({}, removed=[key])
 
-    # -- ask the host ----------------------------------------------------------------------------
+    # -- calls of the host -----------------------------------------------------------------------
 
-    def get_console_output(self, context, instance: Instance, tail_length: int | None) -> str:
-        """Raises InstanceNotReady when the server is on no host, and what the host raises."""
+    def get_console_output(
+        self, context: RequestContext, instance: Instance, tail_length: int | None
+    ) -> str:
+        """Raises InstanceNotReady if the server is on no host, and the errors of the host."""
         if instance.host is None:
             raise exception.InstanceNotReady(instance_id=instance.uuid)
         return self.compute_rpcapi.get_console_output(context, instance, instance.host, tail_length)

@@ -1,47 +1,58 @@
 """The compute service: operations on the servers of one host.
 
-Each method says what is done and is three lines long; how it is done stands in a file of its own,
-and what every operation has around it in ``operation``.
+The methods here are the RPC endpoints. Each operation is a module of ``compute.operations``, and
+``actions.runner`` is the common frame around all operations.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import threading
-from concurrent import futures
+from collections.abc import Callable, Collection
 
 import oslo_messaging as messaging
-from oslo_concurrency import lockutils, processutils
+from oslo_concurrency import processutils
 
 from nova_mini import exception
-from nova_mini.compute import (
-    delete,
+from nova_mini.actions import operations
+from nova_mini.actions.registry import NextPhase
+from nova_mini.actions.runner import HostRunner, runs
+from nova_mini.compute.host import (
+    audit,
     events,
-    examination,
+    external_events,
+    orphans,
+    power_sync,
+    shelved_servers,
+)
+from nova_mini.compute.host.host_services import HostOperation, HostServices
+from nova_mini.compute.host.network_refresh import NetworkRefresher
+from nova_mini.compute.host.resource_tracker import ResourceTracker
+from nova_mini.compute.operations import (
+    attached_volumes,
+    delete,
     interfaces,
-    leftovers,
     power,
     rebuild,
+    rescue,
+    resize,
+    resize_outcome,
     shelve,
     shelve_offload,
-    shelved_servers,
     snapshot,
     swap_volume,
-    sync,
     unshelve,
-    volumes,
 )
-from nova_mini.compute.build import InstanceBuild
-from nova_mini.compute.operation import await_earlier_actions, error_on_failure, operation
-from nova_mini.compute.resource_tracker import ResourceTracker
-from nova_mini.compute.waiting_contexts import WaitingContexts
+from nova_mini.compute.operations.build import InstanceBuild
 from nova_mini.conf import CONF
 from nova_mini.context import RequestContext, get_admin_context
 from nova_mini.image import glance
 from nova_mini.network import neutron
-from nova_mini.objects.compute_node import ComputeNode
+from nova_mini.objects.block_device_mapping import BlockDeviceMapping, RequestedVolume
+from nova_mini.objects.external_event import ExternalEvent
+from nova_mini.objects.host_finding import HostFinding
 from nova_mini.objects.instance import Instance, InstanceList
-from nova_mini.running_actions import RunningActions
+from nova_mini.objects.instance_action import InstanceAction
 from nova_mini.service import Manager, Periodic
 from nova_mini.trace import traced
 from nova_mini.virt.driver import load_compute_driver
@@ -52,20 +63,31 @@ LOG = logging.getLogger(__name__)
 
 
 class ComputeVirtAPI(VirtAPI):
-    def __init__(self, instance_events: events.InstanceEvents, network_api, volume_api):
+    def __init__(
+        self,
+        instance_events: events.InstanceEvents,
+        network_api: neutron.API,
+        volume_api: cinder.API,
+    ):
         self._events = instance_events
         self._network_api = network_api
         self._volume_api = volume_api
 
     def wait_for_instance_event(
-        self, instance, events_awaited, *, deadline=300, error_callback=None
-    ):
+        self,
+        instance: Instance,
+        events_awaited: Collection[events.EventKey],
+        *,
+        deadline: float = 300,
+        error_callback: Callable[[str, object], bool] | None = None,
+    ) -> contextlib.AbstractContextManager[None]:
         def on_failure(name: str) -> bool:
             return error_callback is None or error_callback(name, instance) is not False
 
         def has_happened(key: events.EventKey) -> bool:
             ask = {"network-vif-plugged": self._is_wired, "volume-reimaged": self._is_reimaged}
-            return key[0] in ask and ask[key[0]](key[1])
+            name, tag = key
+            return name in ask and tag is not None and ask[name](tag)
 
         return events.wait_for_instance_event(
             self._events,
@@ -80,29 +102,28 @@ class ComputeVirtAPI(VirtAPI):
         try:
             return self._network_api.is_wired(get_admin_context(), port_id)
         except exception.NovaException as exc:
-            LOG.warning("Cannot ask whether port %s is wired: %s", port_id, exc)
+            LOG.warning("Port %s: could not read whether it is wired: %s", port_id, exc)
             return False
 
     def _is_reimaged(self, volume_id: str) -> bool:
         try:
             return self._volume_api.get(get_admin_context(), volume_id).status != "downloading"
         except exception.NovaException as exc:
-            LOG.warning("Cannot ask whether volume %s has its image: %s", volume_id, exc)
+            LOG.warning("Volume %s: could not read whether it has its image: %s", volume_id, exc)
             return False
 
 
 class ComputeManager(Manager):
-    """RPC endpoint of ``compute.<host>``. ``owner`` is the incarnation under which it claims.
+    """RPC endpoint of ``compute.<host>``. ``owner`` is the incarnation that owns its claims.
 
-    Operations are sent as ``method(instance_uuid, action_id)`` and run as ``method(instance,
-    **args)``: see ``operation``.
+    Operations are called with ``instance_uuid`` and ``action_id``, and run as ``method(op)``: see
+    :mod:`nova_mini.actions.runner`.
     """
 
     target = messaging.Target(version="1.0")
 
     def __init__(self, host: str, owner: str):
         self.host = host
-        self.owner = owner
         self.endpoints = [self]
         self.instance_events = events.InstanceEvents()
         self.network_api = neutron.API()
@@ -111,11 +132,26 @@ class ComputeManager(Manager):
         self.virtapi = ComputeVirtAPI(self.instance_events, self.network_api, self.volume_api)
         self.driver = load_compute_driver(self.virtapi, CONF.compute_driver)
         self.rt = ResourceTracker(host, self.driver)
-        self.running_actions = RunningActions()
-        self.waiting_contexts = WaitingContexts()
-        self._builds = threading.BoundedSemaphore(CONF.max_concurrent_builds or 10_000)
-        self._resumed = futures.ThreadPoolExecutor(8, thread_name_prefix="resumed")
-        self._builds_failed = False
+        self.network_refresher = NetworkRefresher(self.network_api, self._resume)
+        self.services = HostServices(
+            host,
+            self.driver,
+            self.virtapi,
+            self.rt,
+            self.network_api,
+            self.image_api,
+            self.volume_api,
+            self.instance_events,
+        )
+        self.runner = HostRunner(
+            host,
+            owner,
+            self.services,
+            cancel_event_waits=self.instance_events.cancel,
+            operation_ended=self._operation_ended,
+            ownership_lost=self._destroy_orphaned_guest,
+        )
+        self.runner.serve(self)
         self._to_heal: list[str] = []
 
     # -- life of the service -----------------------------------------------------------------
@@ -126,26 +162,31 @@ class ComputeManager(Manager):
         self.rt.init_host()
 
     def resume(self) -> None:
-        """Look around. What the predecessor left is told at the first check-in."""
-        self._resumed.submit(self._destroy_leftovers)
-        self._resumed.submit(sync.sync_power_states, self.driver, self.host)
+        """Remove orphans and compare power states. Unfinished actions of the predecessor are
+        resumed after the first check-in."""
+        self.runner.submit(self._destroy_orphans)
+        self.runner.submit(power_sync.sync_power_states, self.driver, self.host)
 
-    def take_up(self, unfinished: list) -> None:
-        """Do every action of this host that this process does not know of."""
+    def resume_actions(self, unfinished: list) -> None:
+        """Resume every action of this host that this process does not know of."""
         for action_id, method, uuid, context in unfinished:
-            self._resumed.submit(self._go_on, method, uuid, action_id, context)
+            self.runner.resume(method, uuid, action_id, context)
 
-    def _go_on(self, method: str, uuid: str, action_id: int, context: dict) -> None:
-        """The context is made in the thread that it is for: what is logged there is then told as
-        of the request that asked for it."""
-        operation = getattr(self, method)
-        operation(RequestContext.from_dict(context), instance_uuid=uuid, action_id=action_id)
+    def _resume(self, context, action: InstanceAction) -> None:
+        """Run an action that this host has begun itself."""
+        self.runner.resume(action.method, action.instance_uuid, action.id, context.to_dict())
+
+    def _operation_ended(self, uuid: str) -> None:
+        """Do the work that was pending while an operation ran on that server."""
+        if self.network_refresher.is_requested(uuid):
+            self.runner.submit(self._refresh_network_info, get_admin_context(), uuid)
 
     def periodic_tasks(self) -> list[Periodic]:
         tasks = [
             (CONF.update_resources_interval, self.rt.update_available_resource),
+            (CONF.update_resources_interval, self.rt.release_ended_moves),
             (CONF.sync_power_state_interval, self._sync_power_states),
-            (CONF.sync_power_state_interval * 5, self._destroy_leftovers),
+            (CONF.sync_power_state_interval * 5, self._destroy_orphans),
             (CONF.shelved_poll_interval, self._poll_shelved_instances),
             (CONF.image_cache.manager_interval, self._manage_image_cache),
         ]
@@ -157,286 +198,274 @@ class ComputeManager(Manager):
         return self.driver.is_available()
 
     def cleanup_host(self) -> None:
-        self._resumed.shutdown(wait=False, cancel_futures=True)
+        self.runner.stop()
         self.driver.cleanup_host(self.host)
 
     # -- operations --------------------------------------------------------------------------
 
-    @operation
-    @traced
-    def build_and_run_instance(
-        self, context, instance, admin_password=None, injected_files=(), requested_networks=None,
-        security_groups=(), alternates=(), tried=(), reason=None,
-    ) -> None:  # fmt: skip
-        """Build a server that the scheduler gave to this host. Cast by the conductor.
+    @runs(operations.BUILD_AND_RUN_INSTANCE)
+    @traced("ComputeManager.build_and_run_instance")
+    def build_and_run_instance(self, op: HostOperation) -> None:
+        """Build a server that the scheduler gave to this host. Cast by the conductor."""
+        with op.host.build_slots:
+            InstanceBuild(op, op.parameters)._do_build_and_run_instance()
 
-        ``requested_networks``: NetworkRequest dicts, "auto" or "none"; ``injected_files``: [path,
-        base64]; ``alternates``, ``tried`` and ``reason`` are the conductors' for the next host.
-        The last host that tried may have the image, if it was deleted in Glance since.
-        """
-        with self._builds:
-            InstanceBuild(
-                self,
-                context,
-                instance,
-                admin_password,
-                injected_files,
-                requested_networks,
-                security_groups,
-                fallback_from_host=tried[-1] if tried else None,
-            )._do_build_and_run_instance()
+    @runs(operations.TERMINATE_INSTANCE)
+    @traced("ComputeManager._terminate_instance")
+    def terminate_instance(self, op: HostOperation) -> None:
+        """Delete a server."""
+        with op.error_on_failure():
+            delete.delete_instance(op, op.parameters.unfinished_images)
 
-    def terminate_instance(self, context, instance_uuid: str, action_id: int) -> None:
-        """Delete a server. A build of it that waits for an event gives up at once."""
-        self.instance_events.cancel(instance_uuid)
-        self._terminate_instance(context, instance_uuid=instance_uuid, action_id=action_id)
+    @runs(operations.STOP_INSTANCE)
+    @traced("ComputeManager.stop_instance")
+    def stop_instance(self, op: HostOperation) -> None:
+        """Ask the guest to shut down, then power it off."""
+        power.stop(op)
 
-    @operation
-    @traced
-    def _terminate_instance(self, context, instance, unfinished_images=()) -> None:
-        """``unfinished_images``: ids of those that the delete cut off."""
-        with error_on_failure(instance):
-            delete.delete_instance(self, context, instance, unfinished_images)
+    @runs(operations.START_INSTANCE)
+    @traced("ComputeManager.start_instance")
+    def start_instance(self, op: HostOperation) -> None:
+        power.start(op)
 
-    @operation
-    @traced
-    def stop_instance(self, context, instance) -> None:
-        """Ask the guest to shut down, then switch it off."""
-        power.stop(self, context, instance)
+    @runs(operations.REBOOT_INSTANCE)
+    @traced("ComputeManager.reboot_instance")
+    def reboot_instance(self, op: HostOperation) -> None:
+        power.reboot(op, op.parameters.reboot_type)
 
-    @operation
-    @traced
-    def start_instance(self, context, instance) -> None:
-        power.start(self, context, instance)
+    @runs(operations.PAUSE_INSTANCE)
+    @traced("ComputeManager.pause_instance")
+    def pause_instance(self, op: HostOperation) -> None:
+        power.pause(op)
 
-    @operation
-    @traced
-    def reboot_instance(self, context, instance, reboot_type: str) -> None:
-        """``reboot_type``: SOFT or HARD."""
-        power.reboot(self, context, instance, reboot_type)
+    @runs(operations.UNPAUSE_INSTANCE)
+    @traced("ComputeManager.unpause_instance")
+    def unpause_instance(self, op: HostOperation) -> None:
+        power.unpause(op)
 
-    @operation
-    @traced
-    def pause_instance(self, context, instance) -> None:
-        power.pause(self, context, instance)
+    @runs(operations.SUSPEND_INSTANCE)
+    @traced("ComputeManager.suspend_instance")
+    def suspend_instance(self, op: HostOperation) -> None:
+        power.suspend(op)
 
-    @operation
-    @traced
-    def unpause_instance(self, context, instance) -> None:
-        power.unpause(self, context, instance)
+    @runs(operations.RESUME_INSTANCE)
+    @traced("ComputeManager.resume_instance")
+    def resume_instance(self, op: HostOperation) -> None:
+        power.resume(op)
 
-    @operation
-    @traced
-    def suspend_instance(self, context, instance) -> None:
-        power.suspend(self, context, instance)
+    @runs(operations.REBUILD_INSTANCE)
+    @traced("ComputeManager.rebuild_instance")
+    def rebuild_instance(self, op: HostOperation) -> None:
+        """Make a new root disk from an image. A root volume keeps its data unless a reimage is
+        requested. Ephemeral disks are always made anew, by every driver."""
+        rebuild.rebuild(op, op.parameters)
 
-    @operation
-    @traced
-    def resume_instance(self, context, instance) -> None:
-        power.resume(self, context, instance)
+    @runs(operations.RESCUE_INSTANCE)
+    @traced("ComputeManager.rescue_instance")
+    def rescue_instance(self, op: HostOperation) -> None:
+        """Start the server from a rescue disk, with its own root disk beside it."""
+        rescue.rescue(op, op.parameters)
 
-    @operation
-    @traced
-    def rebuild_instance(
-        self, context, instance, image_ref, orig_image_ref, admin_password=None,
-        injected_files=(), preserve_ephemeral=False, reimage_boot_volume=False,
-    ) -> None:  # fmt: skip
-        """A new root disk from image ``image_ref``; one that is a volume keeps its content, but for
-        ``reimage_boot_volume``. No driver of ours keeps ephemeral disks."""
-        with error_on_failure(instance):
-            rebuild.rebuild(
-                self, context, instance, image_ref, admin_password, injected_files,
-                reimage_boot_volume,
-            )  # fmt: skip
+    @runs(operations.UNRESCUE_INSTANCE)
+    @traced("ComputeManager.unrescue_instance")
+    def unrescue_instance(self, op: HostOperation) -> None:
+        """Start the server from its own root disk again."""
+        rescue.unrescue(op)
 
-    @operation
-    @traced
-    def shelve_instance(self, context, instance) -> None:
-        """Switch it off and upload its root disk; then, mostly, take it off this host."""
-        shelve.shelve(self, context, instance)
+    @runs(operations.SHELVE_INSTANCE)
+    @traced("ComputeManager.shelve_instance")
+    def shelve_instance(self, op: HostOperation) -> None:
+        """Power the server off and upload its root disk; then, by default, offload it."""
+        shelve.shelve(op)
 
-    @operation
-    @traced
-    def shelve_offload_instance(self, context, instance) -> None:
-        """One that is SHELVED here leaves."""
-        await_earlier_actions(context)
-        shelve_offload.offload(self, context, instance)
+    @runs(operations.SHELVE_OFFLOAD_INSTANCE)
+    @traced("ComputeManager.shelve_offload_instance")
+    def shelve_offload_instance(self, op: HostOperation) -> None:
+        """Remove a server that is SHELVED here from this host."""
+        op.await_earlier_actions()
+        shelve_offload.offload(op)
 
-    @operation
-    @traced
-    def unshelve_instance(self, context, instance, wishes=None) -> None:
-        """One that is SHELVED here, or that a conductor has placed here; ``wishes`` are the
-        conductors'."""
-        unshelve.unshelve(self, context, instance)
+    @runs(operations.UNSHELVE_INSTANCE)
+    @traced("ComputeManager.unshelve_instance")
+    def unshelve_instance(self, op: HostOperation) -> None:
+        """Start a server that is SHELVED here, or build one that a conductor has sent here."""
+        unshelve.unshelve(op)
 
-    @operation
-    @traced
-    def snapshot_instance(self, context, instance, image_id: str) -> None:
+    @runs(operations.PREP_RESIZE)
+    @traced("ComputeManager.prep_resize")
+    def prep_resize(self, op: HostOperation) -> NextPhase:
+        """At the destination: claim the resources of a server that will move here."""
+        return resize.prep_resize(op)
+
+    @runs(operations.RESIZE_INSTANCE)
+    @traced("ComputeManager.resize_instance")
+    def resize_instance(self, op: HostOperation) -> NextPhase:
+        """At the source: stop the guest and give the server to the destination."""
+        return resize.resize_instance(op)
+
+    @runs(operations.FINISH_RESIZE)
+    @traced("ComputeManager.finish_resize")
+    def finish_resize(self, op: HostOperation) -> None:
+        """At the destination: start the guest with its new flavor."""
+        resize.finish_resize(op)
+
+    @runs(operations.CONFIRM_RESIZE)
+    @traced("ComputeManager.confirm_resize")
+    def confirm_resize(self, op: HostOperation) -> None:
+        """At the source: remove what a revert would have needed."""
+        resize_outcome.confirm_resize(op)
+
+    @runs(operations.REVERT_RESIZE)
+    @traced("ComputeManager.revert_resize")
+    def revert_resize(self, op: HostOperation) -> NextPhase:
+        """At the destination: remove the guest and give the server back to the source."""
+        return resize_outcome.revert_resize(op)
+
+    @runs(operations.FINISH_REVERT_RESIZE)
+    @traced("ComputeManager.finish_revert_resize")
+    def finish_revert_resize(self, op: HostOperation) -> None:
+        """At the source: start the guest as it was before the move."""
+        resize_outcome.finish_revert_resize(op)
+
+    @runs(operations.SNAPSHOT_INSTANCE)
+    @traced("ComputeManager.snapshot_instance")
+    def snapshot_instance(self, op: HostOperation) -> None:
         """Upload the root disk into a queued Glance image."""
-        snapshot.snapshot(self, context, instance, image_id)
+        snapshot.snapshot(op, op.parameters.image_id)
 
-    @operation
-    @traced
-    def attach_interface(
-        self, context, instance, port_id=None, network_id=None, fixed_ip=None, tag=None
-    ) -> dict:
-        """Called (the API waits): returns the new VIF as a dict."""
-        return interfaces.attach_interface(
-            self, context, instance, port_id, network_id, fixed_ip, tag
-        )
+    @runs(operations.HOST_ATTACH_INTERFACE)
+    @traced("ComputeManager.attach_interface")
+    def attach_interface(self, op: HostOperation) -> dict:
+        """Returns the new VIF as a dict. Called by the API, which waits."""
+        return interfaces.attach_interface(op, op.parameters)
 
-    @operation
-    @traced
-    def detach_interface(self, context, instance, port_id: str) -> None:
-        interfaces.detach_interface(self, context, instance, port_id)
+    @runs(operations.HOST_DETACH_INTERFACE)
+    @traced("ComputeManager.detach_interface")
+    def detach_interface(self, op: HostOperation) -> None:
+        interfaces.detach_interface(op, op.parameters.port_id)
 
-    @operation
-    @traced
-    def attach_volume(self, context, instance, bdm_uuid: str) -> None:
-        """``bdm_uuid``: the mapping that :meth:`reserve_block_device_name` made."""
-        volumes.attach_volume(self, context, instance, bdm_uuid)
+    @runs(operations.REMOVE_INTERFACE)
+    @traced("ComputeManager.remove_interface")
+    def remove_interface(self, op: HostOperation) -> None:
+        """Remove the NIC of a port that exists neither in Neutron nor in the record any more."""
+        interfaces.remove_interface(op, op.parameters.vif)
 
-    @operation
-    @traced
-    def detach_volume(self, context, instance, bdm_uuid: str) -> None:
-        volumes.detach_volume(self, context, instance, bdm_uuid)
+    @runs(operations.HOST_ATTACH_VOLUME)
+    @traced("ComputeManager.attach_volume")
+    def attach_volume(self, op: HostOperation) -> None:
+        """Attach a volume whose mapping was made by :meth:`reserve_block_device_name`."""
+        attached_volumes.attach_volume(op, op.parameters.bdm_uuid)
 
-    @operation
-    @traced
-    def swap_volume(
-        self, context, instance, bdm_uuid: str, old_volume_id: str, old_attachment_id: str,
-        new_volume_id: str,
-    ) -> None:  # fmt: skip
-        swap_volume.swap_volume(
-            self, context, instance, bdm_uuid, old_volume_id, old_attachment_id, new_volume_id
-        )
+    @runs(operations.HOST_DETACH_VOLUME)
+    @traced("ComputeManager.detach_volume")
+    def detach_volume(self, op: HostOperation) -> None:
+        attached_volumes.detach_volume(op, op.parameters.bdm_uuid)
 
-    # -- questions and hints -----------------------------------------------------------------
+    @runs(operations.HOST_SWAP_VOLUME)
+    @traced("ComputeManager.swap_volume")
+    def swap_volume(self, op: HostOperation) -> None:
+        swap_volume.swap_volume(op, op.parameters)
+
+    # -- other calls and casts ---------------------------------------------------------------
 
     @messaging.expected_exceptions(exception.NovaException)
-    @traced
-    def reserve_block_device_name(self, context, instance, action_id: int, asked: dict):
-        """A BlockDeviceMapping for a volume that action ``action_id`` shall attach; called by the
-        API. One at a time for each server, so that no name is given twice."""
-        with lockutils.lock(f"{self.host}:{instance.uuid}"):
-            return volumes.reserve_block_device_name(self, context, instance, action_id, asked)
+    @traced("ComputeManager.reserve_block_device_name")
+    def reserve_block_device_name(
+        self, context: RequestContext, instance: Instance, action_id: int, asked: RequestedVolume
+    ) -> BlockDeviceMapping:
+        """Create the BlockDeviceMapping of a volume that action ``action_id`` will attach.
+
+        The name ``asked`` is on the wire, so it does not change. Holds the
+        server's lock, so that no device name is used twice. Called by the API.
+        """
+        with self.runner.server_locks.hold(instance.uuid):
+            reserve = attached_volumes.reserve_block_device_name
+            return reserve(self.driver, context, instance, action_id, asked)
 
     @messaging.expected_exceptions(exception.NovaException)
-    def get_console_output(self, context, instance, tail_length=None) -> str:
-        """The last ``tail_length`` lines (None: all that is kept). Called by the API."""
+    def get_console_output(
+        self, context: RequestContext, instance: Instance, tail_length: int | None = None
+    ) -> str:
+        """Return the last ``tail_length`` lines (None: all that are stored). Called by the API."""
         lines = self.driver.get_console_output(context, instance).decode("utf-8", "replace")
         if tail_length is None:
             return lines
         return "\n".join(lines.split("\n")[-int(tail_length) :]) if int(tail_length) else ""
 
     @messaging.expected_exceptions(exception.NovaException)
-    @traced
-    def cache_images(self, context, image_ids: list[str]) -> dict[str, str]:
-        """Image -> "cached" (now), "existing" (nothing to do) or "error". Called by a conductor."""
+    @traced("ComputeManager.cache_images")
+    def cache_images(self, context: RequestContext, image_ids: list[str]) -> dict[str, str]:
+        """Return image -> "cached" (now), "existing" or "error". Called by a conductor."""
         return {image_id: self._cache_image(context, image_id) for image_id in image_ids}
 
     def _cache_image(self, context, image_id: str) -> str:
         try:
             return "cached" if self.driver.cache_image(context, image_id) else "existing"
         except (exception.NovaException, OSError, processutils.ProcessExecutionError) as exc:
-            LOG.error("Image %s could not be cached: %s", image_id, exc)
+            LOG.error("Image %s: could not be cached: %s", image_id, exc)
             return "error"
 
     @messaging.expected_exceptions(exception.NovaException)
-    @traced
-    def discard_copy(self, context, image_id: str, base_image_id: str) -> None:
-        """Nobody will finish the image ``image_id`` of a server that was made from
-        ``base_image_id``: what the host has of it in a shared storage goes."""
+    @traced("ComputeManager.discard_copy")
+    def discard_copy(self, context: RequestContext, image_id: str, base_image_id: str) -> None:
+        """Remove the data of the unfinished image ``image_id`` from shared storage. Its server was
+        made from ``base_image_id``. Called by a conductor."""
         self.driver.discard_copy(context, image_id, base_image_id)
 
     @messaging.expected_exceptions(exception.NovaException)
-    def examine(self, context) -> list[dict]:
-        """What is wrong on this host: see ``examination``. Called by the doctor."""
-        return examination.examine(self)
+    def examine(self, context: RequestContext) -> list[HostFinding]:
+        """Return the findings on this host: see ``compute.host.audit``. Called by the doctor."""
+        return audit.audit(self.services)
 
     @messaging.expected_exceptions(exception.NovaException)
-    def repair(self, context, kind: str, instance_uuid: str) -> None:
-        """Something that :meth:`examine` found. Called by the doctor."""
-        with lockutils.lock(f"{self.host}:{instance_uuid}"):
-            examination.repair(self, kind, instance_uuid)
+    def repair(self, context: RequestContext, kind: str, instance_uuid: str) -> None:
+        """Repair a finding of :meth:`examine`. Called by the doctor."""
+        with self.runner.server_locks.hold(instance_uuid):
+            audit.repair(self.services, kind, instance_uuid)
 
-    def external_instance_event(self, context, events: list[dict]) -> None:
-        """What Neutron or Cinder said of servers here. Cast by the API."""
-        for event in events:
-            uuid, name, tag = event["server_uuid"], event["name"], event.get("tag")
-            LOG.debug("Event %s of %s for instance %s", name, tag, uuid)
-            self.instance_events.deliver(uuid, (name, tag), event.get("status", "completed"))
-            if name.startswith("network-"):
-                self._refresh_network_info(context, uuid)
-            elif name == "volume-extended":
-                self._extend_volume(context, uuid, tag)
+    def external_instance_event(self, context: RequestContext, events: list[ExternalEvent]) -> None:
+        """Handle events of Neutron and Cinder about servers here. Cast by the API."""
+        external_events.handle(self, context, events)
 
-    # -- rounds ------------------------------------------------------------------------------
+    # -- periodic tasks and callbacks --------------------------------------------------------
 
     def _handle_lifecycle_event(self, event) -> None:
-        self._resumed.submit(sync.sync_one, self.driver, event.uuid)
+        self.runner.submit(power_sync.sync_one, self.driver, event.uuid)
 
     def _sync_power_states(self) -> None:
-        servers = sync.sync_power_states(self.driver, self.host)
+        servers = power_sync.sync_power_states(self.driver, self.host)
         if not self._to_heal:
             self._to_heal = [each.uuid for each in servers if each.task_state is None]
 
-    def _destroy_leftovers(self) -> None:
-        leftovers.destroy_all(self, leftovers.ALL.values())
-        leftovers.clean_shared_disks(self)
+    def _destroy_orphans(self) -> None:
+        orphans.destroy_all(self.services, orphans.ALL.values())
+        orphans.clean_shared_disks(self.services)
 
     def _poll_shelved_instances(self) -> None:
         for context, action in shelved_servers.begin_offloads(self.host):
-            self._resumed.submit(
-                self._go_on,
-                "shelve_offload_instance",
-                action.instance_uuid,
-                action.id,
-                context.to_dict(),
-            )
+            self._resume(context, action)
 
     def _heal_instance_info_cache(self) -> None:
-        """Take from Neutron what its events did not tell (security groups, a lost event).
+        """Refresh the network information of one server, for changes without an event (security
+        groups) and for lost events.
 
-        One server each time, in turn: a host with many servers asks no more than one with few.
-        Which there are is known from the last look at their power states.
+        One server per run, in turn, so that the load on Neutron does not grow with the number of
+        servers. The list of servers comes from the last comparison of their power states.
         """
         if self._to_heal:
             self._refresh_network_info(get_admin_context(), self._to_heal.pop())
 
     def _refresh_network_info(self, context, uuid: str) -> None:
         try:
-            instance = Instance.get_by_uuid(context, uuid)
-            network_info = self.network_api.get_instance_nw_info(context, instance)
-            Instance.update_network_info(context, uuid, network_info.to_json())
-        except exception.InstanceNotFound:
-            LOG.debug("Instance %s is gone", uuid)
-
-    def _extend_volume(self, context, uuid: str, volume_id: str) -> None:
-        try:
-            with lockutils.lock(f"{self.host}:{uuid}"):
-                instance = Instance.get_by_uuid(context, uuid)
-                volumes.extend_volume(self, context, instance, volume_id)
+            self.network_refresher.refresh(context, uuid)
         except exception.NovaException as exc:
-            LOG.warning("Instance %s does not see that its volume grew: %s", uuid, exc)
+            LOG.warning("Instance %s: could not refresh its network information: %s", uuid, exc)
 
     def _manage_image_cache(self) -> None:
         instances = InstanceList.get_by_host(get_admin_context(), self.host)
         used = {i.image_ref for i in instances if i.image_ref}
         self.driver.manage_image_cache(get_admin_context(), used)
 
-    # -- told by operations ----------------------------------------------------------------------
-
-    def destroy_leftover(self, instance_uuid: str) -> None:
-        """An operation has lost its server: what it made here may be nobody's now."""
-        leftovers.destroy_all(self, [leftovers.GUEST], [instance_uuid])
-
-    def build_failed(self) -> None:
-        """The scheduler prefers hosts that do not fail."""
-        self._builds_failed = True
-        ComputeNode.count_build(get_admin_context(), self.host, failed=True)
-
-    def build_succeeded(self) -> None:
-        if self._builds_failed:
-            self._builds_failed = False
-            ComputeNode.count_build(get_admin_context(), self.host, failed=False)
+    def _destroy_orphaned_guest(self, instance_uuid: str) -> None:
+        """Remove what an operation that lost the ownership of its server has made here."""
+        orphans.destroy_all(self.services, [orphans.GUEST], [instance_uuid])

@@ -6,14 +6,20 @@ orchestrates what takes more than one service (:class:`ComputeTaskManager`).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import oslo_messaging as messaging
 from oslo_versionedobjects import base as ovo
 
 from nova_mini import db, exception
-from nova_mini.conductor.tasks import build, cache_images, unshelve
+from nova_mini.actions import operations
+from nova_mini.actions.claims import ConductorClaims
+from nova_mini.actions.registry import Operation
+from nova_mini.conductor.tasks import build, cache_images, migrate, unshelve
+from nova_mini.context import RequestContext
 from nova_mini.objects.base import NovaObject
-from nova_mini.running_actions import RunningActions
-from nova_mini.trace import traced
+from nova_mini.trace import collecting, traced
 
 
 class ConductorManager:
@@ -24,8 +30,14 @@ class ConductorManager:
     @messaging.expected_exceptions(exception.NovaException)
     @db.session.errors_named
     def object_class_action_versions(
-        self, context, objname, objmethod, object_versions, args, kwargs
-    ):
+        self,
+        context: RequestContext,
+        objname: str,
+        objmethod: str,
+        object_versions: dict[str, str],
+        args: Sequence[Any],
+        kwargs: dict[str, Any],
+    ) -> Any:
         objclass = NovaObject.obj_class_from_name(objname, object_versions[objname])
         method = _remotable(objclass, objmethod)
         result = method(context, *args, **kwargs)
@@ -37,7 +49,14 @@ class ConductorManager:
 
     @messaging.expected_exceptions(exception.NovaException)
     @db.session.errors_named
-    def object_action(self, context, objinst, objmethod, args, kwargs):
+    def object_action(
+        self,
+        context: RequestContext,
+        objinst: NovaObject,
+        objmethod: str,
+        args: Sequence[Any],
+        kwargs: dict[str, Any],
+    ) -> tuple[dict[str, Any], Any]:
         """Returns what the method changed in the object, and its result."""
         before = {name: getattr(objinst, name) for name in _set_fields(objinst)}
         result = _remotable(objinst, objmethod)(*args, **kwargs)
@@ -54,8 +73,10 @@ def _set_fields(obj: NovaObject) -> list[str]:
     return [name for name in obj.fields if obj.obj_attr_is_set(name)]
 
 
-def _remotable(owner, name: str):
-    """The method, if it is one that may be called from another process."""
+def _remotable(
+    owner: ovo.VersionedObject | type[ovo.VersionedObject], name: str
+) -> Callable[..., Any]:
+    """Return the method if other processes may call it. Raises Invalid."""
     method = getattr(owner, name, None)
     if method is None or not getattr(method, "remotable", False):
         raise exception.Invalid(f"{name} of {ovo.VersionedObject.obj_name} is not remotable")
@@ -63,60 +84,98 @@ def _remotable(owner, name: str):
 
 
 class ComputeTaskManager:
-    """Tasks over several services; each is an action that this conductor claims first."""
+    """Tasks over several services. Each of them is called with ids of actions, which it claims."""
 
     target = messaging.Target(namespace="compute_task", version="1.0")
 
     def __init__(self, owner: str):
-        self._owner = owner
-        self._builder = build.BuildTask(owner)
-        self._unshelver = unshelve.UnshelveTask(owner)
-        self.running_actions = RunningActions()
+        self._builder = build.BuildTask()
+        self._migrator = migrate.MigrationTask()
+        self._unshelver = unshelve.UnshelveTask()
+        self._claims = ConductorClaims(owner)
 
-    @traced
-    def schedule_and_build_instances(self, context, action_ids: list[int]) -> None:
-        """Place new servers and hand each to its host. Cast by the API."""
-        with self.running_actions.entered(action_ids) as ids:
-            self._builder.schedule_and_build_instances(context, ids)
+    def run(self, operation: Operation, context: RequestContext, action_ids: list[int]) -> None:
+        """Run the task of an operation, as if its cast had arrived. Called by the reconciler."""
+        _TASKS[operation](self, context, action_ids)
 
-    @traced
-    def build_instances(self, context, action_ids: list[int]) -> None:
-        """A host could not build: go on with the next. Cast by a compute."""
-        with self.running_actions.entered(action_ids) as ids:
-            self._builder.build_instances(context, ids)
+    def is_running(self, action_id: int) -> bool:
+        return self._claims.is_running(action_id)
 
-    @traced
-    def cache_images(self, context, hosts: list[str], image_ids: list[str]) -> None:
-        """Bring images to hosts' caches, as well as can be. Cast by the API."""
+    @traced("ComputeTaskManager.schedule_and_build_instances")
+    def schedule_and_build_instances(self, context: RequestContext, action_ids: list[int]) -> None:
+        """Find hosts for new servers and hand each over. Cast by the API."""
+        operation = operations.SCHEDULE_AND_BUILD_INSTANCES
+        with collecting() as steps, self._claims.of(context, operation, action_ids) as actions:
+            if actions:
+                self._builder.schedule_and_build_instances(context, actions, steps)
+
+    @traced("ComputeTaskManager.build_instances")
+    def build_instances(self, context: RequestContext, action_ids: list[int]) -> None:
+        """Find other hosts after a failed build. Cast by a compute."""
+        with self._claims.of(context, operations.BUILD_INSTANCES, action_ids) as actions:
+            self._builder.build_instances(context, actions)
+
+    @traced("ComputeTaskManager.cache_images")
+    def cache_images(self, context: RequestContext, hosts: list[str], image_ids: list[str]) -> None:
+        """Cache images on hosts, as far as possible. Cast by the API. No action: nothing depends
+        on it."""
         cache_images.cache_images(context, hosts, image_ids)
 
-    @traced
-    def delete_unscheduled_instance(self, context, action_ids: list[int]) -> None:
+    @traced("ComputeTaskManager.delete_unscheduled_instance")
+    def delete_unscheduled_instance(self, context: RequestContext, action_ids: list[int]) -> None:
         """Delete servers that are on no host. Cast by the API."""
-        # With it come the clients of Neutron and Cinder: 10 MiB that most conductors never need.
+        # Imported late: the clients of Neutron and Cinder need 10 MiB and are rarely used.
         from nova_mini.conductor.tasks import delete
 
-        with self.running_actions.entered(action_ids) as ids:
-            delete.delete_unscheduled_instances(context, ids, self._owner)
+        operation = operations.DELETE_UNSCHEDULED_INSTANCE
+        with self._claims.of(context, operation, action_ids) as actions:
+            delete.delete_unscheduled_instances(context, actions)
 
-    @traced
-    def unshelve_instance(self, context, action_ids: list[int]) -> None:
-        """Find hosts for servers that are shelved and on none. Cast by the API."""
-        with self.running_actions.entered(action_ids) as ids:
-            self._unshelver.unshelve_instances(context, ids)
+    @traced("ComputeTaskManager.unshelve_instance")
+    def unshelve_instance(self, context: RequestContext, action_ids: list[int]) -> None:
+        """Find hosts for servers that are offloaded. Cast by the API."""
+        with self._claims.of(context, operations.FIND_HOST_TO_UNSHELVE, action_ids) as actions:
+            self._unshelver.unshelve_instances(context, actions)
 
-    @traced
-    def attach_volume(self, context, action_ids: list[int]) -> None:
-        """Volumes were given to servers that are on no host. Cast by the API."""
+    @traced("ComputeTaskManager.migrate_server")
+    def migrate_server(self, context: RequestContext, action_ids: list[int]) -> None:
+        """Find destinations for servers that move. Cast by the API, and by a destination that has
+        refused a server."""
+        with self._claims.of(context, operations.MIGRATE_SERVER, action_ids) as actions:
+            self._migrator.migrate_servers(context, actions)
+
+    @traced("ComputeTaskManager.confirm_migration")
+    def confirm_migration(self, context: RequestContext, action_ids: list[int]) -> None:
+        """Confirm moves of servers whose source is down. Sent by the reconciler."""
+        with self._claims.of(context, operations.CONFIRM_MIGRATION, action_ids) as actions:
+            migrate.confirm_migrations(actions)
+
+    @traced("ComputeTaskManager.attach_volume")
+    def attach_volume(self, context: RequestContext, action_ids: list[int]) -> None:
+        """Attach volumes to servers that are on no host. Cast by the API."""
         from nova_mini.conductor.tasks import shelved_volumes
 
-        with self.running_actions.entered(action_ids) as ids:
-            shelved_volumes.attach_volumes(context, ids, self._owner)
+        operation = operations.CONDUCTOR_ATTACH_VOLUME
+        with self._claims.of(context, operation, action_ids) as actions:
+            shelved_volumes.attach_volumes(context, actions)
 
-    @traced
-    def detach_volume(self, context, action_ids: list[int]) -> None:
-        """Take volumes from servers that are on no host. Cast by the API."""
+    @traced("ComputeTaskManager.detach_volume")
+    def detach_volume(self, context: RequestContext, action_ids: list[int]) -> None:
+        """Detach volumes from servers that are on no host. Cast by the API."""
         from nova_mini.conductor.tasks import shelved_volumes
 
-        with self.running_actions.entered(action_ids) as ids:
-            shelved_volumes.detach_volumes(context, ids, self._owner)
+        operation = operations.CONDUCTOR_DETACH_VOLUME
+        with self._claims.of(context, operation, action_ids) as actions:
+            shelved_volumes.detach_volumes(context, actions)
+
+
+_TASKS = {
+    operations.SCHEDULE_AND_BUILD_INSTANCES: ComputeTaskManager.schedule_and_build_instances,
+    operations.BUILD_INSTANCES: ComputeTaskManager.build_instances,
+    operations.DELETE_UNSCHEDULED_INSTANCE: ComputeTaskManager.delete_unscheduled_instance,
+    operations.FIND_HOST_TO_UNSHELVE: ComputeTaskManager.unshelve_instance,
+    operations.MIGRATE_SERVER: ComputeTaskManager.migrate_server,
+    operations.CONFIRM_MIGRATION: ComputeTaskManager.confirm_migration,
+    operations.CONDUCTOR_ATTACH_VOLUME: ComputeTaskManager.attach_volume,
+    operations.CONDUCTOR_DETACH_VOLUME: ComputeTaskManager.detach_volume,
+}

@@ -1,12 +1,14 @@
-"""What one conductor process does: its endpoints, the heartbeats that it takes, and its rounds."""
+"""A conductor process: its RPC endpoints, its heartbeat queue and its periodic tasks."""
 
 from __future__ import annotations
 
-from nova_mini.conductor import heartbeat_queue
+from nova_mini.actions.reconcile import Reconciler
+from nova_mini.conductor import unconfirmed_moves
+from nova_mini.conductor.housekeeping import PURGE_INTERVAL, Housekeeper
 from nova_mini.conductor.manager import ComputeTaskManager, ConductorManager
-from nova_mini.conductor.reconcile import Reconciler
 from nova_mini.conf import CONF
 from nova_mini.objects.service import Service
+from nova_mini.rpcapi import heartbeat_queue
 from nova_mini.service import Manager, Periodic
 
 
@@ -16,20 +18,24 @@ class ConductorService(Manager):
         tasks = ComputeTaskManager(incarnation)
         self.endpoints = [ConductorManager(), tasks]
         self._reconciler = Reconciler(tasks, incarnation)
+        self._housekeeper = Housekeeper(incarnation)
+        self._unconfirmed_moves = unconfirmed_moves.UnconfirmedMoves(incarnation)
         self.beside = [heartbeat_queue.get_server(Service.report)]
 
     def periodic_tasks(self) -> list[Periodic]:
         return [
             (CONF.conductor.reconcile_interval, self._reconciler.resume_abandoned_actions),
             (CONF.conductor.reconcile_interval, self._reconciler.resume_own_actions),
-            (CONF.conductor.sweep_interval, self._reconciler.sweep),
+            (CONF.conductor.sweep_interval, self._housekeeper.sweep),
+            (PURGE_INTERVAL, self._housekeeper.purge),
+            (unconfirmed_moves.INTERVAL, self._unconfirmed_moves.confirm),
             (CONF.conductor.sweep_interval / 2, _discard_unfinished_images),
         ]
 
 
 def _discard_unfinished_images() -> None:
-    """Every conductor does, as twice is once; and often, as users see these images."""
-    # With it comes the client of Glance, which a conductor does not need to start.
-    from nova_mini.conductor import unfinished_images
+    """Run by every conductor, because it is idempotent; often, because users see these images."""
+    # Imported late: it loads the client of Glance, which a conductor does not need to start.
+    from nova_mini.conductor import unfinished_image_sweep
 
-    unfinished_images.discard_all()
+    unfinished_image_sweep.discard_all()

@@ -1,6 +1,6 @@
 """Configuration: one file per option group, registered on oslo.config's global object.
 
-oslo.messaging registers some options on ``cfg.CONF`` alone, so this is the one we use.
+oslo.messaging registers some of its options on ``cfg.CONF`` only, so nova_mini uses this object.
 """
 
 from oslo_config import cfg
@@ -51,11 +51,11 @@ for _module in _MODULES:
 
 
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
-    """For oslo-config-generator: every option of ours by its group."""
+    """For oslo-config-generator: [(group name, its options)]."""
     found: dict[str, list[cfg.Opt]] = {}
     for module in _MODULES:
         for group, options in module.OPTIONS.items():
             found.setdefault(group, []).extend(options)
     for group, options in service_opts().items():
-        found[group].extend(options)
+        found.setdefault(group, []).extend(options)
     return list(found.items())

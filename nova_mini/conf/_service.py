@@ -1,19 +1,20 @@
-"""What every neighbour's group has: credentials, session (TLS, timeout) and endpoint options.
+"""keystoneauth's options for each external service: credentials, session (TLS, timeout), endpoint.
 
-They are keystoneauth's, which takes 6 MiB of each process that loads it: so they are registered
-by ``service_auth``, in those that speak to a neighbour.
+keystoneauth takes 6 MiB in each process that loads it. Therefore ``service_auth`` registers these
+options, and only processes that connect to an external service load it.
 """
 
 from __future__ import annotations
 
 from oslo_config import cfg
 
-REQUEST_TIMEOUT = 60  # seconds without a byte; keystoneauth's own default is to wait for ever
+REQUEST_TIMEOUT = 60  # seconds without data; keystoneauth's own default is no timeout
 
-# group -> service type in the catalog; None: it only says who we are
+# group -> service type in the catalog; None: the group holds credentials only
 GROUPS = {
     "cinder": "block-storage",
     "glance": "image",
+    "keystone": "identity",
     "neutron": "network",
     "service_user": None,
 }

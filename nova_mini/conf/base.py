@@ -1,4 +1,4 @@
-"""[DEFAULT]: who this process is and where it keeps its files."""
+"""[DEFAULT]: options of every service: its name, its address, its files, its heartbeat."""
 
 import socket
 
@@ -10,39 +10,48 @@ OPTIONS = {
             "host",
             default=socket.gethostname(),
             sample_default="<hostname>",
-            help="Name of this service in the cloud. Two processes of one kind must not share it: "
-            "it is their queue, their row in services and their part of the locks.",
+            help="Name of this service in the cloud. It identifies the service's queue, its record "
+            "and its locks, so it must be unique among the services of one kind.",
         ),
         cfg.HostAddressOpt(
             "my_ip",
             default="127.0.0.1",
             help="Address of this host on the management network.",
         ),
-        cfg.StrOpt("state_path", default="/var/lib/nova-mini", help="Top folder of our state."),
+        cfg.StrOpt(
+            "state_path",
+            default="/var/lib/nova-mini",
+            help="Top directory of the files that a service keeps.",
+        ),
         cfg.StrOpt(
             "default_availability_zone",
             default="nova",
-            help="Zone of a host that is in no aggregate with a zone.",
+            help="Availability zone of a compute host that is in no aggregate with a zone.",
         ),
         cfg.StrOpt(
             "default_schedule_zone",
-            help="Zone for servers that ask for none; unset means any.",
+            help="Availability zone of a new server whose request names none. Unset, the server "
+            "may be built in any zone.",
         ),
         cfg.IntOpt(
             "service_down_time",
             default=60,
             min=2,
-            help="A service that has not reported for so long (seconds) is down.",
+            help="Seconds without a heartbeat after which a service is considered down.",
         ),
         cfg.IntOpt(
-            "report_interval", default=10, min=1, help="Seconds between two reports of a service."
+            "report_interval",
+            default=10,
+            min=1,
+            help="Seconds between two heartbeats of a service.",
         ),
         cfg.IntOpt(
             "graceful_shutdown_timeout",
             default=60,
             min=0,
-            help="Seconds that a stopping service gives to what it is running; what is not done "
-            "by then is taken up again by its successor.",
+            help="Seconds for which a service that is being stopped waits for its running "
+            "operations and requests. An operation that has not finished by then is resumed when "
+            "the service starts again.",
         ),
     ]
 }

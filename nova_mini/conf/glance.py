@@ -1,4 +1,4 @@
-"""[glance]: where the image service is, and who we are there when no user asks."""
+"""[glance]: how images are requested. Endpoint and credentials: ``_service``."""
 
 from oslo_config import cfg
 
@@ -6,12 +6,17 @@ from nova_mini.conf._register import register
 
 GROUP = "glance"
 
-OPTIONS = {
+OPTIONS: dict[str, list[cfg.Opt]] = {
     GROUP: [
-        cfg.IntOpt("num_retries", default=3, min=0,
-                   help="Times that a request is repeated when the connection fails."),
+        cfg.IntOpt(
+            "num_retries",
+            default=3,
+            min=0,
+            help="Maximum number of retries of a request to Glance after a connection error or a "
+            "retryable status.",
+        ),
     ]
-}  # fmt: skip
+}
 
 
 def register_opts(conf: cfg.ConfigOpts) -> None:

@@ -1,4 +1,4 @@
-"""[libvirt]: disks of instances in logical volumes."""
+"""[libvirt]: disks of servers in logical volumes (images_type=lvm)."""
 
 from oslo_config import cfg
 
@@ -9,14 +9,15 @@ OPTIONS = {
         cfg.StrOpt(
             "images_volume_group",
             regex=r"^[A-Za-z0-9_+.][A-Za-z0-9_+.-]*$",
-            help="Volume group of the disks of instances, with images_type=lvm.",
+            help="Volume group of the disks of servers, with images_type=lvm.",
         ),
         cfg.StrOpt(
             "volume_clear",
             default="zero",
             choices=["zero", "shred", "none"],
-            help="How a logical volume is cleared before it is removed: with zeros, with random "
-            "data three times, or not at all. With none the next server can read the data.",
+            help="How a logical volume is cleared before it is removed: zero overwrites it with "
+            "zeros, shred with random data three times. With none, a later server can read the "
+            "data.",
         ),
         cfg.IntOpt(
             "volume_clear_size",

@@ -1,4 +1,4 @@
-"""[neutron]: where the network service is, who we are there, and the metadata proxy's secret."""
+"""[neutron]: ports and the metadata proxy. Endpoint and credentials: ``_service``."""
 
 from oslo_config import cfg
 
@@ -8,17 +8,33 @@ GROUP = "neutron"
 
 OPTIONS = {
     GROUP: [
-        cfg.IntOpt("http_retries", default=3, min=0,
-                   help="Times that a request which may be repeated is repeated when the "
-                        "connection fails."),
-        cfg.StrOpt("ovs_bridge", default="br-int",
-                   help="Integration bridge, where a port's binding does not name it."),
-        cfg.BoolOpt("service_metadata_proxy", default=False,
-                    help="Metadata requests come through Neutron's proxy, which says for whom."),
-        cfg.StrOpt("metadata_proxy_shared_secret", default="", secret=True,
-                   help="Proves that a metadata request comes from the proxy."),
+        cfg.IntOpt(
+            "http_retries",
+            default=3,
+            min=0,
+            help="Maximum number of retries of an idempotent request to Neutron after a connection "
+            "error or a retryable status.",
+        ),
+        cfg.StrOpt(
+            "ovs_bridge",
+            default="br-int",
+            help="Integration bridge of a port whose binding names none.",
+        ),
+        cfg.BoolOpt(
+            "service_metadata_proxy",
+            default=False,
+            help="Metadata requests come from Neutron's metadata proxy, which names the server in "
+            "a signed header. If false, the address of the request identifies the server.",
+        ),
+        cfg.StrOpt(
+            "metadata_proxy_shared_secret",
+            default="",
+            secret=True,
+            help="Secret with which Neutron's metadata proxy signs its requests. It must be the "
+            "same in Neutron's configuration; while it is empty, all requests are refused.",
+        ),
     ]
-}  # fmt: skip
+}
 
 
 def register_opts(conf: cfg.ConfigOpts) -> None:

@@ -1,16 +1,17 @@
-"""Options of the message bus beside oslo.messaging's own."""
+"""RPC options in addition to those of oslo.messaging."""
 
 from oslo_config import cfg
 
 from nova_mini.conf._register import register
 
-OPTIONS = {
+OPTIONS: dict[str, list[cfg.Opt]] = {
     "DEFAULT": [
         cfg.IntOpt(
             "long_rpc_timeout",
             default=600,
             min=1,
-            help="Seconds for calls that wait for real work.",
+            help="Timeout, in seconds, of RPC calls that wait for long work on a compute host, "
+            "such as attaching an interface or caching images.",
         ),
     ],
 }

@@ -1,4 +1,4 @@
-"""[service_user]: the token of ours that vouches for a user's, which may have expired meanwhile."""
+"""[service_user]: the service token, with which a user's token is accepted after it has expired."""
 
 from oslo_config import cfg
 
@@ -6,12 +6,16 @@ from nova_mini.conf._register import register
 
 GROUP = "service_user"
 
-OPTIONS = {
+OPTIONS: dict[str, list[cfg.Opt]] = {
     GROUP: [
-        cfg.BoolOpt("send_service_user_token", default=False,
-                    help="Send our own token beside the user's to Glance, Neutron and Cinder."),
+        cfg.BoolOpt(
+            "send_service_user_token",
+            default=False,
+            help="Send a service token with the user's token to Glance, Neutron and Cinder. They "
+            "then accept the user's token even if it expires during a long operation.",
+        ),
     ]
-}  # fmt: skip
+}
 
 
 def register_opts(conf: cfg.ConfigOpts) -> None:

@@ -1,8 +1,8 @@
 """The database: tables, queries, migrations.
 
-``from nova_mini import db`` costs nothing: a module of queries, and SQLAlchemy with it, is imported
-when it is first used. So the objects can name their queries plainly, and a compute, which never
-runs one, never loads the means to.
+``from nova_mini import db`` imports nothing else: a module of queries, and SQLAlchemy with it, is
+imported when it is first used. So the objects can refer to their queries directly, and a compute,
+which runs none of them, does not load SQLAlchemy.
 """
 
 import importlib

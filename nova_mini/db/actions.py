@@ -1,10 +1,10 @@
-"""Intents: what was asked of a server, kept until it is done.
+"""Queries of actions: what was requested of a server, stored until it is done.
 
 The life of a row: *begun* by the API in the transaction that sets the server's task_state; *sent*
-as a message, which is only a hint; *claimed* by the process that does it; perhaps *handed over* (a
-conductor has chosen a host); *finished*, when its arguments, which may hold secrets, are erased.
-A row that is begun and has no living owner is sent again, by the conductors' reconcile and by a
-compute that starts.
+as a message, which may be lost; *claimed* by the process that runs the operation; perhaps *handed
+over*, for example when a conductor has chosen a host; *finished*, when its arguments are erased, as
+they may hold secrets. An unfinished row without a living owner is sent again by the conductors
+(:mod:`nova_mini.actions.reconcile`), and resumed by a compute that starts.
 """
 
 from __future__ import annotations
@@ -69,6 +69,12 @@ def get_of_kinds(instance_uuids: Collection[str], actions: Collection[str]) -> l
     )
 
 
+def get_unfinished_of_instance(instance_uuid: str) -> list[Mapping]:
+    return query.many(
+        instance_actions, _ACTION.instance_uuid == instance_uuid, _ACTION.finish_time.is_(None)
+    )
+
+
 def get_events(action_ids: Collection[int]) -> list[Mapping]:
     return query.many(
         instance_actions_events, _EVENT.action_id.in_(action_ids), order_by=[_EVENT.id]
@@ -83,14 +89,14 @@ def get(action_id: int) -> Mapping | None:
         return connection.execute(_BY_ID, {"of_id": action_id}).mappings().first()
 
 
-# What every operation needs is built once: to build a statement takes longer than to run it.
+# Built once, as every operation runs it: to build a statement takes longer than to run it.
 _BY_ID = instance_actions.select().where(_ACTION.id == sa.bindparam("of_id"))
 
 
 def begin(values: Mapping[str, Any]) -> dict:
     """``values``: instance_uuid, action, request_id, user_id, project_id, method, args, host.
 
-    An action without ``method`` records what the API did at once: it is finished when it is begun.
+    An action without ``method`` records what the API has done already: it is inserted finished.
     """
     stamp = query.now()
     row = {"start_time": stamp, "sent_at": stamp, **values}
@@ -100,7 +106,7 @@ def begin(values: Mapping[str, Any]) -> dict:
 
 
 def begin_many(values: Sequence[Mapping[str, Any]]) -> list[Mapping]:
-    """The same for the create actions of new servers; the rows in the order of ``values``."""
+    """:func:`begin` for the create actions of new servers. Returns the rows in the same order."""
     if len(values) == 1:
         return [begin(values[0])]
     stamp = query.now()
@@ -120,12 +126,11 @@ def first_of(instance_uuids: Sequence[str]) -> list[Mapping]:
 
 
 def claim(action_id: int, owner: str, host: str | None) -> Mapping | None:
-    """Make ``owner`` (an incarnation) the doer of this action at ``host`` (None: a conductor).
+    """Make ``owner`` (an incarnation) the owner of this action at ``host`` (None: a conductor).
 
-    Returns the row, or None when there is nothing to do for this caller: the action is finished,
-    meant for another host, or in the hands of another living process, or the caller's name is. An
-    owner may claim again what it owns (the answer to its first claim was lost): it knows by itself
-    what it is doing.
+    Returns the row. Returns None when the action is finished, is meant for another host, or has
+    another living owner, and when no service has the incarnation ``owner`` any more. An owner may
+    claim again what it owns, because the reply to its first claim may be lost.
     """
     parameters = {"of_id": action_id, "for_owner": owner, "stamp": query.now()}
     if host is not None:
@@ -137,7 +142,7 @@ def claim(action_id: int, owner: str, host: str | None) -> Mapping | None:
 
 @functools.cache
 def _claiming(at_a_host: bool) -> sa.Update:
-    owner = sa.bindparam("for_owner")
+    owner: sa.BindParameter[str] = sa.bindparam("for_owner")
     return (
         instance_actions.update()
         .where(
@@ -156,17 +161,29 @@ def _claiming(at_a_host: bool) -> sa.Update:
 
 
 def _is_abandoned() -> sa.ColumnElement:
-    """Nobody owns it, or an incarnation that is no more.
+    """The action has no owner, or one whose incarnation does not exist any more.
 
-    A process that restarts writes a new incarnation over its old one, so what its predecessor
-    owned is free at once. One that is only silent keeps what it owns: it may still be at it.
+    A process that restarts writes a new incarnation over its old one, so the actions of its
+    predecessor are free at once. A process that is only silent keeps its actions: it may still be
+    working on them.
     """
     registered = sa.select(services.c.incarnation)
     return sa.or_(_ACTION.owner.is_(None), _ACTION.owner.not_in(registered))
 
 
 def hand_over(action_id: int, owner: str, values: Mapping[str, Any]) -> bool:
-    """Give a claimed action to where it goes on: ``values`` are its new host, method and args."""
+    """Release a claimed action with a new host, method and args (``values``). Its attempts are
+    counted anew. False when the caller does not own it any more."""
+    return _release(action_id, owner, {"attempts": 0, **values})
+
+
+def requeue(action_id: int, owner: str, counts: bool) -> bool:
+    """Release a claimed action unchanged, to be sent again later. ``counts``: as an attempt."""
+    values = {} if counts else {"attempts": _ACTION.attempts - 1}
+    return _release(action_id, owner, values)
+
+
+def _release(action_id: int, owner: str, values: Mapping[str, Any]) -> bool:
     return bool(
         query.update(
             instance_actions,
@@ -179,7 +196,7 @@ def hand_over(action_id: int, owner: str, values: Mapping[str, Any]) -> bool:
 
 
 def take_away(action_id: int, dead_owner: str | None, values: Mapping[str, Any]) -> bool:
-    """Give an abandoned action to another place; False when somebody has it meanwhile."""
+    """Give an abandoned action to another place. False when a process has claimed it meanwhile."""
     owned = _ACTION.owner.is_(None) if dead_owner is None else _ACTION.owner == dead_owner
     return bool(
         query.update(
@@ -193,7 +210,7 @@ def take_away(action_id: int, dead_owner: str | None, values: Mapping[str, Any])
 
 
 def finish(action_id: int, owner: str | None, message: str | None = None) -> bool:
-    """The end of an action (``message`` "Error" when it failed); its arguments are erased."""
+    """End an action (``message`` is "Error" if it failed) and erase its arguments."""
     where = [_ACTION.id == action_id, _ACTION.finish_time.is_(None)]
     if owner is not None:
         where.append(_ACTION.owner == owner)
@@ -202,8 +219,8 @@ def finish(action_id: int, owner: str | None, message: str | None = None) -> boo
 
 
 def supersede(instance_uuid: str, but: int | None = None) -> None:
-    """End every action of a server ``but`` the one that takes their place; their doers notice at
-    their next save."""
+    """End all actions of a server, except the one that supersedes them (``but``). Their owners
+    notice at their next save."""
     where = [_ACTION.instance_uuid == instance_uuid, _ACTION.finish_time.is_(None)]
     if but is not None:
         where.append(_ACTION.id != but)
@@ -212,23 +229,26 @@ def supersede(instance_uuid: str, but: int | None = None) -> None:
         others = sa.select(_ACTION.id).where(_ACTION.instance_uuid == instance_uuid)
         if but is not None:
             others = others.where(_ACTION.id != but)
-        recoveries.end_open_events(others, "Superseded by what was asked of the server since.")
+        recoveries.end_open_events(others, "Superseded by a later request for the server.")
 
 
 def get_unfinished(incarnation: str) -> list[Mapping] | None:
-    """What the host of this compute was asked to do and has not done, oldest first: id, method,
-    instance_uuid and whose request it was. None when no service is of this incarnation (any more).
-    """
+    """The unfinished actions of the host of this compute, oldest first: id, method, instance_uuid,
+    and the user, project and id of the request. None when no service has this incarnation."""
     with reader() as connection:
         rows = connection.execute(_UNFINISHED, {"of_incarnation": incarnation}).mappings().all()
     return [row for row in rows if row["id"] is not None] if rows else None
 
 
-# A row of nothing for a service that has nothing to do.
+# The outer join returns one empty row for a service without actions.
 _UNFINISHED = (
     sa.select(
-        _ACTION.id, _ACTION.method, _ACTION.instance_uuid,
-        _ACTION.user_id, _ACTION.project_id, _ACTION.request_id,
+        _ACTION.id,
+        _ACTION.method,
+        _ACTION.instance_uuid,
+        _ACTION.user_id,
+        _ACTION.project_id,
+        _ACTION.request_id,
     )
     .select_from(services)
     .outerjoin(
@@ -241,7 +261,7 @@ _UNFINISHED = (
     )
     .where(services.c.incarnation == sa.bindparam("of_incarnation"))
     .order_by(_ACTION.id)
-)  # fmt: skip
+)
 
 
 def get_abandoned(sent_before: datetime.datetime) -> list[Mapping]:
@@ -273,7 +293,7 @@ def get_ownerless(begun_before: datetime.datetime, living: Collection[str]) -> l
 
 
 def has_earlier(instance_uuid: str, action_id: int) -> bool:
-    """Whether an action of the server is still to be done that was begun before that one."""
+    """Whether the server has an unfinished action that was begun before that one."""
     earlier = sa.exists().where(
         _ACTION.instance_uuid == instance_uuid,
         _ACTION.id < action_id,
@@ -281,6 +301,15 @@ def has_earlier(instance_uuid: str, action_id: int) -> bool:
     )
     with reader() as connection:
         return bool(connection.execute(sa.select(earlier)).scalar())
+
+
+def has_later(instance_uuid: str, action_id: int, name: str) -> bool:
+    """Whether an action of that name was begun after that one. It may be finished."""
+    later = sa.exists().where(
+        _ACTION.instance_uuid == instance_uuid, _ACTION.id > action_id, _ACTION.action == name
+    )
+    with reader() as connection:
+        return bool(connection.execute(sa.select(later)).scalar())
 
 
 def get_owned(owner: str) -> list[Mapping]:
@@ -314,8 +343,9 @@ def event_finish(
     traceback: str | None = None,
     details: str | None = None,
 ) -> None:
-    """``result`` is Success or Error. Ends every open run: a killed process left its own."""
-    ended = {"stamp": query.now(), "is": result, "trace": traceback, "told": details}
+    """End all open runs of the event, also those of killed processes. ``result``: Success or
+    Error."""
+    ended = {"stamp": query.now(), "is": result, "trace": traceback, "with_details": details}
     with writer() as connection:
         connection.execute(_END_OF_EVENT, {"of_action": action_id, "of_event": event, **ended})
 
@@ -332,14 +362,13 @@ _END_OF_EVENT = (
         finish_time=sa.bindparam("stamp"),
         result=sa.bindparam("is"),
         traceback=sa.bindparam("trace"),
-        details=sa.bindparam("told"),
+        details=sa.bindparam("with_details"),
     )
 )
 
 
 def record_steps(action_ids: Sequence[int], host: str, steps: Sequence) -> None:
-    """The same ``steps`` for each action: [name, start, finish] of those that are over, in ISO
-    times of who did them."""
+    """Record the same ``steps`` for each action: [name, start, finish], with ISO times."""
     query.insert_many(
         instance_actions_events,
         [
@@ -358,7 +387,7 @@ def record_steps(action_ids: Sequence[int], host: str, steps: Sequence) -> None:
 
 
 def busy_among(instance_uuids: Collection[str]) -> set[str]:
-    """Those servers on which some action is still to be done."""
+    """The servers of these that have an unfinished action."""
     busy: set[str] = set()
     with reader() as connection:
         for some in query.parts(instance_uuids):

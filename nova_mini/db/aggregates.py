@@ -1,5 +1,4 @@
-"""Groups of hosts with metadata. Every change touches the aggregate's ``updated_at``: it tells the
-schedulers to read the zones again."""
+"""Aggregates. Every change sets ``updated_at``, so that the schedulers read the zones again."""
 
 from __future__ import annotations
 
@@ -33,7 +32,7 @@ def get(aggregate_id: int) -> Mapping | None:
 
 
 def lock(aggregate_id: int) -> Mapping | None:
-    """Its row, kept from others until the caller's transaction ends."""
+    """The row, locked until the caller's transaction ends."""
     statement = aggregates.select().where(_AGGREGATE.id == aggregate_id).with_for_update()
     with writer() as connection:
         return connection.execute(statement).mappings().first()
@@ -49,7 +48,7 @@ def get_by_host(host: str) -> list[Mapping]:
 
 
 def get_hosts(aggregate_ids: list[int]) -> dict[int, list[str]]:
-    """id -> its hosts in order, for all of them in one query."""
+    """aggregate ID -> its hosts, sorted; one query."""
     found: dict[int, list[str]] = {aggregate_id: [] for aggregate_id in aggregate_ids}
     statement = aggregate_hosts.select().where(_MEMBER.aggregate_id.in_(aggregate_ids))
     with reader() as connection:
@@ -89,7 +88,7 @@ def remove_host(aggregate_id: int, host: str) -> None:
     update(aggregate_id, {})
 
 
-def forget_host(host: str) -> None:
-    """Take a host that is no more out of all aggregates."""
+def remove_host_from_all(host: str) -> None:
+    """Remove a deleted host from all aggregates."""
     for row in get_by_host(host):
         remove_host(row["id"], host)

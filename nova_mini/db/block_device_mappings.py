@@ -1,4 +1,4 @@
-"""The disks of servers."""
+"""Block device mappings: the disks of servers."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ def create(values: Mapping[str, Any]) -> dict:
     return query.insert(block_device_mapping, values)
 
 
-def create_for_action(values: Mapping[str, Any], action_id: int) -> dict | None:
-    """Only while that action goes on: None when it has been ended. Twice is once."""
+def create_for_action(values: Mapping[str, Any], action_id: int) -> Mapping | None:
+    """Insert a mapping while the action is unfinished; None if it is finished. Idempotent."""
     with writer():
-        if not _goes_on(action_id):
+        if not _lock_unfinished(action_id):
             return None
         return get_by_uuid(values["uuid"]) or create(values)
 
 
-def _goes_on(action_id: int) -> bool:
-    """And will until the transaction ends."""
+def _lock_unfinished(action_id: int) -> bool:
+    """Whether the action is unfinished. It stays so until the transaction ends."""
     action = instance_actions.c
-    going_on = sa.select(action.id).where(action.id == action_id, action.finish_time.is_(None))
+    unfinished = sa.select(action.id).where(action.id == action_id, action.finish_time.is_(None))
     with writer() as connection:
-        return connection.execute(going_on.with_for_update()).first() is not None
+        return connection.execute(unfinished.with_for_update()).first() is not None
 
 
 def create_many(rows: list[Mapping[str, Any]]) -> None:
@@ -45,15 +45,23 @@ def get_by_instances(instance_uuids: Collection[str]) -> list[Mapping]:
 
 
 def get_attached(of: str | None = None) -> list[Mapping]:
-    """attachment_id, volume_id, instance_uuid, created_at and updated_at of each volume that a
-    living server (``of``: this one) has an attachment of."""
-    columns = (_BDM.attachment_id, _BDM.volume_id, _BDM.instance_uuid, _BDM.created_at,
-               _BDM.updated_at)  # fmt: skip
+    """The mappings with an attachment, of all servers that are not deleted, or of the server
+    ``of``.
+
+    Columns: attachment_id, volume_id, instance_uuid, created_at, updated_at.
+    """
+    columns = (
+        _BDM.attachment_id,
+        _BDM.volume_id,
+        _BDM.instance_uuid,
+        _BDM.created_at,
+        _BDM.updated_at,
+    )
     with reader() as connection:
         statement = (
             sa.select(*columns)
             .join(instances, instances.c.uuid == _BDM.instance_uuid)
-            .where(instances.c.deleted.is_(False), _BDM.attachment_id.is_not(None))
+            .where(instances.c.deleted == sa.false(), _BDM.attachment_id.is_not(None))
         )
         if of is not None:
             statement = statement.where(_BDM.instance_uuid == of)
@@ -71,9 +79,10 @@ def get_by_volume(instance_uuid: str, volume_id: str) -> Mapping | None:
 
 
 def update(bdm_id: int, values: Mapping[str, Any], action_id: int | None = None) -> bool:
-    """Whether it was there; with ``action_id``, and that action goes on."""
+    """Return whether the mapping was updated: it exists, and the action, if given, is
+    unfinished."""
     with writer():
-        if action_id is not None and not _goes_on(action_id):
+        if action_id is not None and not _lock_unfinished(action_id):
             return False
         return bool(query.update(block_device_mapping, values, _BDM.id == bdm_id))
 

@@ -1,4 +1,4 @@
-"""The hypervisors. ``*_used`` and ``running_vms`` belong to ``allocations`` alone."""
+"""The compute nodes. Only ``allocations`` changes ``*_used`` and ``running_vms``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NODE = compute_nodes.c
 
 
 def report(host: str, values: Mapping[str, Any]) -> None:
-    """Write what a host says of itself; the first report makes its row."""
+    """Write the report of a host; the first report inserts its row."""
     with writer():
         if values.get("disk_pool"):
             limit = (values["local_gb"] - values["reserved_gb"]) * values["disk_allocation_ratio"]
@@ -33,6 +33,7 @@ def _report(host: str, values: Mapping[str, Any]) -> None:
 
 
 def count_build(host: str, failed: bool) -> None:
+    """Increase ``failed_builds`` after a failed build, set it to 0 after a successful one."""
     values = {"failed_builds": _NODE.failed_builds + 1 if failed else 0}
     where = [_NODE.host == host] if failed else [_NODE.host == host, _NODE.failed_builds > 0]
     query.update(compute_nodes, values, *where)

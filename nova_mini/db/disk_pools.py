@@ -1,10 +1,9 @@
-"""Storages that hosts have their disks in together: a pool of Ceph is as large for a hundred hosts
-as it is for one.
+"""Disk pools: storage that several hosts share, such as a pool of Ceph.
 
-Each host reports the pool's name and the whole of it as its own disk, and what its servers were
-promised stands in its own ledger, as everywhere. Only a claim looks further: it locks the pool's
-row, so that it is the only one, and then the sum over all hosts of the pool must stay below the
-limit. There is no second sum to keep true, and giving back needs no lock.
+Each host reports the name of the pool, and the size of the whole pool as its own disk. The ledger
+of each host contains what its own servers have claimed. A claim locks the row of the pool, so that
+there is one claim at a time, and checks that the sum over all hosts of the pool is within the
+limit. No sum is stored, so a release needs no lock.
 """
 
 from __future__ import annotations
@@ -17,14 +16,17 @@ from oslo_db import exception as db_exc
 from nova_mini.db import query
 from nova_mini.db.models import compute_nodes, disk_pools
 from nova_mini.db.session import writer
+from nova_mini.resource_amounts import ResourceAmounts
 
 _NODE = compute_nodes.c
 _POOL = disk_pools.c
 
 
 def report(name: str, limit_gb: float) -> None:
-    """How much all hosts together may promise of the pool (GiB), as one of them just said. It is
-    written only when it changes: claims lock the row."""
+    """Set how much (GiB) all hosts of the pool together may claim, as reported by one of them.
+
+    It is written only when it changes, because claims lock the row.
+    """
     known = query.one(disk_pools, _POOL.name == name)
     if known is None:
         try:
@@ -36,32 +38,35 @@ def report(name: str, limit_gb: float) -> None:
 
 
 class Locked:
-    """The pools of some hosts, locked until the transaction ends, with what is left of them."""
+    """The pools of some hosts, locked until the transaction ends, with their free space (GiB)."""
 
-    def __init__(self, pool_of_host: Mapping[str, str], left: Mapping[str, float]):
+    def __init__(self, pool_of_host: Mapping[str, str], free: Mapping[str, float]):
         self._pool_of_host = pool_of_host
-        self._left = dict(left)
+        self._free = dict(free)
 
     def have_room(self, hosts: Sequence[str], gb: int) -> bool:
-        """Whether each of the hosts may promise ``gb`` more."""
-        return not gb or all(left >= 0 for left in self._after(hosts, gb).values())
+        """Whether ``gb`` more can be claimed on each of the hosts."""
+        return not gb or all(free >= 0 for free in self._free_after(hosts, gb).values())
 
     def take(self, hosts: Sequence[str], gb: int) -> None:
-        self._left |= self._after(hosts, gb)
+        """Count ``gb`` more as claimed on each of the hosts."""
+        self._free |= self._free_after(hosts, gb)
 
-    def _after(self, hosts: Sequence[str], gb: int) -> dict[str, float]:
-        left: dict[str, float] = {}
+    def _free_after(self, hosts: Sequence[str], gb: int) -> dict[str, float]:
+        free: dict[str, float] = {}
         for host in hosts:
             pool = self._pool_of_host.get(host)
             if pool is not None:
-                left[pool] = left.get(pool, self._left[pool]) - gb
-        return left
+                free[pool] = free.get(pool, self._free[pool]) - gb
+        return free
 
 
-def lock_of(hosts: Iterable[str], asked: Mapping[str, int]) -> Locked:
-    """Lock the pools of ``hosts``, in the order of their names. Called by claims, before they touch
-    any host's row; where no disk is asked for, there is nothing to lock."""
-    if not asked["local_gb"]:
+def lock_of(hosts: Iterable[str], requested: ResourceAmounts) -> Locked:
+    """Lock the pools of ``hosts``, in the order of their names; none if no disk is requested.
+
+    Called by claims before they lock the row of any host.
+    """
+    if not requested["local_gb"]:
         return Locked({}, {})
     with writer() as connection:
         of_hosts = sa.select(_NODE.host, _NODE.disk_pool).where(

@@ -1,29 +1,36 @@
-"""Connections to the database, and whether they still are any.
+"""Connections to the database, and how broken ones are detected.
 
-A connection is tried before it is used only when it has long been idle: a ping costs as much as a
-query. That the server has closed one is seen without asking it, so the first request after a
-restart of the database is served like any other.
+A ping costs as much as a query, so only a connection that was idle for long is pinged before it is
+used. A connection that the server has closed is detected without a query. So the first request
+after a restart of the database works like any other.
 """
 
 from __future__ import annotations
 
 import select
 import time
+from typing import Any
 
 import sqlalchemy as sa
 from oslo_config import cfg
 from oslo_db.sqlalchemy import exc_filters
 
-# Idle for longer than this (seconds), a connection is tried: a server whose machine lost its power
-# did not close it, and no machine is back sooner.
+from nova_mini import exception
+from nova_mini.db import pymysql_internals
+
+# A connection that was idle for longer than this (seconds) is pinged. A database server whose
+# machine has lost power does not close its connections, and no machine restarts faster.
 _PING_AFTER = 5
 
 
 def create(conf: cfg.ConfigOpts, isolation_level: str) -> sa.Engine:
-    """An engine for ``[database] connection``. It connects when it is first asked for something."""
-    url = sa.make_url(conf.database.connection)
-    # Keys, user data and passwords are parameters: an error that is logged must not show them.
-    options = {"hide_parameters": True}
+    """An engine for ``[database] connection``. It connects at the first query.
+
+    Raises ConfigurationError.
+    """
+    url = _url(conf)
+    # Parameters contain keys, user data and passwords, which must not get into the log.
+    options: dict[str, Any] = {"hide_parameters": True}
     if url.get_backend_name() != "sqlite":
         options.update(
             isolation_level=isolation_level,
@@ -47,9 +54,29 @@ def create(conf: cfg.ConfigOpts, isolation_level: str) -> sa.Engine:
     return engine
 
 
+def _url(conf: cfg.ConfigOpts) -> sa.URL:
+    text = conf.database.connection
+    if not text:
+        raise exception.ConfigurationError(
+            "[database] connection is not set; give the file that has it by --config-file."
+        )
+    try:
+        url = sa.make_url(text)
+        url.get_dialect()
+    except sa.exc.NoSuchModuleError:
+        raise exception.ConfigurationError(
+            f"[database] connection names an unknown kind of database: {url.drivername}."
+        ) from None
+    except sa.exc.ArgumentError:  # its message contains the text, which may hold a password
+        raise exception.ConfigurationError(
+            "[database] connection is not the URL of a database."
+        ) from None
+    return url
+
+
 def _pymysql_arguments(url: sa.URL) -> dict:
-    # Encrypted when the URL says so (?ssl_ca=...). Else PyMySQL would offer it, to whoever answers,
-    # with an SSL context of 3 MiB.
+    # Encrypted only if the URL requires it (?ssl_ca=...). By default PyMySQL tries TLS with any
+    # server, without verification, and its SSL context takes 3 MiB.
     encrypted = any(name.startswith("ssl") for name in url.query)
     return {
         "connect_timeout": 5,
@@ -67,7 +94,8 @@ def _note_time(_dbapi_connection, record) -> None:
 
 
 def _refuse_dead(dbapi_connection, record, _proxy) -> None:
-    """SQLAlchemy makes a new connection when this raises, and forgets all that are as old."""
+    """Raise InvalidatePoolError for a broken connection. SQLAlchemy then makes a new one, and
+    discards all other connections that are as old."""
     if _is_closed(dbapi_connection):
         raise sa.exc.InvalidatePoolError()
     if time.monotonic() - record.info.get("used_at", time.monotonic()) < _PING_AFTER:
@@ -79,9 +107,9 @@ def _refuse_dead(dbapi_connection, record, _proxy) -> None:
 
 
 def _is_closed(dbapi_connection) -> bool:
-    """Whether the server has gone: else it has nothing to say on a connection that is idle."""
+    """Whether the server has closed an idle connection: only then its socket is readable."""
     if not dbapi_connection.open:
         return True
-    socket = select.poll()
-    socket.register(dbapi_connection._sock, select.POLLIN)
-    return bool(socket.poll(0))
+    poll = select.poll()
+    poll.register(pymysql_internals.socket_of(dbapi_connection), select.POLLIN)
+    return bool(poll.poll(0))

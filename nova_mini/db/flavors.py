@@ -1,4 +1,4 @@
-"""Flavors and who may use the private ones."""
+"""Flavors, and the projects that may use the private ones."""
 
 from __future__ import annotations
 
@@ -18,20 +18,17 @@ _ACCESS = flavor_projects.c
 
 
 def create(values: Mapping[str, Any]) -> dict:
-    """Raises FlavorExists for a flavorid or name that is taken."""
+    """Raises FlavorExists when another flavor has this flavorid or name."""
     try:
         return query.insert(flavors, values)
     except db_exc.DBDuplicateEntry as exc:
-        taken = (
-            f"ID {values['flavorid']}"
-            if get_by_flavor_id(values["flavorid"])
-            else (f"name {values['name']}")
-        )
-        raise exception.FlavorExists(what=taken) from exc
+        is_id_taken = get_by_flavor_id(values["flavorid"]) is not None
+        existing = f"ID {values['flavorid']}" if is_id_taken else f"name {values['name']}"
+        raise exception.FlavorExists(existing=existing) from exc
 
 
 def get_by_flavor_id(flavorid: str, project_id: str | None = None) -> Mapping | None:
-    """``project_id``: only if that project may see the flavor."""
+    """With ``project_id``, None if that project may not see the flavor."""
     where = [_FLAVOR.flavorid == flavorid]
     if project_id is not None:
         where.append(_visible_to(project_id))
@@ -52,12 +49,12 @@ def get_all(
 ) -> list[Mapping]:
     """One page of flavors, after the flavorid ``marker``.
 
-    ``is_public`` True: the public ones and those shared with ``project_id``; False: the private
-    ones; None: all. Raises MarkerNotFound.
+    ``is_public`` True: the public flavors, and the private ones that ``project_id`` may use; False:
+    the private flavors; None: all. Raises MarkerNotFound.
     """
     where = [_FLAVOR.memory_mb >= min_memory_mb, _FLAVOR.root_gb >= min_root_gb]
     if is_public is not None:
-        where.append(_visible_to(project_id) if is_public else _FLAVOR.is_public.is_(False))
+        where.append(_visible_to(project_id) if is_public else _FLAVOR.is_public == sa.false())
     if disabled is not None:
         where.append(_FLAVOR.disabled.is_(disabled))
     direction = "desc" if descending else "asc"
@@ -65,7 +62,7 @@ def get_all(
     if marker is not None:
         last = get_by_flavor_id(marker)
         if last is None:
-            raise exception.MarkerNotFound(marker=marker)
+            raise exception.MarkerNotFound(f"marker [{marker}] not found")
         where.append(keyset.after(flavors, sort, last))
     order = keyset.order_by(flavors, sort)
     statement = flavors.select().where(*where).order_by(*order).limit(limit)
@@ -80,7 +77,7 @@ def update(flavor_id: int, values: Mapping[str, Any]) -> None:
 def change_extra_specs(
     flavor_id: int, added: Mapping[str, str], removed: Collection[str] = ()
 ) -> dict[str, str]:
-    """Returns what they are now. Two changes at once both last."""
+    """Return the new extra specs. Of two concurrent changes none is lost: the row is locked."""
     with writer() as connection:
         statement = sa.select(_FLAVOR.extra_specs).where(_FLAVOR.id == flavor_id)
         specs = connection.execute(statement.with_for_update()).scalar() or {}
@@ -95,7 +92,7 @@ def destroy(flavor_id: int) -> None:
 
 def _visible_to(project_id: str | None) -> sa.ColumnElement:
     shared = sa.exists().where(_ACCESS.flavor_id == _FLAVOR.id, _ACCESS.project_id == project_id)
-    return sa.or_(_FLAVOR.is_public.is_(True), shared)
+    return sa.or_(_FLAVOR.is_public == sa.true(), shared)
 
 
 # -- access --------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What the API shows of hypervisors: pages, sums, and which servers are on them."""
+"""Queries of the hypervisors API: pages, sums, and the servers on hypervisors."""
 
 from __future__ import annotations
 
@@ -12,8 +12,18 @@ from nova_mini.db.models import compute_nodes, instances, request_specs, service
 from nova_mini.db.session import reader
 
 _NODE = compute_nodes.c
-_SUMMED = ("vcpus", "memory_mb", "local_gb", "vcpus_used", "memory_mb_used", "local_gb_used",
-           "reserved_memory_mb", "reserved_gb", "running_vms", "disk_available_least")  # fmt: skip
+_SUMMED = (
+    "vcpus",
+    "memory_mb",
+    "local_gb",
+    "vcpus_used",
+    "memory_mb_used",
+    "local_gb_used",
+    "reserved_memory_mb",
+    "reserved_gb",
+    "running_vms",
+    "disk_available_least",
+)
 _SHARED = ("local_gb", "reserved_gb", "disk_available_least")
 
 
@@ -23,10 +33,13 @@ def get_page(
     limit: int | None = None,
     marker: str | int | None = None,
 ) -> list[Mapping]:
-    """Compute nodes by id, after ``marker`` (an id or a uuid). Raises MarkerNotFound."""
+    """One page of compute nodes in the order of IDs, after ``marker`` (an ID or a UUID).
+
+    ``name_part``: only nodes whose hypervisor_hostname contains it. Raises MarkerNotFound.
+    """
     statement = compute_nodes.select().order_by(_NODE.id).limit(limit)
     if name_part is not None:
-        statement = statement.where(_NODE.hypervisor_hostname.contains(name_part, autoescape=True))
+        statement = statement.where(_NODE.hypervisor_hostname.icontains(name_part, autoescape=True))
     if marker is not None:
         last = get(marker)
         if last is None:
@@ -37,16 +50,16 @@ def get_page(
 
 
 def get(key: str | int) -> Mapping | None:
-    """By id (int) or uuid (text)."""
+    """By ID (int) or UUID (str)."""
     return query.one(compute_nodes, (_NODE.id if isinstance(key, int) else _NODE.uuid) == key)
 
 
 def get_servers(hosts: Collection[str]) -> dict[str, list[tuple[int, str]]]:
-    """host -> [(id, uuid)] of the living servers on it; one query."""
+    """host -> [(id, uuid)] of its servers, without deleted ones; one query."""
     found: dict[str, list[tuple[int, str]]] = {}
     statement = (
         sa.select(instances.c.host, instances.c.id, instances.c.uuid)
-        .where(instances.c.host.in_(hosts), instances.c.deleted.is_(False))
+        .where(instances.c.host.in_(hosts), instances.c.deleted == sa.false())
         .order_by(instances.c.id)
     )
     with reader() as connection:
@@ -56,21 +69,22 @@ def get_servers(hosts: Collection[str]) -> dict[str, list[tuple[int, str]]]:
 
 
 def hosts_with_servers(hosts: Collection[str]) -> set[str]:
+    """Those of ``hosts`` that have servers, not counting deleted ones."""
     statement = (
         sa.select(instances.c.host)
-        .where(instances.c.host.in_(hosts), instances.c.deleted.is_(False))
+        .where(instances.c.host.in_(hosts), instances.c.deleted == sa.false())
         .distinct()
     )
     with reader() as connection:
         return set(connection.execute(statement).scalars())
 
 
-def zones_asked_for_on(host: str) -> set[str]:
-    """The zones that the servers on a host were asked to be in."""
+def get_requested_zones(host: str) -> set[str]:
+    """The availability zones that were requested for the servers on a host."""
     statement = sa.select(request_specs.c.spec).where(
         request_specs.c.instance_uuid == instances.c.uuid,
         instances.c.host == host,
-        instances.c.deleted.is_(False),
+        instances.c.deleted == sa.false(),
     )
     with reader() as connection:
         specs = connection.execute(statement).scalars()
@@ -78,12 +92,12 @@ def zones_asked_for_on(host: str) -> set[str]:
 
 
 def get_sums(topic: str) -> dict[str, int]:
-    """``count`` and the sums of ``_SUMMED`` over the nodes whose service is enabled. What several
-    nodes say of a storage that they share counts once."""
+    """``count`` and the sums of ``_SUMMED`` over the nodes whose service is enabled. Storage that
+    several nodes share is counted once."""
     enabled = sa.exists().where(
         services.c.host == _NODE.host,
         services.c.topic == topic,
-        services.c.disabled.is_(False),
+        services.c.disabled == sa.false(),
     )
     amounts = [
         (sa.func.max if name in _SHARED else sa.func.sum)(_NODE[name]).label(name)
@@ -99,5 +113,5 @@ def get_sums(topic: str) -> dict[str, int]:
     sums = [sa.func.coalesce(sa.func.sum(of_pools.c[name]), 0).label(name) for name in names]
     statement = sa.select(*sums)
     with reader() as connection:
-        sums = connection.execute(statement).mappings().one()
-    return {name: int(value) for name, value in sums.items()}
+        found = connection.execute(statement).mappings().one()
+    return {name: int(value) for name, value in found.items()}

@@ -1,4 +1,4 @@
-"""Public keys of users."""
+"""Key pairs: the public keys of users."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ def get(user_id: str, name: str) -> Mapping | None:
 
 
 def get_by_user(user_id: str, limit: int | None = None, marker: str | None = None) -> list[Mapping]:
+    """One page in the order of names, after the name ``marker``. Raises MarkerNotFound."""
     where = [_KEY.user_id == user_id]
     if marker is not None:
         if get(user_id, marker) is None:
@@ -40,9 +41,10 @@ def get_by_user(user_id: str, limit: int | None = None, marker: str | None = Non
 
 
 def count(user_id: str) -> int:
+    """The number of key pairs of a user."""
     with reader() as connection:
         statement = sa.select(sa.func.count()).select_from(key_pairs).where(_KEY.user_id == user_id)
-        return connection.execute(statement).scalar()
+        return connection.execute(statement).scalar_one()
 
 
 def destroy(user_id: str, name: str) -> None:

@@ -1,6 +1,7 @@
-"""Pages by keyset: a page starts behind the last row of the one before, wherever that is by now.
+"""Keyset pagination: a page starts after the last row of the previous page.
 
-The cost of a page does not grow with its number, and rows that come and go shift no others.
+Every page costs the same, and rows that are inserted or deleted between two pages do not shift the
+others.
 """
 
 from __future__ import annotations
@@ -9,13 +10,13 @@ from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
-#: (column, "asc" or "desc") in turn; the last column should be unique.
+#: (column, "asc" or "desc"), by priority. The last column must be unique.
 Sort = Sequence[tuple[str, str]]
 
 
 def order_by(table: sa.FromClause, sort: Sort) -> list[sa.ColumnElement]:
-    """The order in SQL. NULL is the smallest value in every database."""
-    terms = []
+    """The ORDER BY terms. NULL sorts as the smallest value in every database."""
+    terms: list[sa.ColumnElement] = []
     for name, direction in sort:
         column = table.c[name]
         if column.nullable:
@@ -25,22 +26,23 @@ def order_by(table: sa.FromClause, sort: Sort) -> list[sa.ColumnElement]:
 
 
 def after(table: sa.Table, sort: Sort, marker: Mapping) -> sa.ColumnElement:
-    """Behind the marker: greater in the first column, or equal there and greater in the next...
+    """The condition for rows after the marker: greater in the first column, or equal in it and
+    greater in the second, and so on.
 
-    That the first column is not smaller follows from it, but said aloud it lets the database begin
-    to read an index there.
+    A redundant condition on the first column lets the database use an index.
     """
-    cases, equal = [], []
+    cases: list[sa.ColumnElement] = []
+    equal: list[sa.ColumnElement] = []
     for name, direction in sort:
         column, value = table.c[name], marker[name]
         cases.append(sa.and_(*equal, _beyond(column, direction, value)))
         equal.append(column.is_(None) if value is None else column == value)
-    behind = sa.or_(*cases)
+    condition = sa.or_(*cases)
     name, direction = sort[0]
     column, value = table.c[name], marker[name]
     if column.nullable or isinstance(column.type, sa.Boolean):
-        return behind
-    return sa.and_(column <= value if direction == "desc" else column >= value, behind)
+        return condition
+    return sa.and_(column <= value if direction == "desc" else column >= value, condition)
 
 
 def _beyond(column: sa.Column, direction: str, value) -> sa.ColumnElement:
@@ -54,6 +56,6 @@ def _beyond(column: sa.Column, direction: str, value) -> sa.ColumnElement:
 
 
 def _beyond_flag(column: sa.Column, direction: str, value: bool) -> sa.ColumnElement:
-    """False comes before true; SQLAlchemy will not compare flags by ``<``."""
+    """False sorts before True. SQLAlchemy cannot compare booleans by ``<``."""
     other = direction == "asc"
     return column.is_(other) if value is not other else sa.false()

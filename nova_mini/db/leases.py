@@ -1,4 +1,4 @@
-"""Who among many equal processes does what must be done by one at a time."""
+"""Leases: which of several equal processes does work that only one may do at a time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LEASE = leases.c
 
 
 def take(name: str, owner: str, seconds: int) -> bool:
-    """Take or prolong a lease. False: another process holds it, and it has not run out."""
+    """Take or renew a lease. Return False while another process holds it."""
     stamp = query.now()
     values = {"owner": owner, "expires_at": stamp + datetime.timedelta(seconds=seconds)}
     free = sa.or_(_LEASE.owner == owner, _LEASE.expires_at < stamp)

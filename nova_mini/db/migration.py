@@ -1,4 +1,4 @@
-"""The tables' history: alembic, driven from our own configuration."""
+"""Migrations of the tables, by alembic with the configuration of nova_mini."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _config() -> alembic_config.Config:
 
 
 def upgrade(version: str = "head") -> None:
-    """Run the migrations that are missing, up to ``version``."""
+    """Run the missing migrations, up to ``version``."""
     with get_engine().connect() as connection:
         config = _config()
         config.attributes["connection"] = connection
@@ -30,19 +30,20 @@ def upgrade(version: str = "head") -> None:
 
 
 def current() -> str | None:
-    """The revision of the tables; None where there are none."""
+    """The revision of the tables; None if there are no tables."""
     with get_engine().connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
 
 
 def missing() -> str | None:
-    """The newest revision, if the tables are not there yet; None when they are."""
+    """The newest revision, if the tables have an older one; else None."""
     newest = ScriptDirectory.from_config(_config()).get_current_head()
     return None if current() == newest else newest
 
 
 def revision(message: str) -> None:
-    """Write a migration from what ``models`` has and the database has not; for developers."""
+    """Write a migration with the differences between ``models`` and the database. For
+    developers."""
     with get_engine().connect() as connection:
         config = _config()
         config.attributes["connection"] = connection

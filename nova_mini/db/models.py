@@ -1,12 +1,19 @@
-"""The tables. One row of ``instances`` holds all that a list of servers shows, so that a page of
-servers is one query; what is looked up by itself (tags, faults, devices) has its own table.
+"""The tables.
 
-Times are UTC with microseconds. Sizes are MiB where the name says ``memory`` or ``ram``, else GiB.
+A row of ``instances`` contains everything that a list of servers shows, so that a page of servers
+is one query. Tags, faults and devices have their own tables.
+
+Text is compared byte by byte in every database, including trailing blanks. On MariaDB and MySQL the
+migration that creates a table must set such a collation (0004 does it for the older tables).
+
+Times are in UTC with microseconds. Sizes are in MiB if the name contains ``memory`` or ``ram``,
+else in GiB.
 """
 
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
@@ -21,20 +28,20 @@ metadata = sa.MetaData(
 
 
 class JsonText(sa.types.TypeDecorator):
-    """A value kept as JSON text. Never changed in place: always assign a new value."""
+    """A value that is stored as JSON text. To change it, assign a new value."""
 
     impl = sa.Text
     cache_ok = True
 
-    def load_dialect_impl(self, dialect):
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine:
         if dialect.name in ("mysql", "mariadb"):
             return dialect.type_descriptor(mysql.MEDIUMTEXT())
         return dialect.type_descriptor(sa.Text())
 
-    def process_bind_param(self, value, dialect):
+    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> str | None:
         return None if value is None else json.dumps(value, separators=(",", ":"))
 
-    def process_result_value(self, value, dialect):
+    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> Any:
         return None if value is None else json.loads(value)
 
 
@@ -65,14 +72,14 @@ instances = _table(
     sa.Column("deleted_at", Timestamp),
     sa.Column("project_id", Name, nullable=False),
     sa.Column("user_id", Name, nullable=False),
-    # what it is
+    # description
     sa.Column("display_name", Name),
     sa.Column("display_description", Name),
     sa.Column("hostname", Name),
     sa.Column("reservation_id", Name),
     sa.Column("launch_index", sa.Integer, nullable=False, default=0),
     sa.Column("flavor", LongText, nullable=False),
-    sa.Column("instance_type_id", sa.Integer, nullable=False),  # the flavor's, to look for
+    sa.Column("instance_type_id", sa.Integer, nullable=False),  # the ID of the flavor, for filters
     sa.Column("memory_mb", sa.Integer, nullable=False),
     sa.Column("vcpus", sa.Integer, nullable=False),
     sa.Column("root_gb", sa.Integer, nullable=False),
@@ -96,7 +103,7 @@ instances = _table(
     sa.Column("root_device_name", Name),
     sa.Column("default_ephemeral_device", Name),
     sa.Column("default_swap_device", Name),
-    # what state it is in
+    # state
     sa.Column("vm_state", sa.String(32), nullable=False),
     sa.Column("task_state", sa.String(64)),
     sa.Column("power_state", sa.Integer, nullable=False, default=0),
@@ -106,18 +113,21 @@ instances = _table(
     sa.Column("locked_reason", Name),
     sa.Column("launched_at", Timestamp),
     sa.Column("terminated_at", Timestamp),
-    # where it is, and where its user wants it
+    # location; pinned_availability_zone: as requested
     sa.Column("availability_zone", Name),
     sa.Column("pinned_availability_zone", Name),
     sa.Column("host", Name),
     sa.Column("node", Name),
     sa.Column("launched_on", Name),
-    # The two orders in which pages of servers are read: of one project, and of all.
+    # Increased by every change of the row: see ``db.instances.update``.
+    sa.Column("revision", sa.Integer, nullable=False, default=0, server_default="0"),
+    # The two orders in which pages of servers are read: of one project, and of all projects.
     sa.Index(None, "project_id", "deleted", "created_at", "id"),
     sa.Index(None, "deleted", "created_at", "id"),
     sa.Index(None, "host", "deleted"),
     sa.Index(None, "reservation_id"),
     sa.Index(None, "updated_at"),
+    sa.Index(None, "deleted_at"),
 )
 
 tags = sa.Table(
@@ -127,7 +137,6 @@ tags = sa.Table(
     sa.Column("tag", sa.String(80), primary_key=True),
     mysql_engine="InnoDB",
     mysql_charset="utf8mb4",
-    mysql_collate="utf8mb4_bin",
 )
 
 instance_faults = _table(
@@ -140,9 +149,9 @@ instance_faults = _table(
     sa.Index(None, "instance_uuid", "created_at"),
 )
 
-# An action is what the user sees in os-instance-actions and, until it is finished, the intent that
-# makes an operation survive every crash: ``method`` and ``args`` say what is to be done, ``host``
-# where (NULL: at any conductor), ``owner`` who is doing it now (NULL: nobody).
+# Actions, which os-instance-actions shows. An unfinished action is also the intent, by which an
+# operation is resumed after a crash: ``method`` and ``args`` say what to do, ``host`` where (NULL:
+# in any conductor), ``owner`` is the incarnation that executes it now (NULL: none).
 instance_actions = _table(
     "instance_actions",
     sa.Column("instance_uuid", Uuid, nullable=False),
@@ -155,6 +164,7 @@ instance_actions = _table(
     sa.Column("message", Name),
     sa.Column("method", Name),
     sa.Column("args", JsonText),
+    sa.Column("args_version", sa.Integer),
     sa.Column("host", Name),
     sa.Column("owner", Uuid),
     sa.Column("attempts", sa.Integer, nullable=False, default=0),
@@ -221,7 +231,6 @@ flavors = _table(
     sa.Column("is_public", sa.Boolean, nullable=False, default=True),
     sa.Column("description", sa.Text),
     sa.Column("extra_specs", JsonText, nullable=False),
-    mysql_collate="utf8mb4_bin",
 )
 
 flavor_projects = sa.Table(
@@ -241,13 +250,12 @@ key_pairs = _table(
     sa.Column("fingerprint", Name, nullable=False),
     sa.Column("public_key", LongText, nullable=False),
     sa.UniqueConstraint("user_id", "name"),
-    mysql_collate="utf8mb4_bin",
 )
 
-COMPUTE_TOPIC = "compute"  # of the services that run servers
+COMPUTE_TOPIC = "compute"  # ``services.topic`` of the computes
 
-# A process of ours. ``incarnation`` is made anew at each start: an action owned by another
-# incarnation than a living row's has lost its owner.
+# The processes of nova_mini. ``incarnation`` is a new UUID at each start: an action whose owner is
+# no current incarnation has lost its owner.
 services = _table(
     "services",
     sa.Column("uuid", Uuid, nullable=False, unique=True),
@@ -265,10 +273,10 @@ services = _table(
     sa.UniqueConstraint("host", "binary"),
 )
 
-# A hypervisor and its ledger: ``*_used`` is the sum of its allocations and changes only together
-# with them, by conditional updates: two schedulers never promise the same MiB. ``ledger_at``
-# is when it last did; ``updated_at`` is of the host's own reports. Ratios are doubles: a scheduler
-# and the database must come to the same sum.
+# The hypervisors and their ledgers. ``*_used`` is the sum of the allocations, and is changed only
+# together with them, by conditional updates, so that schedulers cannot oversubscribe a host.
+# ``ledger_at``: time of the last change of ``*_used``; ``updated_at``: time of the last report of
+# the host. Ratios are doubles so that schedulers and the database calculate the same limits.
 compute_nodes = _table(
     "compute_nodes",
     sa.Column("uuid", Uuid, nullable=False, unique=True),
@@ -292,18 +300,19 @@ compute_nodes = _table(
     sa.Column("running_vms", sa.Integer, nullable=False, default=0),
     sa.Column("ledger_at", Timestamp),
     sa.Column("disk_available_least", sa.Integer),
-    sa.Column("disk_pool", Name),  # in which its disks are, together with those of other hosts
+    sa.Column("disk_pool", Name),  # if the host shares its storage: see ``disk_pools``
     sa.Column("failed_builds", sa.Integer, nullable=False, default=0),
     sa.Column("cpu_info", JsonText),
     sa.Column("supported_instances", JsonText),
+    sa.Column("traits", JsonText),  # names
     sa.Column("uptime", Name),
     sa.Index(None, "updated_at"),
     sa.Index(None, "ledger_at"),
     sa.Index(None, "disk_pool"),
 )
 
-# A storage that hosts have in common: what all of them together may promise of it, in GiB. Its
-# row is locked by whoever claims disk of one of them.
+# Storage that several hosts share. ``limit_gb``: what all of them together may claim. A claim of
+# disk space locks the row.
 disk_pools = _table(
     "disk_pools",
     sa.Column("name", Name, nullable=False, unique=True),
@@ -318,6 +327,66 @@ allocations = _table(
     sa.Column("memory_mb", sa.Integer, nullable=False),
     sa.Column("local_gb", sa.Integer, nullable=False),
     sa.Index(None, "host"),
+)
+
+# Moves of servers to another host or flavor. While one is open (its status has not ended), the
+# allocation at the source has the UUID of the migration as its consumer, and that at the
+# destination the UUID of the server. ``vcpus`` and ``memory_mb``: what the quota counts for the
+# server while the migration is open, the larger of both flavors. ``memory_total`` to
+# ``disk_remaining``: how far a live migration is, in bytes.
+migrations = _table(
+    "migrations",
+    sa.Column("uuid", Uuid, nullable=False, unique=True),
+    sa.Column("instance_uuid", Uuid, nullable=False),
+    sa.Column("migration_type", sa.String(16), nullable=False),
+    sa.Column("status", sa.String(32), nullable=False),
+    sa.Column("source_compute", Name, nullable=False),
+    sa.Column("source_node", Name),
+    sa.Column("dest_compute", Name),
+    sa.Column("dest_node", Name),
+    sa.Column("dest_host", sa.String(39)),
+    sa.Column("source_zone", Name),
+    sa.Column("dest_zone", Name),
+    sa.Column("user_id", Name),
+    sa.Column("project_id", Name),
+    sa.Column("old_flavor", JsonText, nullable=False),
+    sa.Column("new_flavor", JsonText, nullable=False),
+    sa.Column("old_vm_state", sa.String(32), nullable=False),
+    sa.Column("vcpus", sa.Integer, nullable=False),
+    sa.Column("memory_mb", sa.Integer, nullable=False),
+    sa.Column("memory_total", sa.BigInteger),
+    sa.Column("memory_processed", sa.BigInteger),
+    sa.Column("memory_remaining", sa.BigInteger),
+    sa.Column("disk_total", sa.BigInteger),
+    sa.Column("disk_processed", sa.BigInteger),
+    sa.Column("disk_remaining", sa.BigInteger),
+    sa.Index(None, "instance_uuid", "status"),
+    sa.Index(None, "source_compute", "status"),
+    sa.Index(None, "dest_compute", "status"),
+    sa.Index(None, "status", "updated_at"),
+    sa.Index(None, "updated_at"),
+)
+
+# Server groups. ``rules``: {"max_server_per_host": n} of an anti-affinity group, or {}. A claim for
+# a member locks the row of its group.
+instance_groups = _table(
+    "instance_groups",
+    sa.Column("uuid", Uuid, nullable=False, unique=True),
+    sa.Column("project_id", Name, nullable=False),
+    sa.Column("user_id", Name, nullable=False),
+    sa.Column("name", Name, nullable=False),
+    sa.Column("policy", sa.String(32), nullable=False),
+    sa.Column("rules", JsonText, nullable=False),
+    sa.Index(None, "project_id"),
+)
+
+# The servers of each group. A server joins its group when it is created, and leaves it when it is
+# deleted.
+instance_group_members = _table(
+    "instance_group_members",
+    sa.Column("instance_uuid", Uuid, nullable=False, unique=True),
+    sa.Column("group_id", sa.ForeignKey("instance_groups.id", ondelete="CASCADE"), nullable=False),
+    sa.Index(None, "group_id"),
 )
 
 aggregates = _table(
@@ -336,8 +405,8 @@ aggregate_hosts = sa.Table(
     mysql_charset="utf8mb4",
 )
 
-# ``project_id`` and ``user_id``: '' where a limit is not of one project or user; a row with
-# ``quota_class`` is a default.
+# The limit of a project (``user_id`` is ''), of a user in a project, or of a quota class
+# (``project_id`` and ``user_id`` are '').
 quotas = _table(
     "quotas",
     sa.Column("project_id", Name, nullable=False, default=""),
@@ -348,7 +417,7 @@ quotas = _table(
     sa.UniqueConstraint("project_id", "user_id", "quota_class", "resource"),
 )
 
-# What a project uses now: changes only together with its instances.
+# The usage of each project. It is changed only together with the instances.
 project_usages = sa.Table(
     "project_usages",
     metadata,
@@ -360,7 +429,7 @@ project_usages = sa.Table(
     mysql_charset="utf8mb4",
 )
 
-# Work of which there must be one doer among many equal processes at a time.
+# Work that only one of several equal processes may do at a time.
 leases = sa.Table(
     "leases",
     metadata,

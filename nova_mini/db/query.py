@@ -1,4 +1,4 @@
-"""The few shapes that every query module needs."""
+"""Helpers of the query modules."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from nova_mini.db.session import reader, writer
 T = TypeVar("T")
 
 
-PART = 1000  # in one statement: how many values of an IN, how many rows of a long list
+PART = 1000  # the most values of an IN, and the most rows of a long list, in one statement
 
 
 def parts(values: Iterable[T]) -> Iterator[list[T]]:
-    """Many values, as many at a time as one statement takes."""
+    """Split many values into lists of at most PART."""
     rest = iter(values)
     while part := list(itertools.islice(rest, PART)):
         yield part
@@ -32,19 +32,19 @@ def insert(table: sa.Table, values: Mapping[str, Any]) -> dict:
     """Insert one row and return it with its id and times."""
     row = {"created_at": now(), "updated_at": None, **values}
     with writer() as connection:
-        result = connection.execute(table.insert(), row)
-    return {**row, "id": result.inserted_primary_key[0]}
+        inserted: Any = connection.execute(table.insert(), row).inserted_primary_key
+    return {**row, "id": inserted[0]}
 
 
 def insert_many(table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows in one statement; their ids are not known afterwards."""
+    """Insert rows in one statement. Their IDs are not returned."""
     if rows:
         stamp = now()
         with writer() as connection:
             connection.execute(table.insert(), [{"created_at": stamp, **row} for row in rows])
 
 
-def update(table: sa.Table, values: Mapping[str, Any], *where) -> int:
+def update(table: sa.Table, values: Mapping[str, Any], *where: sa.ColumnElement) -> int:
     """Update and return how many rows matched."""
     with writer() as connection:
         return connection.execute(
@@ -52,17 +52,20 @@ def update(table: sa.Table, values: Mapping[str, Any], *where) -> int:
         ).rowcount
 
 
-def delete(table: sa.Table, *where) -> int:
+def delete(table: sa.Table, *where: sa.ColumnElement) -> int:
+    """Delete and return how many rows matched."""
     with writer() as connection:
         return connection.execute(table.delete().where(*where)).rowcount
 
 
-def one(table: sa.Table, *where) -> Mapping | None:
+def one(table: sa.Table, *where: sa.ColumnElement) -> Mapping | None:
     with reader() as connection:
         return connection.execute(table.select().where(*where)).mappings().first()
 
 
-def many(table: sa.Table, *where, order_by: Iterable = ()) -> list[Mapping]:
+def many(
+    table: sa.Table, *where: sa.ColumnElement, order_by: Iterable[sa.ColumnElement] = ()
+) -> list[Mapping]:
     with reader() as connection:
         statement = table.select().where(*where).order_by(*order_by)
         return list(connection.execute(statement).mappings())

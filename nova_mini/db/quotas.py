@@ -1,4 +1,4 @@
-"""Limits that were set: of a project, of a user in it, of the default class."""
+"""The limits that were set for projects, users in projects, and quota classes."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def get_by_class(quota_class: str) -> dict[str, int]:
 
 
 def get_by_project(project_id: str, user_id: str = "") -> dict[str, int]:
-    """resource -> limit, as far as they were set; ``user_id`` '' for the project's own."""
+    """resource -> limit, if it was set; of the project itself if ``user_id`` is ""."""
     return _limits(*_of_project(project_id, user_id))
 
 
 def get_applicable(
     project_id: str, user_id: str, quota_class: str
 ) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
-    """(of the class, of the project, of the user in it), in one query."""
+    """{resource: limit} of the class, of the project and of the user in it; one query."""
     rows = query.many(
         quotas,
         (_QUOTA.quota_class == quota_class)
@@ -50,7 +50,8 @@ def set_by_project(project_id: str, user_id: str, limits: Mapping[str, int]) -> 
 
 
 def destroy_by_project(project_id: str, user_id: str = "") -> None:
-    """With '' for the user: the project's limits and those of all its users."""
+    """Delete the limits of a user in a project; of the project and all its users if ``user_id`` is
+    ""."""
     where = [_QUOTA.project_id == project_id]
     if user_id:
         where.append(_QUOTA.user_id == user_id)
@@ -74,5 +75,5 @@ def _set(owner: Mapping[str, str], limits: Mapping[str, int]) -> None:
             continue
         try:
             query.insert(quotas, {**key, "resource": resource, "hard_limit": limit})
-        except db_exc.DBDuplicateEntry:  # another request set it meanwhile
+        except db_exc.DBDuplicateEntry:  # a concurrent request has set it
             query.update(quotas, {"hard_limit": limit}, *where)

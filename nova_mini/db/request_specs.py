@@ -1,4 +1,4 @@
-"""What the scheduler was asked for, for each server."""
+"""Request specs: what each server requires of its host."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ def create_many(specs: dict[str, dict]) -> None:
 
 
 def get(instance_uuids: Collection[str]) -> dict[str, dict]:
+    """instance uuid -> RequestSpec.as_dict(), for those that have one."""
     rows = query.many(request_specs, _SPEC.instance_uuid.in_(instance_uuids))
     return {row["instance_uuid"]: row["spec"] for row in rows}
 

@@ -1,4 +1,4 @@
-"""The processes of the cloud and their heartbeats."""
+"""The services and their heartbeats."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SERVICE = services.c
 
 
 def start(host: str, binary: str, topic: str, incarnation: str, version: int) -> Mapping:
-    """Register a process, over its predecessor of the same name if there was one."""
+    """Register a process. It replaces its predecessor with the same host and binary."""
     values = {
         "topic": topic,
         "incarnation": incarnation,
@@ -32,18 +32,18 @@ def start(host: str, binary: str, topic: str, incarnation: str, version: int) ->
             query.insert(services, {**named, **values})
         except db_exc.DBDuplicateEntry:
             query.update(services, values, *key)
-    return query.one(services, *key)
+    return query.many(services, *key)[0]
 
 
 def report(beats: Mapping[str, bool]) -> None:
-    """Heartbeats: incarnation -> whether it can do its work. Those of who is replaced are none."""
+    """Write heartbeats (incarnation -> available). Those of replaced incarnations are ignored."""
     with writer() as connection:
         for available in set(beats.values()):
-            those = [incarnation for incarnation, well in beats.items() if well is available]
-            # No change that anyone asked for: updated_at stays.
+            incarnations = [each for each, value in beats.items() if value is available]
+            # updated_at is unchanged: it is for changes by requests.
             connection.execute(
                 services.update()
-                .where(_SERVICE.incarnation.in_(those))
+                .where(_SERVICE.incarnation.in_(incarnations))
                 .values(
                     last_seen_up=query.now(),
                     report_count=_SERVICE.report_count + 1,
@@ -74,7 +74,7 @@ def get_all(binary: str | None = None, host: str | None = None) -> list[Mapping]
 
 
 def get_idle() -> frozenset[str]:
-    """The incarnations of services that have done all that their host was asked for."""
+    """The incarnations of the services whose host has no unfinished action."""
     with reader() as connection:
         return frozenset(connection.execute(_IDLE).scalars())
 
@@ -89,6 +89,7 @@ _IDLE = sa.select(_SERVICE.incarnation).where(
 
 
 def get_enabled_by_host(topic: str) -> dict[str, bool]:
+    """host -> whether its service with this topic is enabled."""
     statement = sa.select(_SERVICE.host, _SERVICE.disabled).where(_SERVICE.topic == topic)
     with reader() as connection:
         return {row.host: not row.disabled for row in connection.execute(statement)}

@@ -1,11 +1,11 @@
 """Connections and transactions.
 
-``with writer() as conn`` gives a SQLAlchemy connection inside a transaction, ``with reader() as
-conn`` one on which every statement stands by itself. They nest: what is called inside a transaction
-joins it, so several queries become one commit by standing in one ``with writer()``.
+``with writer() as conn`` gives a SQLAlchemy connection in a transaction, ``with reader() as conn``
+one in autocommit mode. The blocks can be nested: a block inside a transaction joins it. So several
+query functions become one transaction in a ``with writer()`` block.
 
-A round trip to the database costs more than the statement it carries, so none is made but these: no
-BEGIN and COMMIT around a read, no rollback of what is committed.
+A round trip to the database costs more than most statements, so there are no unnecessary ones: no
+BEGIN and COMMIT around a read, and no rollback after a commit.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pkgutil
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 import sqlalchemy as sa
 from oslo_config import cfg
@@ -27,14 +27,16 @@ from oslo_db import exception as db_exc
 from nova_mini import db, exception
 from nova_mini.db import engine
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
-_PASSING = (db_exc.DBConnectionError, db_exc.DBDeadlock)
-_PATIENCE = 3  # seconds
+_RETRYABLE = (db_exc.DBConnectionError, db_exc.DBDeadlock)
+_RETRY_TIME = 3  # seconds after which no new attempt begins
 
 
 class _Engines:
-    """One pool for transactions, one in autocommit for reads; the same one for SQLite."""
+    """A connection pool for transactions, and one in autocommit mode for reads. SQLite has one pool
+    for both."""
 
     def __init__(self, conf: cfg.ConfigOpts):
         self.writer = engine.create(conf, isolation_level="READ COMMITTED")
@@ -48,11 +50,11 @@ class _Engines:
 
 
 class _ThreadState(threading.local):
-    """The connection that this thread's innermost block works on, and whether in a transaction."""
+    """The connection of this thread's innermost block, and whether it is in a transaction."""
 
     connection: sa.Connection | None = None
     in_transaction = False
-    last: list[sa.Update]  # what the transaction ends with
+    at_commit: list[sa.Update]  # executed at the end of the transaction
 
 
 _state = _ThreadState()
@@ -62,13 +64,14 @@ _lock = threading.Lock()
 
 
 def configure(conf: cfg.ConfigOpts) -> None:
-    """Say where the database is. Connections are made at the first query of each process."""
+    """Set the configuration. Each process connects at its first query."""
     global _conf
     _conf = conf
 
 
 def load(conf: cfg.ConfigOpts) -> None:
-    """Make everything but connections, and all queries: workers that are forked then share it."""
+    """Create the engines and import all queries, without a connection. Forked workers share
+    them."""
     reset()
     configure(conf)
     _get_engines()
@@ -78,7 +81,7 @@ def load(conf: cfg.ConfigOpts) -> None:
 
 
 def reset() -> None:
-    """Forget the engines: a forked worker or another test makes its own."""
+    """Discard the engines. A forked worker or the next test creates its own."""
     global _engines
     if _engines is not None:
         _engines.dispose()
@@ -88,6 +91,8 @@ def reset() -> None:
 def _get_engines() -> _Engines:
     global _engines
     with _lock:
+        if _conf is None:
+            raise RuntimeError("configure() has not been called")
         if _engines is None:
             _engines = _Engines(_conf)
         return _engines
@@ -99,26 +104,30 @@ def get_engine() -> sa.Engine:
 
 @contextlib.contextmanager
 def writer() -> Iterator[sa.Connection]:
-    """One transaction: committed at the end of the outermost block, rolled back by an exception."""
-    if _state.in_transaction:
+    """A transaction. It is committed at the end of the outermost block, and rolled back by an
+    exception."""
+    if _state.in_transaction and _state.connection is not None:
         yield _state.connection
         return
     with get_engine().begin() as connection, _working_on(connection, in_transaction=True):
-        _state.last = []
+        _state.at_commit = []
         yield connection
-        for statement in _state.last:
+        for statement in _state.at_commit:
             connection.execute(statement)
 
 
-def at_the_end(statement: sa.Update) -> None:
-    """Let this transaction end with ``statement``: a change of a row that many wait for, which is
-    then locked for no longer than the commit takes."""
+def execute_at_commit(statement: sa.Update) -> None:
+    """Execute ``statement`` at the end of the transaction.
+
+    For updates of rows for which many transactions wait: they are locked only during the commit.
+    """
     with writer():
-        _state.last.append(statement)
+        _state.at_commit.append(statement)
 
 
 @contextlib.contextmanager
 def reader() -> Iterator[sa.Connection]:
+    """A connection in autocommit mode, or that of the surrounding block."""
     if _state.connection is not None:
         yield _state.connection
         return
@@ -136,43 +145,44 @@ def _working_on(connection: sa.Connection, in_transaction: bool) -> Iterator[Non
         _state.connection, _state.in_transaction = outer
 
 
-def retried(function: Callable[..., T]) -> Callable[..., T]:
-    """Run again after a deadlock, or a connection that broke (for some two seconds).
+def retried(function: Callable[P, T]) -> Callable[P, T]:
+    """Retry the function after a deadlock or a broken connection, for about three seconds.
 
-    Inside a ``writer`` or ``reader`` it is a part of that, and only the whole can be run again.
-    Raises DBDeadlock or DBConnectionError in the end: who has more patience asks again.
+    Inside a ``writer`` or ``reader`` block it is not retried, because only the whole block can be.
+    Finally raises DBDeadlock or DBConnectionError; a caller that can wait longer calls it again.
     """
 
     @functools.wraps(function)
-    def wrapper(*args, **kwargs):
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
         if _state.connection is not None:
             return function(*args, **kwargs)
-        return _patiently(function)(*args, **kwargs)
+        return _with_retries(function)(*args, **kwargs)
 
     return wrapper
 
 
-def _patiently(function: Callable[..., T]) -> Callable[..., T]:
-    """Attempts are begun for _PATIENCE seconds: to be told nothing by a database's machine that is
-    away takes longer than that, and is not waited for twice."""
-    until = time.monotonic() + _PATIENCE
+def _with_retries(function: Callable[P, T]) -> Callable[P, T]:
+    """No attempt begins after _RETRY_TIME seconds. If the machine of the database is down, the
+    first attempt takes longer than that, so there is no second one."""
+    until = time.monotonic() + _RETRY_TIME
     return oslo_db_api.wrap_db_retry(
         max_retries=6,
         retry_interval=0.05,
         inc_retry_interval=True,
         max_retry_interval=1,
-        exception_checker=lambda exc: isinstance(exc, _PASSING) and time.monotonic() < until,
+        exception_checker=lambda exc: isinstance(exc, _RETRYABLE) and time.monotonic() < until,
     )(function)
 
 
-def errors_named(function: Callable[..., T]) -> Callable[..., T]:
-    """A database that is away is told to an RPC caller by a name that it knows, to try again."""
+def errors_named(function: Callable[P, T]) -> Callable[P, T]:
+    """Raise DatabaseUnavailable, which RPC callers know and retry, instead of an error of
+    oslo.db."""
 
     @functools.wraps(function)
-    def wrapper(*args, **kwargs):
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return function(*args, **kwargs)
-        except _PASSING as exc:
+        except _RETRYABLE as exc:
             raise exception.DatabaseUnavailable() from exc
 
     return wrapper

@@ -1,9 +1,9 @@
-"""What a crash at a bad moment may have left in the records: how it is found, how it is mended.
+"""Sweeps: find and repair inconsistent records.
 
-Every transaction of ours keeps these sums true by itself: whatever is found here is worth a
-warning. The conductors mend it on their rounds (``conductor.reconcile``), an operator who does not
-want to wait with ``nova-mini-manage doctor``. To find is one query; to mend changes only what is
-still as it was found, so that nothing under way is touched.
+Each transaction keeps the records consistent, so every finding is logged as a warning. A periodic
+task of the conductors repairs the findings, or an operator with ``nova-mini-manage doctor --fix``.
+A search is one query. A repair changes only rows that are still as they were found, so it does not
+interfere with running operations.
 """
 
 from __future__ import annotations
@@ -14,9 +14,20 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from nova_mini.db import allocations, instances, query, recoveries, request_specs
+from nova_mini.db import (
+    allocations,
+    instance_groups,
+    instances,
+    open_migrations,
+    query,
+    recoveries,
+    request_specs,
+    server_migrations,
+)
 from nova_mini.db import models as m
 from nova_mini.db.session import reader, writer
+from nova_mini.resource_amounts import ResourceAmounts
+from nova_mini.states import migration_states
 
 Row = Mapping
 _LEDGER = ("vcpus_used", "memory_mb_used", "local_gb_used", "running_vms")
@@ -24,31 +35,37 @@ _USAGE = ("instances", "cores", "ram")
 
 
 class Sweep(NamedTuple):
-    """``find(before)``: what is wrong and has been since before then; ``mend(rows, at)``: put right
-    those of them that still are, and return how many. ``at``: the host of who mends."""
+    """``description``: for the log. ``find(before)``: find the inconsistencies that are
+    older than ``before``. ``repair(rows, at)``: repair those that still exist, and return how many;
+    ``at`` is the host of the process that repairs."""
 
-    what: str
+    description: str
     find: Callable[[datetime.datetime], list[Row]]
-    mend: Callable[[Sequence[Row], str], int]
+    repair: Callable[[Sequence[Row], str], int]
 
 
 # -- allocations of servers that are on no host --------------------------------------------------
 
 
 def find_orphaned_allocations(before: datetime.datetime) -> list[Row]:
-    """What servers hold that are deleted, unknown or, with nobody at work on them, on no host; rows
-    of ``allocations``."""
+    """The allocations of servers that are deleted or unknown, or that are on no host and have no
+    unfinished action. Rows of ``allocations``."""
     return query.many(m.allocations, m.allocations.c.created_at < before, ~_has_use())
 
 
 def _has_use() -> sa.ColumnElement:
-    """Of a row of ``allocations``: whether its server is on a host, or about to be."""
+    """A condition on a row of ``allocations``: its server is on a host, or has an unfinished
+    action; or its consumer is an open migration."""
     server = m.instances.c
-    return sa.exists().where(
+    of_server = sa.exists().where(
         server.uuid == m.allocations.c.consumer_uuid,
-        server.deleted.is_(False),
+        server.deleted == sa.false(),
         sa.or_(server.host.is_not(None), instances.has_unfinished()),
     )
+    of_migration = sa.exists().where(
+        m.migrations.c.uuid == m.allocations.c.consumer_uuid, open_migrations.is_open()
+    )
+    return sa.or_(of_server, of_migration)
 
 
 def release_allocations(rows: Sequence[Row], _at: str) -> int:
@@ -61,20 +78,24 @@ def release_allocations(rows: Sequence[Row], _at: str) -> int:
     return count
 
 
-# -- records of servers that are gone ------------------------------------------------------------
+# -- records of deleted servers ------------------------------------------------------------------
 
 
 def find_orphaned_records(before: datetime.datetime) -> list[Row]:
-    """Deleted or unknown servers of which something is still recorded beside them: uuid."""
-    spec, disk = m.request_specs.c, m.block_device_mapping.c
+    """uuid of each deleted or unknown server that still has a request spec, disks, tags or a server
+    group."""
+    spec, disk, member = m.request_specs.c, m.block_device_mapping.c, m.instance_group_members.c
     owners = sa.union(
         sa.select(spec.instance_uuid.label("uuid")).where(spec.created_at < before),
         sa.select(disk.instance_uuid).where(disk.created_at < before),
+        sa.select(member.instance_uuid).where(member.created_at < before),
         sa.select(m.tags.c.resource_id),
     ).subquery()
-    alive = sa.exists().where(m.instances.c.uuid == owners.c.uuid, m.instances.c.deleted.is_(False))
+    exists = sa.exists().where(
+        m.instances.c.uuid == owners.c.uuid, m.instances.c.deleted == sa.false()
+    )
     with reader() as connection:
-        return list(connection.execute(sa.select(owners.c.uuid).where(~alive)).mappings())
+        return list(connection.execute(sa.select(owners.c.uuid).where(~exists)).mappings())
 
 
 def delete_records(rows: Sequence[Row], _at: str) -> int:
@@ -83,6 +104,7 @@ def delete_records(rows: Sequence[Row], _at: str) -> int:
             query.delete(m.request_specs, m.request_specs.c.instance_uuid.in_(uuids))
             query.delete(m.block_device_mapping, m.block_device_mapping.c.instance_uuid.in_(uuids))
             query.delete(m.tags, m.tags.c.resource_id.in_(uuids))
+            instance_groups.remove_members(uuids)
     return len(rows)
 
 
@@ -90,14 +112,16 @@ def delete_records(rows: Sequence[Row], _at: str) -> int:
 
 
 def find_missing_allocations(before: datetime.datetime) -> list[Row]:
-    """Servers on a host that hold nothing there, and nobody is at work on them: uuid, host,
-    ``held_on`` (another host, or None), updated_at."""
+    """The servers on a host that have no allocation there, and no unfinished action.
+
+    Columns: uuid, host, ``held_on`` (the host of their allocation, or None), updated_at.
+    """
     server, held = m.instances.c, m.allocations.c
     statement = (
         sa.select(server.uuid, server.host, held.host.label("held_on"), server.updated_at)
         .select_from(m.instances.outerjoin(m.allocations, held.consumer_uuid == server.uuid))
         .where(
-            server.deleted.is_(False),
+            server.deleted == sa.false(),
             server.host.is_not(None),
             server.updated_at < before,
             sa.or_(held.host.is_(None), held.host != server.host),
@@ -109,20 +133,23 @@ def find_missing_allocations(before: datetime.datetime) -> list[Row]:
 
 
 def claim_allocations(rows: Sequence[Row], _at: str) -> int:
-    """What they were scheduled with; the host has them, whether it has room or not."""
+    """Claim what the request specs say, with force, because the servers are on the hosts
+    already."""
     specs = request_specs.get([row["uuid"] for row in rows])
     count = 0
     for row in rows:
         spec = specs.get(row["uuid"])
-        still = (
+        unchanged = (
             m.instances.c.uuid == row["uuid"],
             m.instances.c.host == row["host"],
-            m.instances.c.deleted.is_(False),
+            m.instances.c.deleted == sa.false(),
         )
         with writer():
-            if spec and query.one(m.instances, *still, ~instances.has_unfinished()):
-                asked = {name: spec[name] for name in ("vcpus", "memory_mb", "local_gb")}
-                count += allocations.claim(row["uuid"], row["host"], asked, force=True)
+            if spec and query.one(m.instances, *unchanged, ~instances.has_unfinished()):
+                requested: ResourceAmounts = {
+                    name: spec[name] for name in ("vcpus", "memory_mb", "local_gb")
+                }
+                count += allocations.claim(row["uuid"], row["host"], requested, force=True)
     return count
 
 
@@ -130,8 +157,11 @@ def claim_allocations(rows: Sequence[Row], _at: str) -> int:
 
 
 def find_wrong_ledgers(before: datetime.datetime) -> list[Row]:
-    """Hosts whose ledger is not the sum of their allocations: host, id, each used amount, and as
-    ``due_...`` what it should be. One statement, so it sees no claim by half."""
+    """The hosts whose ledger is not the sum of their allocations.
+
+    Columns: host, id, each used amount, and the correct amount as ``due_...``. It is one statement,
+    so it never sees a part of a claim.
+    """
     held = m.allocations.c
     sums = (
         sa.select(
@@ -153,7 +183,8 @@ def find_wrong_ledgers(before: datetime.datetime) -> list[Row]:
 
 
 def correct_ledgers(rows: Sequence[Row], _at: str) -> int:
-    """As they are now; a claim in between wins, and the next look finds what is still wrong."""
+    """Write the current sums. A ledger that a concurrent claim changes is left for the next
+    sweep."""
     hosts = {row["host"] for row in rows}
     node = m.compute_nodes.c
     return sum(
@@ -172,7 +203,8 @@ def correct_ledgers(rows: Sequence[Row], _at: str) -> int:
 
 
 def find_wrong_usages(_before: datetime.datetime) -> list[Row]:
-    """Projects whose usage is not the sum of their living servers; rows as of ledgers."""
+    """The projects whose usage is not the sum of their servers. Columns as of
+    :func:`find_wrong_ledgers`, with project_id."""
     usage, sums = m.project_usages.c, _usage_sums().subquery()
     return _differing(
         [usage.project_id],
@@ -182,7 +214,8 @@ def find_wrong_usages(_before: datetime.datetime) -> list[Row]:
 
 
 def correct_usages(rows: Sequence[Row], _at: str) -> int:
-    """Locked before the sum is read: who makes or deletes a server waits for us from there."""
+    """Write the sums. Each row is locked before its sum is read, so that requests that create or
+    delete servers wait."""
     usage = m.project_usages.c
     for row in rows:
         own = usage.project_id == row["project_id"]
@@ -190,21 +223,22 @@ def correct_usages(rows: Sequence[Row], _at: str) -> int:
             connection.execute(m.project_usages.select().where(own).with_for_update())
             sums = _usage_sums().where(m.instances.c.project_id == row["project_id"])
             due = connection.execute(sums).mappings().first()
-            wanted = {name: int(due[name]) if due else 0 for name in _USAGE}
-            connection.execute(m.project_usages.update().where(own).values(wanted))
+            values = {name: int(due[name]) if due else 0 for name in _USAGE}
+            connection.execute(m.project_usages.update().where(own).values(values))
     return len(rows)
 
 
 def _usage_sums() -> sa.Select:
-    server = m.instances.c
+    server, charged = m.instances.c, open_migrations.charged()
     return (
         sa.select(
             server.project_id,
             sa.func.count().label("instances"),
-            sa.func.sum(server.vcpus).label("cores"),
-            sa.func.sum(server.memory_mb).label("ram"),
+            sa.func.sum(charged.vcpus).label("cores"),
+            sa.func.sum(charged.memory_mb).label("ram"),
         )
-        .where(server.deleted.is_(False))
+        .select_from(charged.source)
+        .where(server.deleted == sa.false())
         .group_by(server.project_id)
     )
 
@@ -212,7 +246,10 @@ def _usage_sums() -> sa.Select:
 def _differing(
     keys: list[sa.Column], amounts: list[tuple[sa.Column, sa.ColumnElement]], joined
 ) -> list[Row]:
-    """The rows of a join in which some amount is not what it is due to be (nothing: 0)."""
+    """The rows of a join in which an amount differs from the correct one (NULL counts as 0).
+
+    ``amounts``: pairs of the stored and the correct amount.
+    """
     pairs = [(amount, sa.func.coalesce(due, 0)) for amount, due in amounts]
     statement = (
         sa.select(
@@ -225,7 +262,7 @@ def _differing(
     )
     with reader() as connection:
         rows = connection.execute(statement).mappings().all()
-    # A sum is a Decimal on some databases.
+    # Some databases return sums as Decimal.
     return [
         {key: int(value) if key.startswith("due_") else value for key, value in row.items()}
         for row in rows
@@ -236,44 +273,96 @@ def _differing(
 
 
 def find_stranded_tasks(before: datetime.datetime) -> list[Row]:
-    """Servers whose task_state nobody will ever end; rows of ``instances``."""
+    """The servers with a task_state that no action will reset. Rows of ``instances``."""
     return instances.get_stranded(before)
 
 
 def end_tasks(rows: Sequence[Row], at: str) -> int:
-    """Back to what the servers are; one that was never built is broken."""
+    """Reset the task_state. A server in vm_state building goes to ERROR."""
     return sum(_end_task(row, at) for row in rows)
 
 
 def _end_task(row: Row, at: str) -> int:
-    values = {"task_state": None}
+    values: dict[str, str | None] = {"task_state": None}
     if row["vm_state"] == "building":
         values["vm_state"] = "error"
     server = m.instances.c
     with writer():
         ended = query.update(
             m.instances,
-            values,
+            {**values, **instances.NEXT_REVISION},
             server.id == row["id"],
             server.task_state == row["task_state"],
             ~instances.has_unfinished(),
         )
         if ended:
             recoveries.record_for_server(
-                row["uuid"], recoveries.TASK_ENDED, at,
-                f"The task {row['task_state']} was set, and nobody was at it.",
-            )  # fmt: skip
+                row["uuid"],
+                recoveries.TASK_ENDED,
+                at,
+                f"The task_state {row['task_state']} was reset: no action was in progress.",
+            )
     return ended
+
+
+# -- migrations ----------------------------------------------------------------------------------
+
+
+def find_stranded_migrations(before: datetime.datetime) -> list[Row]:
+    """The open migrations that no action will end, and that do not wait for a user.
+
+    Columns: uuid, status, updated_at, dest_compute, source_compute, and of the server
+    ``instance_uuid``, ``vm_state`` and ``host``.
+    """
+    migration, server = m.migrations.c, m.instances.c
+    waits = sa.and_(migration.status == migration_states.FINISHED, server.vm_state == "resized")
+    statement = (
+        sa.select(
+            migration.uuid,
+            migration.status,
+            migration.updated_at,
+            migration.source_compute,
+            migration.dest_compute,
+            migration.instance_uuid,
+            server.vm_state,
+            server.host,
+        )
+        .select_from(m.migrations.join(m.instances, server.uuid == migration.instance_uuid))
+        .where(
+            open_migrations.is_open(),
+            sa.func.coalesce(migration.updated_at, migration.created_at) < before,
+            ~instances.has_unfinished(),
+            ~waits,
+        )
+    )
+    with reader() as connection:
+        return list(connection.execute(statement).mappings())
+
+
+def end_migrations(rows: Sequence[Row], _at: str) -> int:
+    """End the migrations where their servers are now. A resized server waits for its user again."""
+    still = {row["uuid"]: row for row in find_stranded_migrations(query.now())}
+    found = [still[row["uuid"]] for row in rows if row["uuid"] in still]
+    for row in found:
+        server_migrations.update(row["uuid"], {"status": _status_of_stranded(row)})
+    return len(found)
+
+
+def _status_of_stranded(row: Row) -> str:
+    if row["vm_state"] == "resized":
+        return migration_states.FINISHED
+    has_moved = row["host"] == row["dest_compute"] != row["source_compute"]
+    return migration_states.CONFIRMED if has_moved else migration_states.ERROR
 
 
 ORPHANED_ALLOCATIONS = Sweep(
     "allocations of servers that are on no host", find_orphaned_allocations, release_allocations
 )
 MISSING_ALLOCATIONS = Sweep(
-    "servers that held nothing on their host", find_missing_allocations, claim_allocations
+    "servers without an allocation on their host", find_missing_allocations, claim_allocations
 )
 ORPHANED_RECORDS = Sweep(
-    "servers that are gone and had records", find_orphaned_records, delete_records
+    "records of servers that do not exist", find_orphaned_records, delete_records
 )
 LEDGERS = Sweep(
     "hosts whose ledger was not the sum of its allocations", find_wrong_ledgers, correct_ledgers
@@ -281,9 +370,15 @@ LEDGERS = Sweep(
 USAGES = Sweep(
     "projects whose usage was not the sum of its servers", find_wrong_usages, correct_usages
 )
-STRANDED_TASKS = Sweep("servers with a task that nobody does", find_stranded_tasks, end_tasks)
-# In the order in which they are made: what allocations there are is in the ledgers.
+STRANDED_TASKS = Sweep(
+    "servers with a task_state and no unfinished action", find_stranded_tasks, end_tasks
+)
+STRANDED_MIGRATIONS = Sweep(
+    "migrations that no action would end", find_stranded_migrations, end_migrations
+)
+# In this order: the allocations depend on the migrations, the ledgers on the allocations.
 ALL = (
+    STRANDED_MIGRATIONS,
     ORPHANED_ALLOCATIONS,
     MISSING_ALLOCATIONS,
     LEDGERS,

@@ -1,4 +1,4 @@
-"""Servers by the time that they were there."""
+"""Usage: the servers that existed in a period."""
 
 from __future__ import annotations
 
@@ -14,10 +14,18 @@ from nova_mini.db.session import reader
 
 _SERVER = instances.c
 _COLUMNS = (
-    _SERVER.uuid, _SERVER.project_id, _SERVER.display_name, _SERVER.flavor, _SERVER.vcpus,
-    _SERVER.memory_mb, _SERVER.root_gb, _SERVER.ephemeral_gb, _SERVER.vm_state,
-    _SERVER.launched_at, _SERVER.terminated_at,
-)  # fmt: skip
+    _SERVER.uuid,
+    _SERVER.project_id,
+    _SERVER.display_name,
+    _SERVER.flavor,
+    _SERVER.vcpus,
+    _SERVER.memory_mb,
+    _SERVER.root_gb,
+    _SERVER.ephemeral_gb,
+    _SERVER.vm_state,
+    _SERVER.launched_at,
+    _SERVER.terminated_at,
+)
 
 
 def get_active(
@@ -27,7 +35,7 @@ def get_active(
     limit: int | None,
     marker: str | None,
 ) -> list[Mapping]:
-    """In order of project and id. Raises MarkerNotFound."""
+    """See ``objects.usage.get_active``. In the order of project and ID. Raises MarkerNotFound."""
     where = [
         _SERVER.launched_at <= end,
         sa.or_(_SERVER.terminated_at.is_(None), _SERVER.terminated_at >= start),

@@ -1,7 +1,7 @@
-"""What is stuck, leaked or inconsistent in the cloud now, and how it is put right.
+"""``nova-mini-manage doctor``: find and fix what is stuck, leaked or inconsistent in the cloud.
 
-For ``nova-mini-manage doctor``. It asks the database (``database``), every compute that lives
-(``hypervisors``), Neutron and Cinder (``neighbours``); each gives findings (``finding``), which
-``report`` prints. It finds what the cloud mends by itself on its rounds, before or without them,
-and what it only can tell of. To look changes nothing.
+``audit`` checks the database (``database``), every running compute (``hypervisors``), and Neutron,
+Cinder and Glance (``external_services``). Each returns findings (``finding``), which ``report``
+prints. The periodic tasks of the cloud repair most findings by themselves, later. An audit changes
+nothing.
 """

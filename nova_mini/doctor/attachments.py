@@ -1,7 +1,8 @@
-"""Cinder's attachments, beside the records of the servers' disks."""
+"""Compare Cinder's attachments with the records of the servers' disks."""
 
 from __future__ import annotations
 
+import datetime
 import functools
 
 from nova_mini import db, exception
@@ -11,20 +12,23 @@ from nova_mini.doctor.finding import Finding
 from nova_mini.volume import cinder
 
 
-def look() -> list[Finding]:
-    """Attachments of servers that are gone, or of which no server knows, and missing ones."""
-    there = cinder.API().list_attachments(get_admin_context())
-    servers = {each.instance_uuid for each in there if each.instance_uuid}
-    ends = db.instances.get_ends(servers)
-    # Who is at work on a server is asked first: what it has done is in the records then.
+def audit() -> list[Finding]:
+    """Orphaned attachments (the server is deleted or has no such disk), and missing attachments."""
+    attachments = cinder.API().list_attachments(get_admin_context())
+    servers = {each.instance_uuid for each in attachments if each.instance_uuid}
+    deleted_at = db.instances.get_deletion_times(servers)
+    # Unfinished actions are read before the records of disks: what a finished action has attached
+    # is in the records then.
     busy = db.actions.busy_among(servers)
     known = {row["attachment_id"]: row for row in db.block_device_mappings.get_attached()}
     found = [
-        _orphan(each, ends[each.instance_uuid])
-        for each in there
-        if each.instance_uuid in ends and each.instance_uuid not in busy and each.id not in known
+        _orphan(each, deleted_at[each.instance_uuid])
+        for each in attachments
+        if each.instance_uuid in deleted_at
+        and each.instance_uuid not in busy
+        and each.id not in known
     ]
-    ids = {each.id for each in there}
+    ids = {each.id for each in attachments}
     missing = {row["instance_uuid"] for key, row in known.items() if key not in ids}
     busy = db.actions.busy_among(missing)
     return found + [
@@ -34,8 +38,8 @@ def look() -> list[Finding]:
     ]
 
 
-def _orphan(attachment: cinder.Attachment, deleted_at) -> Finding:
-    """``deleted_at`` None: the server lives, and has no disk of that attachment."""
+def _orphan(attachment: cinder.Attachment, deleted_at: datetime.datetime | None) -> Finding:
+    """``deleted_at`` None: the server exists, but has no disk with this attachment."""
     state = "it is deleted" if deleted_at else "it has no such disk"
     return Finding(
         "orphaned-attachment",
@@ -48,16 +52,16 @@ def _orphan(attachment: cinder.Attachment, deleted_at) -> Finding:
 
 
 def _delete(attachment: cinder.Attachment) -> None:
-    """Unless it is used by now."""
+    """Raises Conflict when the attachment may be in use now."""
     uuid = attachment.instance_uuid
     if db.actions.busy_among([uuid]):
-        raise exception.Conflict("somebody is at work on the server")
+        raise exception.Conflict("the server has an unfinished action")
     disks = db.block_device_mappings.get_attached(of=uuid)
     if any(disk["attachment_id"] == attachment.id for disk in disks):
         raise exception.Conflict("the server has that disk now")
     cinder.API().attachment_delete(get_admin_context(), attachment.id)
-    details = f"Cinder still had an attachment of volume {attachment.volume_id} to it."
-    db.recoveries.record_for_server(uuid, db.recoveries.LEFTOVER, CONF.host, details)
+    details = f"An orphaned attachment of volume {attachment.volume_id} was deleted from Cinder."
+    db.recoveries.record_for_server(uuid, db.recoveries.ORPHAN_REMOVED, CONF.host, details)
 
 
 def _missing(row) -> Finding:

@@ -1,4 +1,4 @@
-"""One thing that is wrong, and how it can be put right."""
+"""A finding of the doctor, and its fix."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ LOG = logging.getLogger(__name__)
 
 @dataclasses.dataclass
 class Finding:
-    """``kind``: a stable word, for scripts; ``subject``: whose it is ("server <uuid>", "host c1");
-    ``problem``: what is wrong; ``since``: UTC, where known; ``remedy``: what --fix does about it
-    (None: it is only told); ``outcome``: how that went.
+    """``kind``: a stable word for scripts. ``subject``: for example "server <uuid>" or "host c1".
+    ``problem``: what is wrong. ``since``: UTC, if known. ``remedy``: what --fix does (None: it
+    cannot be fixed). ``outcome``: the result of --fix.
 
-    ``cure`` does it, only if things still are as they were found, and raises when it cannot.
+    ``cure`` fixes it if the problem still exists, and raises an exception if it cannot.
     """
 
     kind: str
@@ -34,7 +34,7 @@ class Finding:
         return self.cure is not None
 
     def as_dict(self) -> dict:
-        """For JSON; times in ISO format."""
+        """The fields for JSON. Times are in ISO format."""
         return {
             "kind": self.kind,
             "subject": self.subject,
@@ -46,7 +46,7 @@ class Finding:
 
 
 def fix(findings: Iterable[Finding]) -> None:
-    """Cure each that can be; one that cannot keeps nobody else waiting."""
+    """Fix each finding that can be fixed. An error of one does not affect the others."""
     for finding in findings:
         if finding.cure is None:
             continue
@@ -56,5 +56,5 @@ def fix(findings: Iterable[Finding]) -> None:
         except exception.NovaException as exc:
             finding.outcome = f"not fixed: {exc.format_message()}"
         except Exception as exc:
-            LOG.exception("%s of %s could not be fixed", finding.kind, finding.subject)
+            LOG.exception("%s: could not fix %s", finding.subject, finding.kind)
             finding.outcome = f"not fixed: {type(exc).__name__}"

@@ -1,5 +1,4 @@
-"""What the hosts have and their records do not say, and the other way round: each living compute
-looks for itself, all at once (``compute.examination``)."""
+"""The audit of the hypervisors: each running compute compares its host with the records."""
 
 from __future__ import annotations
 
@@ -11,38 +10,38 @@ from concurrent import futures
 import oslo_messaging as messaging
 
 from nova_mini import exception
-from nova_mini.compute import rpcapi as compute_rpcapi
 from nova_mini.context import get_admin_context
+from nova_mini.doctor.broker import call_while_reachable
 from nova_mini.doctor.finding import Finding
-from nova_mini.doctor.patience import while_a_broker_answers
+from nova_mini.objects.host_finding import HostFinding
+from nova_mini.rpcapi import compute as compute_rpcapi
 
-_AT_ONCE = 16
-
-
-def examine(hosts: Iterable[str]) -> list[Finding]:
-    """A host that does not answer is a finding."""
-    with futures.ThreadPoolExecutor(_AT_ONCE) as pool:
-        return [finding for found in pool.map(_examine, hosts) for finding in found]
+_THREADS = 16
 
 
-def _examine(host: str) -> list[Finding]:
+def audit(hosts: Iterable[str]) -> list[Finding]:
+    """The findings of the hosts, in parallel. A host that does not answer is a finding."""
+    with futures.ThreadPoolExecutor(_THREADS) as pool:
+        return [finding for found in pool.map(_audit, hosts) for finding in found]
+
+
+def _audit(host: str) -> list[Finding]:
     try:
         compute = compute_rpcapi.ComputeAPI()
-        found = while_a_broker_answers(compute.examine, get_admin_context(), host)
+        found = call_while_reachable(compute.examine, get_admin_context(), host)
     except messaging.MessagingException:
         return [Finding("host-silent", f"host {host}", "its compute does not answer")]
     except exception.NovaException as exc:
-        problem = f"its compute could not look: {exc.format_message()}"
+        problem = f"its compute could not check it: {exc.format_message()}"
         return [Finding("host-silent", f"host {host}", problem)]
     return [_finding(host, one) for one in found]
 
 
-def _finding(host: str, found: dict) -> Finding:
-    """``found``: as ``compute.examination`` tells it."""
+def _finding(host: str, found: HostFinding) -> Finding:
     cure = None
-    if found["remedy"]:
+    if found["remedy"] and found["instance_uuid"]:
         cure = functools.partial(_repair, host, found["kind"], found["instance_uuid"])
-    since = found["since"] and datetime.datetime.fromisoformat(found["since"])
+    since = datetime.datetime.fromisoformat(found["since"]) if found["since"] else None
     subject = f"server {found['instance_uuid']}" if found["instance_uuid"] else f"host {host}"
     return Finding(
         found["kind"], subject, f"{found['problem']} (host {host})", since, found["remedy"], cure
@@ -52,6 +51,6 @@ def _finding(host: str, found: dict) -> Finding:
 def _repair(host: str, kind: str, instance_uuid: str) -> None:
     repair = compute_rpcapi.ComputeAPI().repair
     try:
-        while_a_broker_answers(repair, get_admin_context(), host, kind, instance_uuid)
+        call_while_reachable(repair, get_admin_context(), host, kind, instance_uuid)
     except messaging.MessagingTimeout as exc:
         raise exception.ActionInterrupted(reason=f"host {host} does not answer") from exc

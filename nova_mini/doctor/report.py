@@ -1,4 +1,4 @@
-"""How findings are told: a line each, and a summary; or JSON."""
+"""The report of the doctor: one line for each finding and a summary, or JSON."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from nova_mini.doctor.finding import Finding
 
 
-def as_json(findings: Sequence[Finding], looked_at: Sequence[str], limit: int) -> str:
-    """``findings``: at most ``limit`` of a kind; ``counts`` are of all."""
+def as_json(findings: Sequence[Finding], checked: Sequence[str], limit: int) -> str:
+    """JSON with at most ``limit`` findings of each kind, and the counts of all findings."""
     return json.dumps(
         {
-            "looked_at": list(looked_at),
+            "looked_at": list(checked),
             "counts": collections.Counter(finding.kind for finding in findings),
             "findings": [
                 one.as_dict() for ones in _by_kind(findings).values() for one in ones[:limit]
@@ -24,8 +24,9 @@ def as_json(findings: Sequence[Finding], looked_at: Sequence[str], limit: int) -
     )
 
 
-def as_text(findings: Sequence[Finding], looked_at: Sequence[str], limit: int) -> str:
-    return "\n".join([*_lines(findings, limit), *_summary(findings, looked_at)])
+def as_text(findings: Sequence[Finding], checked: Sequence[str], limit: int) -> str:
+    """Text with at most ``limit`` findings of each kind."""
+    return "\n".join([*_lines(findings, limit), *_summary(findings, checked)])
 
 
 def _by_kind(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
@@ -50,7 +51,7 @@ def _lines(findings: Sequence[Finding], limit: int) -> Iterator[str]:
 def _remedy(one: Finding) -> str:
     if one.outcome:
         return f"{one.remedy}: {one.outcome}"
-    return f"with --fix it {one.remedy}" if one.remedy else "--fix leaves it"
+    return f"with --fix it {one.remedy}" if one.remedy else "--fix cannot fix it"
 
 
 def _age(passed: datetime.timedelta) -> str:
@@ -61,16 +62,16 @@ def _age(passed: datetime.timedelta) -> str:
     return f"{seconds} seconds"
 
 
-def _summary(findings: Sequence[Finding], looked_at: Sequence[str]) -> Iterator[str]:
-    yield f"Looked at {', '.join(looked_at)}."
+def _summary(findings: Sequence[Finding], checked: Sequence[str]) -> Iterator[str]:
+    yield f"Checked {', '.join(checked)}."
     if not findings:
         yield "Nothing is stuck, leaked or inconsistent."
         return
     kinds = ", ".join(f"{len(ones)} {kind}" for kind, ones in _by_kind(findings).items())
     fixed = sum(one.outcome == "fixed" for one in findings)
     failed = sum(one.outcome not in (None, "fixed") for one in findings)
-    waiting = sum(one.can_be_fixed and not one.outcome for one in findings)
-    told = [f"{fixed} fixed"] if fixed else []
-    told += [f"{failed} could not be fixed"] if failed else []
-    told += [f"{waiting} would be fixed by --fix"] if waiting else []
-    yield f"{len(findings)} found: {kinds}." + (f" {', '.join(told)}." if told else "")
+    fixable = sum(one.can_be_fixed and not one.outcome for one in findings)
+    outcomes = [f"{fixed} fixed"] if fixed else []
+    outcomes += [f"{failed} could not be fixed"] if failed else []
+    outcomes += [f"{fixable} would be fixed by --fix"] if fixable else []
+    yield f"{len(findings)} found: {kinds}." + (f" {', '.join(outcomes)}." if outcomes else "")

@@ -1,7 +1,7 @@
-"""The image service, over its v2 REST API.
+"""Client of the image service (REST API v2).
 
-One call of ours is one or two requests; requests that may be repeated are, when the connection
-fails. Made for any number of threads.
+A method sends one or two requests. Requests that can be repeated safely are retried when the
+connection fails. Thread-safe.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from oslo_utils import uuidutils
 
 from nova_mini import exception, service_auth
 from nova_mini.conf import CONF
+from nova_mini.image import refusal
 from nova_mini.image.stream import VerifiedFile
 from nova_mini.objects.image_meta import ImageMeta
 
@@ -44,17 +45,35 @@ class API:
     def get(
         self, context: RequestContext, image_id: str, include_locations: bool = False
     ) -> ImageMeta:
-        """The record; with ``include_locations`` also where its data lies, as the service may see.
+        """An image's record; with ``include_locations`` also the locations of its data, which are
+        read with the service's credentials.
 
-        A user must never be shown locations: they are for a hypervisor that can clone.
+        Locations must never be shown to users: they are for a driver that can clone.
         """
         image = ImageMeta.from_glance(self._get(context, image_id))
         image.direct_url = None
         image.locations = self._locations(context, image_id) if include_locations else None
         return image
 
+    def is_visible_to(self, context: RequestContext, image_id: str, project_id: str) -> bool:
+        """Whether a project may read an image; checked with the service's credentials.
+
+        Raises ImageNotFound, GlanceConnectionFailed.
+        """
+        with _translated(image_id):
+            client = self._client(context, as_service=True)
+            image = client.get(_path(image_id), **_retries()).json()
+            if image.get("visibility") in ("public", "community"):
+                return True
+            if image.get("owner") == project_id:
+                return True
+            if image.get("visibility") != "shared":
+                return False
+            response = client.get(f"{_path(image_id)}/members", **_retries()).json()
+        return project_id in {member["member_id"] for member in response["members"]}
+
     def list_unfinished(self, context: RequestContext) -> list[ImageMeta]:
-        """The images of all projects that have no data yet, as the service may see them."""
+        """The images of all projects that have no data yet, read with the service's credentials."""
         found: list[ImageMeta] = []
         path = f"/v2/images?status=in:queued,saving&limit={_PAGE}"
         with _translated("(all that are queued)"):
@@ -66,34 +85,34 @@ class API:
         return found
 
     def create(self, context: RequestContext, properties: dict[str, Any]) -> ImageMeta:
-        """A queued image, from the fields and properties of a Glance record.
+        """Create a queued image from the fields and properties of a Glance record.
 
-        With an ``id`` of the caller's choice it may be called again: what is there is adopted.
+        Idempotent if the caller chooses the ``id``: an existing image is returned.
         """
         image = {"id": uuidutils.generate_uuid(), **properties}
         with _translated(image["id"]):
             try:
-                answer = self._client(context).post("/v2/images", json=image, **_retries())
+                response = self._client(context).post("/v2/images", json=image, **_retries())
             except ks_exc.Conflict:
                 return self.get(context, image["id"])
-        return ImageMeta.from_glance(answer.json())
+        return ImageMeta.from_glance(response.json())
 
     def update(self, context: RequestContext, image_id: str, **properties: Any) -> ImageMeta:
         """Set fields and properties; None removes a property."""
-        present = self._get(context, image_id)
+        record = self._get(context, image_id)
         patch = [
-            _patch_step(name, value, name in present)
+            _patch_step(name, value, name in record)
             for name, value in properties.items()
-            if value is not None or name in present
+            if value is not None or name in record
         ]
         with _translated(image_id):
-            answer = self._client(context).patch(
+            response = self._client(context).patch(
                 _path(image_id), json=patch, headers={"Content-Type": _PATCH_TYPE}, **_retries()
             )
-        return ImageMeta.from_glance(answer.json())
+        return ImageMeta.from_glance(response.json())
 
     def upload(self, context: RequestContext, image_id: str, fileobj: IO[bytes]) -> None:
-        """Give a queued image its data; it is active then."""
+        """Upload the data of a queued image, which becomes active."""
         with _translated(image_id):
             try:
                 self._client(context).put(
@@ -105,13 +124,14 @@ class API:
             except ks_exc.RetriableConnectionFailure:
                 if self.get(context, image_id).status != "active":
                     raise
-                LOG.info("The answer to the upload of image %s was lost; it is active.", image_id)
+                LOG.info("Image %s: active, but the answer to its upload was lost", image_id)
 
     def add_location(self, context: RequestContext, image_id: str, url: str) -> None:
-        """Tell Glance where the data of a queued image lies already; it is active then.
+        """Register the location of existing data for a queued image, and wait until the image is
+        active.
 
-        Asked for as the service: users may not say such a thing. May be called again. Raises
-        ImageNotAuthorized and ImageBadRequest when Glance does not want it.
+        Sent with the service's credentials, since users may not add locations. Idempotent. Raises
+        ImageNotAuthorized and ImageBadRequest when Glance refuses the location.
         """
         with _translated(image_id):
             try:
@@ -119,7 +139,7 @@ class API:
                     f"{_path(image_id)}/locations", json={"url": url}, **_retries()
                 )
             except ks_exc.Conflict:
-                LOG.info("image %s has, or is about to have, its location already", image_id)
+                LOG.info("Image %s: the location was added by an earlier request", image_id)
         deadline = time.monotonic() + _ACTIVATION_SECONDS
         while self.get(context, image_id).status != "active":
             if time.monotonic() > deadline:
@@ -127,10 +147,11 @@ class API:
             time.sleep(_POLL_SECONDS)
 
     def download(self, context: RequestContext, image_id: str, target_path: str) -> ImageMeta:
-        """Write the image's data to ``target_path``, sparse, and make sure that it is the data.
+        """Download the image's data into ``target_path``, a sparse file, and verify its size and
+        checksum.
 
-        The file is whole and on the disk when this returns; after an error there is none. Raises
-        ImageNotActive, ImageUnacceptable (the data is not what the record says), OSError.
+        When this returns, the file is complete and synced; after an error it does not exist. Raises
+        ImageNotActive, ImageUnacceptable (size or checksum is wrong), OSError.
         """
         image = self.get(context, image_id)
         if image.status != "active":
@@ -144,11 +165,11 @@ class API:
             except exception.GlanceConnectionFailed as exc:
                 if not left:
                     raise
-                LOG.warning("Download of image %s broke, starting again: %s", image_id, exc)
+                LOG.warning("Image %s: download failed, retrying: %s", image_id, exc)
         raise AssertionError("unreachable")
 
     def delete(self, context: RequestContext, image_id: str) -> None:
-        """No such image is fine."""
+        """Idempotent."""
         with (
             contextlib.suppress(exception.ImageNotFound),
             _translated(image_id),
@@ -165,14 +186,15 @@ class API:
             return self._client(context).get(_path(image_id), **_retries()).json()
 
     def _chunks(self, context: RequestContext, image_id: str) -> Iterator[bytes]:
-        answer = self._client(context).get(
+        response = self._client(context).get(
             f"{_path(image_id)}/file", stream=True, log=False, **_retries()
         )
-        with contextlib.closing(answer):
-            yield from answer.iter_content(_CHUNK)
+        with contextlib.closing(response):
+            yield from response.iter_content(_CHUNK)
 
     def _locations(self, context: RequestContext, image_id: str) -> list[dict[str, Any]]:
-        """Newer Glance has a resource for them; an older one shows them in the record."""
+        """The locations of an image: a resource in newer releases of Glance, part of the record in
+        older ones."""
         client = self._client(context, as_service=True)
         with _translated(image_id):
             try:
@@ -197,28 +219,39 @@ def _retries() -> dict[str, int]:
     }
 
 
-def _patch_step(name: str, value: Any, present: bool) -> dict[str, Any]:
+def _patch_step(name: str, value: Any, exists: bool) -> dict[str, Any]:
     path = "/" + name.replace("~", "~0").replace("/", "~1")
     if value is None:
         return {"op": "remove", "path": path}
-    return {"op": "replace" if present else "add", "path": path, "value": value}
+    return {"op": "replace" if exists else "add", "path": path, "value": value}
 
 
 @contextlib.contextmanager
 def _translated(image_id: str) -> Iterator[None]:
-    """Errors of HTTP become ours, which say which image it is about."""
+    """Translate HTTP errors to exceptions with the image's id and Glance's reason."""
     try:
         yield
     except ks_exc.NotFound as exc:
         raise exception.ImageNotFound(image_id=image_id) from exc
     except ks_exc.RequestEntityTooLarge as exc:
-        raise exception.ImageQuotaExceeded(image_id=image_id) from exc
-    except (ks_exc.Unauthorized, ks_exc.Forbidden) as exc:
+        raise _refused(exception.ImageQuotaExceeded, image_id, exc) from exc
+    except ks_exc.Unauthorized as exc:
         raise exception.ImageNotAuthorized(image_id=image_id) from exc
+    except ks_exc.Forbidden as exc:
+        raise _refused(exception.ImageNotAuthorized, image_id, exc) from exc
     except ks_exc.HttpServerError as exc:
         raise exception.GlanceConnectionFailed(reason=f"it answered {exc.http_status}") from exc
     except ks_exc.HttpError as exc:
-        raise exception.ImageBadRequest(image_id=image_id, response=exc.message) from exc
+        reason = refusal.reason_of(exc.response) or f"HTTP {exc.http_status}"
+        raise exception.ImageBadRequest(image_id=image_id, response=reason) from exc
     except (ks_exc.ClientException, *_BROKEN_STREAM) as exc:
-        LOG.warning("Image service: %s", exc)
+        LOG.warning("Image service: no answer: %s", exc)
         raise exception.GlanceConnectionFailed(reason="it does not answer") from exc
+
+
+def _refused(
+    error: type[exception.NovaException], image_id: str, exc: ks_exc.HttpError
+) -> exception.NovaException:
+    """The exception ``error`` with Glance's reason appended to its message."""
+    sentence = error.msg_fmt % {"image_id": image_id}
+    return error(f"{sentence} {refusal.reason_of(exc.response)}".strip())

@@ -1,11 +1,11 @@
-"""A file that exists only when its data is what the image's record says."""
+"""Write an image's data to a file and verify its size and checksum."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import os
-from typing import IO
+from typing import IO, NoReturn
 
 from nova_mini import exception
 from nova_mini.objects.image_meta import ImageMeta
@@ -13,8 +13,13 @@ from nova_mini.objects.image_meta import ImageMeta
 _ZEROS = bytes(64 * 1024)
 
 
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
 class VerifiedFile:
-    """Context manager: write the data in order; leaving it verifies and syncs, or removes."""
+    """Context manager: the body writes the data in order. The exit verifies and syncs the file;
+    after an error it removes the file."""
 
     def __init__(self, path: str, image: ImageMeta):
         self._path = path
@@ -24,29 +29,38 @@ class VerifiedFile:
         self._hash, self._expected = _hasher(image)
 
     def __enter__(self) -> VerifiedFile:
-        self._file = open(self._path, "wb")  # noqa: SIM115
+        self._file = open(self._path, "wb", opener=_open_private)  # noqa: SIM115
         return self
 
+    @property
+    def _opened(self) -> IO[bytes]:
+        if self._file is None:
+            raise ValueError("the file is not open")
+        return self._file
+
     def write(self, data: bytes) -> None:
-        """Whole blocks of zeros become holes."""
+        """Blocks of zeros become holes. Raises ImageUnacceptable as soon as there is more data than
+        the record says, so that the host's disk is not filled."""
         self._size += len(data)
+        if self._image.size is not None and self._size > self._image.size:
+            self._refuse_size()
         if self._hash is not None:
             self._hash.update(data)
         for start in range(0, len(data), len(_ZEROS)):
             block = data[start : start + len(_ZEROS)]
             if block == _ZEROS:
-                self._file.seek(len(block), os.SEEK_CUR)
+                self._opened.seek(len(block), os.SEEK_CUR)
             else:
-                self._file.write(block)
+                self._opened.write(block)
 
     def __exit__(self, exc_type, exc, traceback) -> None:
         try:
-            with self._file:
+            with self._opened as file:
                 if exc_type is None:
-                    self._file.truncate(self._size)
+                    file.truncate(self._size)
                     self._verify()
-                    self._file.flush()
-                    os.fsync(self._file.fileno())
+                    file.flush()
+                    os.fsync(file.fileno())
         except BaseException:
             self._remove()
             raise
@@ -57,13 +71,16 @@ class VerifiedFile:
         if self._hash is not None and self._hash.hexdigest() != self._expected:
             raise exception.ImageUnacceptable(
                 image_id=self._image.id,
-                reason=f"its data does not have the {self._hash.name} sum of its record",
+                reason=f"the {self._hash.name} checksum of its data differs from its record",
             )
         if self._image.size is not None and self._size != self._image.size:
-            raise exception.ImageUnacceptable(
-                image_id=self._image.id,
-                reason=f"{self._size} bytes came, its record says {self._image.size}",
-            )
+            self._refuse_size()
+
+    def _refuse_size(self) -> NoReturn:
+        raise exception.ImageUnacceptable(
+            image_id=self._image.id,
+            reason=f"{self._size} bytes were received, but its record says {self._image.size}",
+        )
 
     def _remove(self) -> None:
         with contextlib.suppress(FileNotFoundError):
@@ -71,9 +88,11 @@ class VerifiedFile:
 
 
 def _hasher(image: ImageMeta):
-    """The strong hash where Glance has one that we know, else the old checksum, else none."""
-    if image.os_hash_value and image.os_hash_algo in hashlib.algorithms_available:
-        return hashlib.new(image.os_hash_algo), image.os_hash_value
+    """(hash object, expected value): the strong hash if Glance has one of a known algorithm, else
+    the MD5 checksum, else None."""
+    algorithm = image.os_hash_algo
+    if image.os_hash_value and algorithm and algorithm in hashlib.algorithms_available:
+        return hashlib.new(algorithm), image.os_hash_value
     if image.checksum:
         return hashlib.md5(usedforsecurity=False), image.checksum
     return None, None

@@ -1,8 +1,10 @@
-"""What other systems are told of servers: ``compute.instance.<event>`` over oslo.messaging.
+"""Notifications for other systems: ``compute.instance.<event>`` and ``servergroup.<event>``.
 
-The unversioned notifications, by the names and with the payload that billing and monitoring know.
+Unversioned notifications with Nova's names and payloads, which billing and monitoring systems
+expect.
 """
 
 from nova_mini.notifications.instance import notify_about_instance_usage
+from nova_mini.notifications.server_group import notify_about_server_group_update
 
-__all__ = ["notify_about_instance_usage"]
+__all__ = ["notify_about_instance_usage", "notify_about_server_group_update"]

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import datetime
+from typing import TYPE_CHECKING
+
 from oslo_utils import strutils
 
 from nova_mini import exception, rpc
 from nova_mini.conf import CONF
-from nova_mini.network.model import VIF, FixedIP, NetworkInfo
+from nova_mini.objects.network_model import VIF, FixedIP, NetworkInfo
+
+if TYPE_CHECKING:
+    from nova_mini.context import RequestContext
+    from nova_mini.objects.instance import Instance
 
 
 def notify_about_instance_usage(
-    context,
-    instance,
+    context: RequestContext,
+    instance: Instance,
     event: str,
     *,
     network_info: NetworkInfo | None = None,
     fault: BaseException | None = None,
     extra: dict | None = None,
 ) -> None:
-    """Tell that ``event`` (``create.start``, ``delete.end``, ``create.error`` …) happened.
+    """Send a notification of ``event`` (``create.start``, ``delete.end``, ``create.error`` …).
 
-    Called by the operations of the computes and the tasks of the conductors. Nothing is made when
-    no driver of ``[oslo_messaging_notifications]`` would send it.
+    Does nothing when ``[oslo_messaging_notifications] driver`` sends none. Called by the operations
+    of the computes and the tasks of the conductors.
     """
-    if not rpc.notifications_wanted():
+    if not rpc.are_notifications_enabled():
         return
     payload = usage_of(instance, instance.network_info if network_info is None else network_info)
     if fault is not None:
@@ -35,17 +42,17 @@ def notify_about_instance_usage(
 
 
 def _fault(fault: BaseException) -> dict:
-    """An error that came over RPC is named and told of as where it was raised."""
-    told = fault.format_message() if isinstance(fault, exception.NovaException) else str(fault)
+    """The payload of an error. An error of a remote service has the same name as there."""
+    message = fault.format_message() if isinstance(fault, exception.NovaException) else str(fault)
     return {
         "exception": type(fault).__name__.removesuffix("_Remote"),
-        "message": strutils.mask_password(told),
+        "message": strutils.mask_password(message),
         "code": getattr(fault, "code", 500),
     }
 
 
-def usage_of(instance, network_info: NetworkInfo) -> dict:
-    """The payload: what the server is and where. No secret is in it."""
+def usage_of(instance: Instance, network_info: NetworkInfo) -> dict:
+    """The payload of a notification. It contains no secrets."""
     flavor = instance.flavor
     return {
         "tenant_id": instance.project_id,
@@ -96,8 +103,8 @@ def _fixed_ip(vif: VIF, ip: FixedIP) -> dict:
     }
 
 
-def _time(moment) -> str:
-    return moment.isoformat() if moment else ""
+def _time(time: datetime.datetime | None) -> str:
+    return time.isoformat() if time else ""
 
 
 def _image_meta(system_metadata: dict) -> dict:

@@ -1,12 +1,12 @@
-"""Versioned objects: the nouns of the system.
+"""The versioned objects, which all services use.
 
-Only this package and ``db`` know the database; a compute uses the same objects with
-``NovaObject.indirection_api`` set, and never imports ``nova_mini.db``.
+Only this package and ``db`` use the database. In a compute ``NovaObject.indirection_api`` is set,
+and the queries run in a conductor.
 """
 
 
 def register_all() -> None:
-    """Import every object, so that a serializer can make whatever arrives in a message."""
+    """Import every object, so that the serializer knows all classes that a message may contain."""
     from nova_mini.objects import (  # noqa: F401
         aggregate,
         block_device_mapping,
@@ -15,7 +15,9 @@ def register_all() -> None:
         instance,
         instance_action,
         instance_fault,
+        instance_group,
         keypair,
+        migration,
         quotas,
         request_spec,
         selection,

@@ -1,6 +1,9 @@
-"""A group of hosts; with ``availability_zone`` in its metadata, a zone."""
+"""Aggregates: groups of hosts. One with ``availability_zone`` in its metadata is a zone."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from oslo_versionedobjects import fields
 
@@ -8,6 +11,9 @@ from nova_mini import db, exception
 from nova_mini.conf import CONF
 from nova_mini.objects.base import NovaObject, ObjectList, TimestampedObject, register, remotable
 from nova_mini.objects.fields import JsonDictField, JsonListField
+
+if TYPE_CHECKING:
+    from nova_mini.context import RequestContext
 
 AVAILABILITY_ZONE = "availability_zone"
 
@@ -30,7 +36,7 @@ class Aggregate(TimestampedObject, NovaObject):
 
     @classmethod
     @remotable
-    def get_by_id(cls, context, aggregate_id: int) -> Aggregate:
+    def get_by_id(cls, context: RequestContext, aggregate_id: int) -> Aggregate:
         """Raises AggregateNotFound."""
         return cls._load(context, aggregate_id)
 
@@ -41,17 +47,18 @@ class Aggregate(TimestampedObject, NovaObject):
 
     @remotable
     def change(self, name: str | None, metadata: dict[str, str | None]) -> None:
-        """Rename (None: not), and set metadata; a value None takes its key away.
+        """Set the name (None: unchanged) and metadata items; an item with the value None is
+        removed.
 
-        Raises AggregateNameExists, and InvalidAggregateAction when the zone would change under
-        servers, or a host would be in two zones.
+        Raises AggregateNameExists. Raises InvalidAggregateAction when the zone changes and there
+        are servers on its hosts, or when a host would be in two zones.
         """
         with db.session.writer():
-            before = self._load(self._context, self.id, for_change=True)
+            before = self._load(self._context, self.id, lock=True)
             merged = {k: v for k, v in {**before.metadata, **metadata}.items() if v is not None}
             zone = merged.get(AVAILABILITY_ZONE)
             if zone != before.availability_zone:
-                _check_zone_may_be(before, zone)
+                _check_zone_can_change(before, zone)
             values = {"metadata": merged} if name is None else {"metadata": merged, "name": name}
             db.aggregates.update(self.id, values)
             self.set_fields(_values(db.aggregates.get(self.id)))
@@ -60,23 +67,24 @@ class Aggregate(TimestampedObject, NovaObject):
     def add_host(self, host: str) -> None:
         """Raises ComputeHostNotFound, AggregateHostExists, InvalidAggregateAction (two zones)."""
         with db.session.writer():
-            aggregate = self._load(self._context, self.id, for_change=True)
+            aggregate = self._load(self._context, self.id, lock=True)
             if db.compute_nodes.get_by_host(host) is None:
                 raise exception.ComputeHostNotFound(host=host)
-            _check_only_zone_of(host, aggregate, aggregate.availability_zone, "add host to")
+            _check_only_zone_of(host, aggregate, aggregate.availability_zone, "add host")
             if aggregate.availability_zone:
-                _check_servers_agree(host, aggregate, aggregate.availability_zone, "add host to")
+                _check_requested_zones(host, aggregate, aggregate.availability_zone, "add host")
             db.aggregates.add_host(self.id, host)
             self.set_fields(_values(db.aggregates.get(self.id)))
 
     @remotable
     def remove_host(self, host: str) -> None:
-        """Raises AggregateHostNotFound, InvalidAggregateAction (servers would leave their zone)."""
+        """Raises AggregateHostNotFound; InvalidAggregateAction when servers would leave the zone
+        that was requested for them."""
         with db.session.writer():
-            aggregate = self._load(self._context, self.id, for_change=True)
+            aggregate = self._load(self._context, self.id, lock=True)
             if aggregate.availability_zone and host in aggregate.hosts:
                 default = CONF.default_availability_zone
-                _check_servers_agree(host, aggregate, default, "remove host from")
+                _check_requested_zones(host, aggregate, default, "remove host")
             db.aggregates.remove_host(self.id, host)
             self.set_fields(_values(db.aggregates.get(self.id)))
 
@@ -84,62 +92,65 @@ class Aggregate(TimestampedObject, NovaObject):
     def destroy(self) -> None:
         """Raises InvalidAggregateAction while it has hosts."""
         with db.session.writer():
-            if self._load(self._context, self.id, for_change=True).hosts:
+            if self._load(self._context, self.id, lock=True).hosts:
                 raise exception.InvalidAggregateAction(
-                    action="delete", aggregate_id=self.id, reason="it is not empty"
+                    action="delete", aggregate_id=self.id, reason="Host aggregate is not empty"
                 )
             db.aggregates.destroy(self.id)
 
     @classmethod
-    def _load(cls, context, aggregate_id: int, for_change: bool = False) -> Aggregate:
-        row = (db.aggregates.lock if for_change else db.aggregates.get)(aggregate_id)
+    def _load(cls, context: RequestContext, aggregate_id: int, lock: bool = False) -> Aggregate:
+        row = (db.aggregates.lock if lock else db.aggregates.get)(aggregate_id)
         if row is None:
             raise exception.AggregateNotFound(aggregate_id=aggregate_id)
         return cls(context).set_fields(_values(row))
 
 
-def _values(row) -> dict:
-    """A row with its hosts."""
+def _values(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of an aggregate: its row and its hosts."""
     return {**row, "hosts": db.aggregates.get_hosts([row["id"]])[row["id"]]}
 
 
-def _check_zone_may_be(aggregate: Aggregate, zone: str | None) -> None:
-    taken = db.hypervisors.hosts_with_servers(aggregate.hosts)
-    if taken:
+def _check_zone_can_change(aggregate: Aggregate, zone: str | None) -> None:
+    in_use = db.hypervisors.hosts_with_servers(aggregate.hosts)
+    if in_use:
         raise exception.InvalidAggregateAction(
             action="update",
             aggregate_id=aggregate.id,
-            reason=f"there are servers on {', '.join(sorted(taken))}",
+            reason=f"One or more hosts contain instances: {', '.join(sorted(in_use))}",
         )
     for host in aggregate.hosts:
         _check_only_zone_of(host, aggregate, zone, "update")
 
 
 def _check_only_zone_of(host: str, aggregate: Aggregate, zone: str | None, action: str) -> None:
-    """A host is in one zone at most."""
+    """Raise InvalidAggregateAction if the host is already in another zone."""
     if zone is None:
         return
-    others = {
+    zones = {
         row["metadata"].get(AVAILABILITY_ZONE)
         for row in db.aggregates.get_by_host(host)
         if row["id"] != aggregate.id
     }
-    if others - {None, zone}:
+    others = zones - {None, zone}
+    if others:
         raise exception.InvalidAggregateAction(
             action=action,
             aggregate_id=aggregate.id,
-            reason=f"host {host} is in the zone {', '.join(sorted(others - {None, zone}))}",
+            reason=f"Host {host} is in availability zone {', '.join(sorted(others))}",
         )
 
 
-def _check_servers_agree(host: str, aggregate: Aggregate, zone: str, action: str) -> None:
-    """A server that was asked to be in a zone stays in it."""
-    left = db.hypervisors.zones_asked_for_on(host) - {zone}
-    if left:
+def _check_requested_zones(host: str, aggregate: Aggregate, zone: str, action: str) -> None:
+    """Raise InvalidAggregateAction if another zone than ``zone`` was requested for a server on the
+    host."""
+    others = db.hypervisors.get_requested_zones(host) - {zone}
+    if others:
         raise exception.InvalidAggregateAction(
             action=action,
             aggregate_id=aggregate.id,
-            reason=f"servers on {host} were asked to be in {', '.join(sorted(left))}",
+            reason=f"Instances on host {host} were requested in availability zone "
+            f"{', '.join(sorted(others))}",
         )
 
 
@@ -150,8 +161,17 @@ class AggregateList(ObjectList):
 
     @classmethod
     @remotable
-    def get_all(cls, context) -> AggregateList:
-        rows = db.aggregates.get_all()
+    def get_all(cls, context: RequestContext) -> AggregateList:
+        return cls._of_rows(context, db.aggregates.get_all())
+
+    @classmethod
+    @remotable
+    def get_by_host(cls, context: RequestContext, host: str) -> AggregateList:
+        """The aggregates of which the host is a member."""
+        return cls._of_rows(context, db.aggregates.get_by_host(host))
+
+    @classmethod
+    def _of_rows(cls, context: RequestContext, rows: Sequence[Mapping[str, Any]]) -> AggregateList:
         hosts = db.aggregates.get_hosts([row["id"] for row in rows])
         return cls.of(
             context,

@@ -1,27 +1,32 @@
-"""Zones are aggregates with an ``availability_zone`` in their metadata; other hosts are in the
-default one."""
+"""Availability zones: aggregates with ``availability_zone`` in their metadata. All other hosts are
+in the default zone."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from nova_mini import db
 from nova_mini.conf import CONF
 
-#: Where services that are no computes are shown.
+if TYPE_CHECKING:
+    from nova_mini.context import RequestContext
+
+#: The zone that the API shows for services that are not computes.
 INTERNAL = "internal"
 
 
 class AvailabilityZones:
-    """host -> zone, as it is now."""
+    """The zones of the hosts at the time of :meth:`get`."""
 
     def __init__(self, zone_by_host: dict[str, str]):
         self._zone_by_host = zone_by_host
 
     @classmethod
-    def get(cls, context) -> AvailabilityZones:
+    def get(cls, context: RequestContext) -> AvailabilityZones:
         return cls(db.host_states.get_zones())
 
     def names(self) -> set[str]:
-        """The zones that a server may ask for."""
+        """The zones that a request for a server may name."""
         return {*self._zone_by_host.values(), CONF.default_availability_zone}
 
     def of_host(self, host: str) -> str:

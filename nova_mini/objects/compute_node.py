@@ -1,22 +1,27 @@
-"""A hypervisor: what it has, and what of it is promised."""
+"""Compute nodes: the hypervisors, with their capacity and use."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+from oslo_utils import versionutils
 from oslo_versionedobjects import fields
 
 from nova_mini import db, exception
 from nova_mini.objects.base import NovaObject, ObjectList, TimestampedObject, register, remotable
 from nova_mini.objects.fields import JsonDictField, JsonListField
 
+if TYPE_CHECKING:
+    from nova_mini.context import RequestContext
+
 
 @register
 class ComputeNode(TimestampedObject, NovaObject):
-    """Totals come from the compute's reports; ``*_used`` and ``running_vms`` from the ledger alone.
-
-    Memory in MiB, disk in GiB.
+    """The totals are reported by the compute; ``*_used`` and ``running_vms`` are changed by claims
+    only. Memory is in MiB, disk in GiB.
     """
 
-    VERSION = "1.0"
+    VERSION = "1.1"
 
     fields = {
         "id": fields.IntegerField(),
@@ -44,24 +49,32 @@ class ComputeNode(TimestampedObject, NovaObject):
         "failed_builds": fields.IntegerField(),
         "cpu_info": JsonDictField(nullable=True),
         "supported_instances": JsonListField(nullable=True),
+        # None: the host has not reported since the upgrade to a release with traits.
+        "traits": JsonListField(nullable=True),
         "uptime": fields.StringField(nullable=True),
     }
 
+    def obj_make_compatible(self, primitive: dict[str, Any], target_version: str) -> None:
+        super().obj_make_compatible(primitive, target_version)
+        if versionutils.convert_version_to_tuple(target_version) < (1, 1):
+            primitive.pop("traits", None)
+
     @classmethod
     @remotable
-    def report(cls, context, host: str, values: dict) -> None:
-        """What a compute says of its host (totals, ratios, ...); made when it is new."""
+    def report(cls, context: RequestContext, host: str, values: dict[str, Any]) -> None:
+        """Write what a compute reports of its host (totals, ratios, ...), or create its node."""
         db.compute_nodes.report(host, values)
 
     @classmethod
     @remotable
-    def count_build(cls, context, host: str, failed: bool) -> None:
-        """For BuildFailureWeigher: one more failed build, or none any more."""
+    def count_build(cls, context: RequestContext, host: str, failed: bool) -> None:
+        """Increase ``failed_builds``, or set it to 0 after a successful build. Used by
+        BuildFailureWeigher."""
         db.compute_nodes.count_build(host, failed)
 
     @classmethod
     @remotable
-    def get_by_host(cls, context, host: str) -> ComputeNode:
+    def get_by_host(cls, context: RequestContext, host: str) -> ComputeNode:
         """Raises ComputeHostNotFound."""
         row = db.compute_nodes.get_by_host(host)
         if row is None:
@@ -70,8 +83,9 @@ class ComputeNode(TimestampedObject, NovaObject):
 
     @classmethod
     @remotable
-    def get_by_key(cls, context, key: str | int) -> ComputeNode:
-        """By uuid (text) or id (int), as the API has it. Raises ComputeHostNotFound."""
+    def get_by_key(cls, context: RequestContext, key: str | int) -> ComputeNode:
+        """By UUID (str) or ID (int): which one depends on the microversion. Raises
+        ComputeHostNotFound."""
         row = db.hypervisors.get(key)
         if row is None:
             raise exception.ComputeHostNotFound(host=key)
@@ -85,25 +99,33 @@ class ComputeNodeList(ObjectList):
 
     @classmethod
     @remotable
-    def get_all(cls, context) -> ComputeNodeList:
+    def get_all(cls, context: RequestContext) -> ComputeNodeList:
         rows = db.compute_nodes.get_all()
         return cls.of(context, (ComputeNode(context).set_fields(row) for row in rows))
 
     @classmethod
     @remotable
-    def get_page(cls, context, name_part=None, limit=None, marker=None) -> ComputeNodeList:
-        """As ``db.hypervisors.get_page``. Raises MarkerNotFound."""
+    def get_page(
+        cls,
+        context: RequestContext,
+        name_part: str | None = None,
+        limit: int | None = None,
+        marker: str | int | None = None,
+    ) -> ComputeNodeList:
+        """See ``db.hypervisors.get_page``. Raises MarkerNotFound."""
         rows = db.hypervisors.get_page(name_part=name_part, limit=limit, marker=marker)
         return cls.of(context, (ComputeNode(context).set_fields(row) for row in rows))
 
     @classmethod
     @remotable
-    def get_sums(cls, context) -> dict[str, int]:
-        """``count`` and the sums of capacity and use over the enabled hosts."""
+    def get_sums(cls, context: RequestContext) -> dict[str, int]:
+        """The number of enabled hosts (``count``), and the sums of their capacity and use."""
         return db.hypervisors.get_sums("compute")
 
     @classmethod
     @remotable
-    def get_servers(cls, context, hosts: list[str]) -> dict[str, list]:
+    def get_servers(
+        cls, context: RequestContext, hosts: list[str]
+    ) -> dict[str, list[tuple[int, str]]]:
         """host -> [(id, uuid)] of the servers on it."""
         return db.hypervisors.get_servers(hosts)

@@ -1,8 +1,12 @@
-"""The EC2-style tree of a server's metadata: nested dicts, lists and texts."""
+"""The EC2-compatible metadata of a server, as nested dicts, lists and strings."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nova_mini.objects.instance import Instance
+    from nova_mini.objects.network_model import NetworkInfo
 
 VERSIONS = (
     "1.0",
@@ -20,9 +24,25 @@ CONFIG_DRIVE_VERSIONS = ("2009-04-04", "latest")
 
 PUBLIC_KEYS = "public-keys"
 
+# The first version that has an entry. All other entries are in 1.0.
+_SINCE = {
+    "local-hostname": "2007-01-19",
+    "public-hostname": "2007-01-19",
+    "public-ipv4": "2007-01-19",
+    "instance-type": "2007-08-29",
+    "block-device-mapping": "2007-12-15",
+    "kernel-id": "2007-12-15",
+    "ramdisk-id": "2007-12-15",
+    "placement": "2008-02-01",
+    "instance-action": "2008-09-01",
+}
 
-def build(instance, network_info, hostname: str, image_id: str | None) -> dict[str, Any]:
-    """What stands under ``meta-data``; what the server does not have is left out."""
+
+def build(
+    instance: Instance, network_info: NetworkInfo, hostname: str, image_id: str | None, version: str
+) -> dict[str, Any]:
+    """The entries under ``meta-data`` in a version (one of VERSIONS), without those that the server
+    does not have."""
     fixed = [ip.address for ip in network_info.fixed_ips() if ip.version == 4]
     floating = [address for vif in network_info for address in vif.floating_ips()]
     tree = {
@@ -45,22 +65,27 @@ def build(instance, network_info, hostname: str, image_id: str | None) -> dict[s
     }
     if instance.key_name:
         tree[PUBLIC_KEYS] = {"0": {"openssh-key": instance.key_data}}
-    return {name: value for name, value in tree.items() if value is not None}
+    return {
+        name: value
+        for name, value in tree.items()
+        if value is not None and _SINCE.get(name, VERSIONS[0]) <= version  # "latest" is greatest
+    }
 
 
-def listing(instance, folder: dict[str, Any], name: str) -> list[str]:
-    """As EC2 shows a folder: names of folders end in a slash, a key stands with its name."""
+def listing(instance: Instance, folder: dict[str, Any], name: str) -> list[str]:
+    """The listing of a folder: names of folders end in a slash, keys are shown as
+    "number=name"."""
     if name == PUBLIC_KEYS:
         return [f"0={instance.key_name}"]
     return [key + "/" if isinstance(value, dict) else key for key, value in folder.items()]
 
 
 def _short_id(prefix: str, uuid: str | None) -> str | None:
-    """EC2's ids are short; the first digits of a uuid always name the same image."""
+    """The first 8 digits of the UUID, because EC2 IDs are short."""
     return f"{prefix}-{uuid[:8]}" if uuid else None
 
 
-def _devices(instance) -> dict[str, str]:
+def _devices(instance: Instance) -> dict[str, str]:
     devices = {
         "ami": (instance.root_device_name or "").removeprefix("/dev/"),
         "root": instance.root_device_name,

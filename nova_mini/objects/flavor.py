@@ -1,6 +1,8 @@
-"""What a server is made of."""
+"""Flavors."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from oslo_versionedobjects import fields
 
@@ -8,10 +10,13 @@ from nova_mini import db, exception
 from nova_mini.objects.base import NovaObject, ObjectList, TimestampedObject, register, remotable
 from nova_mini.objects.fields import JsonDictField
 
+if TYPE_CHECKING:
+    from nova_mini.context import RequestContext
+
 
 @register
 class Flavor(TimestampedObject, NovaObject):
-    """``memory_mb`` and ``swap`` are MiB, ``root_gb`` and ``ephemeral_gb`` GiB."""
+    """``memory_mb`` and ``swap`` are in MiB, ``root_gb`` and ``ephemeral_gb`` in GiB."""
 
     VERSION = "1.0"
 
@@ -33,11 +38,11 @@ class Flavor(TimestampedObject, NovaObject):
 
     @property
     def disk_gb(self) -> int:
-        """All that a server of this flavor takes on its host's disk, in GiB (swap rounded up)."""
+        """The disk that a server of this flavor needs on its host, in GiB (swap is rounded up)."""
         return self.root_gb + self.ephemeral_gb + -(-self.swap // 1024)
 
-    def as_dict(self) -> dict:
-        """What a server remembers of its flavor."""
+    def as_dict(self) -> dict[str, Any]:
+        """The fields that are stored with a server of this flavor."""
         return {
             name: getattr(self, name)
             for name in self.fields
@@ -46,8 +51,8 @@ class Flavor(TimestampedObject, NovaObject):
 
     @classmethod
     @remotable
-    def get_by_flavor_id(cls, context, flavorid: str) -> Flavor:
-        """Raises FlavorNotFound, also for one that the context's project may not see."""
+    def get_by_flavor_id(cls, context: RequestContext, flavorid: str) -> Flavor:
+        """Raises FlavorNotFound, also if the context's project may not see the flavor."""
         project_id = None if context.is_admin else context.project_id
         row = db.flavors.get_by_flavor_id(flavorid, project_id)
         if row is None:
@@ -70,12 +75,13 @@ class Flavor(TimestampedObject, NovaObject):
 
     @remotable
     def change_extra_specs(self, added: dict[str, str], removed: list[str]) -> None:
+        """Set and remove extra specs. Saved at once."""
         self.extra_specs = db.flavors.change_extra_specs(self.id, added, removed)
         self.obj_reset_changes(["extra_specs"])
 
     @remotable
     def get_access(self) -> list[str]:
-        """The projects that may use it while it is private."""
+        """The projects that may use a private flavor."""
         return db.flavors.get_access(self.id)
 
     @remotable
@@ -96,7 +102,7 @@ class FlavorList(ObjectList):
 
     @classmethod
     @remotable
-    def get_all(cls, context, **filters) -> FlavorList:
-        """One page; ``filters`` as ``db.flavors.get_all`` has them. Raises MarkerNotFound."""
+    def get_all(cls, context: RequestContext, **filters: Any) -> FlavorList:
+        """One page. ``filters``: see ``db.flavors.get_all``. Raises MarkerNotFound."""
         rows = db.flavors.get_all(project_id=context.project_id, **filters)
         return cls.of(context, (Flavor(context).set_fields(row) for row in rows))

@@ -1,5 +1,6 @@
-"""Heartbeats are written together: those of a thousand computes cost the database one statement
-each moment, and the conductor that takes one up not more than its message.
+"""A conductor writes the heartbeats of many services with one statement.
+
+So the heartbeats of a thousand computes cost the database one statement every half second.
 """
 
 from __future__ import annotations
@@ -11,35 +12,36 @@ from nova_mini import db
 
 LOG = logging.getLogger(__name__)
 
-_PAUSE = 0.5  # seconds that a heartbeat waits for others
+_DELAY = 0.5  # seconds from the first pending heartbeat to the statement
 
 
 class Heartbeats:
-    """Any thread may use it. A heartbeat that cannot be written is kept until it can."""
+    """Thread-safe. A heartbeat that cannot be written stays pending."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: dict[str, bool] = {}
+        self._pending: dict[str, bool] = {}
 
     def beat(self, incarnation: str, available: bool) -> None:
+        """Add the heartbeat of a service to the next statement."""
         with self._lock:
-            if not self._waiting:
+            if not self._pending:
                 self._write_soon()
-            self._waiting[incarnation] = available
+            self._pending[incarnation] = available
 
     def _write_soon(self) -> None:
-        timer = threading.Timer(_PAUSE, self._write)
+        timer = threading.Timer(_DELAY, self._write)
         timer.daemon = True
         timer.start()
 
     def _write(self) -> None:
         with self._lock:
-            beats, self._waiting = self._waiting, {}
+            beats, self._pending = self._pending, {}
         try:
             db.session.retried(db.services.report)(beats)
         except Exception as exc:
-            LOG.warning("%d heartbeats cannot be written yet: %s", len(beats), exc)
+            LOG.warning("%d heartbeats: could not write yet: %s", len(beats), exc)
             with self._lock:
-                if not self._waiting:
+                if not self._pending:
                     self._write_soon()
-                self._waiting = beats | self._waiting
+                self._pending = beats | self._pending

@@ -1,5 +1,7 @@
-"""Who has done all that it was asked for. Of a thousand computes that ask what they have not done,
-most have nothing to do: one look at the database tells it to all that ask in the same moment.
+"""A cache of the services that have no unfinished actions.
+
+Of a thousand computes that check in, most have none. One query answers all that check in within two
+seconds.
 """
 
 from __future__ import annotations
@@ -9,24 +11,24 @@ import time
 
 from nova_mini import db
 
-# Seconds that a look is good for. What was asked for since then is not missed: its message is on
-# the way.
-_GOOD_FOR = 2
+# Seconds until the query is repeated. Actions that began since then are not missed, because they
+# were also sent as messages.
+_VALID_FOR = 2
 
 
 class IdleServices:
-    """The incarnations of which it is known. Any thread may use it."""
+    """The incarnations of the services without unfinished actions. Thread-safe."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._seen: frozenset[str] = frozenset()
-        self._good_until = 0.0
+        self._idle: frozenset[str] = frozenset()
+        self._valid_until = 0.0
 
     def __contains__(self, incarnation: str) -> bool:
-        """False: it has something to do, or has just started, or has been replaced."""
+        """False if it has an unfinished action, or is not known: it is new or was replaced."""
         with self._lock:
             now = time.monotonic()
-            if now >= self._good_until:
-                self._seen = db.services.get_idle()
-                self._good_until = now + _GOOD_FOR
-            return incarnation in self._seen
+            if now >= self._valid_until:
+                self._idle = db.services.get_idle()
+                self._valid_until = now + _VALID_FOR
+            return incarnation in self._idle

@@ -1,11 +1,14 @@
-"""A server: the object that every service speaks of."""
+"""Instances: the servers, as versioned objects."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
+from oslo_utils import versionutils
 from oslo_versionedobjects import fields
 
 from nova_mini import db, exception
@@ -14,20 +17,32 @@ from nova_mini.objects.fields import JsonDictField, JsonListField, NetworkInfoFi
 from nova_mini.objects.flavor import Flavor
 from nova_mini.objects.instance_fault import InstanceFault
 
+if TYPE_CHECKING:
+    from nova_mini.context import RequestContext
+
 
 def _flavor_of(text: str) -> Flavor:
-    """An object of the server's own: while one thread sends it, no other may hold it."""
+    """A new object for each server: an object must not be shared while a thread serializes it."""
     return Flavor().set_fields(_parsed(text))
 
 
 @functools.lru_cache(maxsize=256)
-def _parsed(flavor: str) -> dict:
+def _parsed(flavor: str) -> dict[str, Any]:
     return json.loads(flavor)
+
+
+# Fields that only requests of users change. They are saved without a comparison of the revision:
+# of concurrent requests the last one wins.
+_LAST_REQUEST_WINS = frozenset(
+    {"display_name", "display_description", "access_ip_v4", "access_ip_v6"}
+)
 
 
 @register
 class Instance(TimestampedObject, NovaObject):
-    VERSION = "1.0"
+    # 1.1: adds revision and system_metadata_changes; save() and update_network_info() compare the
+    # revision.
+    VERSION = "1.1"
 
     fields = {
         "id": fields.IntegerField(),
@@ -79,17 +94,23 @@ class Instance(TimestampedObject, NovaObject):
         "host": fields.StringField(nullable=True),
         "node": fields.StringField(nullable=True),
         "launched_on": fields.StringField(nullable=True),
-        # beside the row: loaded by those who ask for them
+        # In other tables: loaded by load_tags() and load_faults().
         "tags": JsonListField(),
         "fault": fields.ObjectField("InstanceFault", nullable=True),
-        # The action, "<id>:<owner>", that the holder of this object is doing: every save is made
-        # only while it still holds it.
+        # "<action id>:<owner>" of the action that the holder of this object executes. save() writes
+        # only while the owner still owns the action.
         "claim": fields.StringField(nullable=True),
+        # Increased by every change of the row, and when an action begins or ends.
+        "revision": fields.IntegerField(default=0),
+        # Items to write; None: remove the item. See change_system_metadata().
+        "system_metadata_changes": JsonDictField(default={}),
     }
-    _NOT_COLUMNS = frozenset({"id", "uuid", "tags", "fault", "claim", "created_at", "updated_at"})
+    _NOT_COLUMNS = frozenset(
+        {"id", "uuid", "tags", "fault", "claim", "created_at", "updated_at", "revision"}
+    )
 
     def __repr__(self) -> str:
-        """As a log line begins that is about it. The rest may be its user's secret."""
+        """The prefix of a log line. Other fields may contain secrets of the user."""
         return f"[instance: {self.uuid}] " if self.obj_attr_is_set("uuid") else "[instance] "
 
     @property
@@ -99,25 +120,46 @@ class Instance(TimestampedObject, NovaObject):
 
     @property
     def is_volume_backed(self) -> bool:
-        """Whether its root disk is a volume and not made from an image on its host."""
+        """Whether the root disk is a volume."""
         return not self.image_ref
 
     def get_flavor(self) -> Flavor:
         return self.flavor
 
+    def set_flavor(self, flavor: Flavor) -> None:
+        """Set the flavor, and the sizes that the record repeats; not saved."""
+        self.flavor = flavor
+        self.memory_mb, self.vcpus = flavor.memory_mb, flavor.vcpus
+        self.root_gb, self.ephemeral_gb = flavor.root_gb, flavor.ephemeral_gb
+
     @classmethod
-    def from_row(cls, context, row) -> Instance:
+    def from_row(cls, context: RequestContext, row: Mapping[str, Any]) -> Instance:
         values = dict(row)
         values["flavor"] = _flavor_of(values["flavor"])
         return cls(context).set_fields(values)
 
-    def columns(self) -> dict:
-        """The changed fields as the table keeps them."""
+    def obj_make_compatible(self, primitive: dict[str, Any], target_version: str) -> None:
+        super().obj_make_compatible(primitive, target_version)
+        if versionutils.convert_version_to_tuple(target_version) < (1, 1):
+            for name in ("revision", "system_metadata_changes"):
+                primitive.pop(name, None)
+
+    def columns(self) -> dict[str, Any]:
+        """The changed fields as values of columns. Call it in the transaction that writes them.
+
+        Raises InstanceNotFound.
+        """
         values = {
             name: value
             for name, value in self.obj_get_changes().items()
             if name not in self._NOT_COLUMNS
         }
+        if changes := values.pop("system_metadata_changes", None):
+            added = {name: value for name, value in changes.items() if value is not None}
+            removed = changes.keys() - added.keys()
+            values["system_metadata"] = db.instances.change_system_metadata(
+                self.uuid, added, removed
+            )
         if "flavor" in values:
             values["flavor"] = json.dumps(self.flavor.as_dict())
             values["instance_type_id"] = self.flavor.id
@@ -127,39 +169,99 @@ class Instance(TimestampedObject, NovaObject):
 
     @classmethod
     @remotable
-    def get_by_uuid(cls, context, uuid: str, read_deleted: bool = False) -> Instance:
+    def get_by_uuid(
+        cls, context: RequestContext, uuid: str, read_deleted: bool = False
+    ) -> Instance:
         """Raises InstanceNotFound."""
         row = db.instances.get_by_uuid(uuid, read_deleted)
         if row is None:
             raise exception.InstanceNotFound(instance_id=uuid)
         return cls.from_row(context, row)
 
-    @remotable
-    def save(self, expected_task_state=None, expected_vm_state=None) -> None:
-        """Write the changed fields, if the server is still in an expected state. One that was made
-        ``deleted`` gives back all that it held: see :meth:`destroy`.
+    def update_system_metadata(self, items: dict[str, str | None]) -> None:
+        """Set items (not saved); None removes one."""
+        added = {name: value for name, value in items.items() if value is not None}
+        self.change_system_metadata(added, removed=items.keys() - added.keys())
 
-        ``expected_task_state``: one value, or a list of them (None is a value inside a list).
-        Raises UnexpectedTaskStateError, InstanceOwnershipLost (another process does this action
-        now: stop and clean up), InstanceNotFound (deleted meanwhile).
-        """
-        self.write(expected_task_state, expected_vm_state)
+    system_metadata: dict[str, str]
+    system_metadata_changes: dict[str, str | None]
+
+    def change_system_metadata(self, added: dict[str, str], removed: Collection[str] = ()) -> None:
+        """Set and remove items; not saved. Concurrent changes of other items are not lost, so this
+        is the only way to change the system metadata of a server in the database."""
+        changes = {**dict.fromkeys(removed), **added}
+        unchanged = {name: v for name, v in self.system_metadata.items() if name not in changes}
+        self.system_metadata = {**unchanged, **added}
+        self.obj_reset_changes(["system_metadata"])
+        pending = self.system_metadata_changes if self._changes_system_metadata() else {}
+        self.system_metadata_changes = {**pending, **changes}
+
+    def _changes_system_metadata(self) -> bool:
+        return "system_metadata_changes" in self.obj_what_changed()
+
+    def forget_changes(self) -> None:
+        """Mark all fields as unchanged. Called when the changes are committed."""
+        if self._changes_system_metadata():
+            self.system_metadata_changes = {}
         self.obj_reset_changes()
 
-    def write(self, expected_task_state=None, expected_vm_state=None) -> None:
-        """:meth:`save` as a part of a transaction. The changes stay changes: a transaction that
-        breaks is done again, and has them to write again."""
-        values = self.columns()
-        if values.get("deleted"):
-            db.instances.destroy(self.uuid)
-        elif values:
-            db.instances.update(
-                self.uuid,
-                values,
-                expected_task_state=_as_list(expected_task_state),
-                expected_vm_state=_as_list(expected_vm_state),
-                claim=self._claim(),
-            )
+    @remotable
+    def save(
+        self,
+        expected_task_state: str | Collection[str | None] | None = None,
+        expected_vm_state: str | Collection[str] | None = None,
+    ) -> None:
+        """Write the changed fields. If ``deleted`` was set, release its resources too: see
+        :meth:`destroy`.
+
+        With a claim, the fields are written only while the owner still owns the action. Without
+        one, they are written only if the server was not changed since it was read, and no action
+        has begun or ended since; the fields of ``_LAST_REQUEST_WINS`` are written in any case.
+
+        ``expected_task_state``: one value, or a list of values (in which None is a value).
+        Raises UnexpectedTaskStateError, InstanceOwnershipLost (another process owns the action now:
+        stop and clean up), InstanceChanged (without a claim: read it again), InstanceNotFound (it
+        was deleted).
+        """
+        # A compute of release 0.1.0 does not know revisions; it gives the states that it expects.
+        has_revision = self.obj_attr_is_set("revision")
+        is_assignment = self.obj_what_changed() <= _LAST_REQUEST_WINS
+        compare = has_revision and not self._claim() and not is_assignment
+        self.write(
+            expected_task_state,
+            expected_vm_state,
+            expected_revision=self.revision if compare else None,
+        )
+        if compare:
+            self.revision += 1
+        self.forget_changes()
+
+    def write(
+        self,
+        expected_task_state: str | Collection[str | None] | None = None,
+        expected_vm_state: str | Collection[str] | None = None,
+        expected_revision: int | None = None,
+    ) -> bool:
+        """:meth:`save` as a part of a transaction. Return whether there was a change to write.
+
+        The fields stay marked as changed, because the transaction may be retried. Without a claim
+        and without ``expected_revision`` nothing is compared: then the caller must have ended the
+        unfinished actions of the server in the same transaction.
+        """
+        with db.session.writer():
+            values = self.columns()
+            if values.get("deleted"):
+                db.instances.destroy(self.uuid)
+            elif values:
+                db.instances.update(
+                    self.uuid,
+                    values,
+                    expected_task_state=_as_list(expected_task_state),
+                    expected_vm_state=_as_list(expected_vm_state),
+                    claim=self._claim(),
+                    expected_revision=expected_revision,
+                )
+        return bool(values)
 
     def _claim(self) -> tuple[int, str] | None:
         if not self.obj_attr_is_set("claim") or not self.claim:
@@ -169,7 +271,7 @@ class Instance(TimestampedObject, NovaObject):
 
     @remotable
     def refresh(self) -> None:
-        """Take the row's values, keep the claim."""
+        """Read the row again. The claim is kept."""
         row = db.instances.get_by_uuid(self.uuid, read_deleted=True)
         if row is None:
             raise exception.InstanceNotFound(instance_id=self.uuid)
@@ -181,43 +283,57 @@ class Instance(TimestampedObject, NovaObject):
 
     @remotable
     def destroy(self) -> None:
-        """Mark it deleted and give back its quota, allocation and records. Already done is fine."""
+        """Mark it deleted, and release its quota, its allocation and its records. Idempotent."""
         db.instances.destroy(self.uuid)
 
     @classmethod
     @remotable
-    def update_network_info(cls, context, uuid: str, network_info: str) -> None:
-        """Refresh the cached network information (JSON); a server that is gone is fine.
+    def update_network_info(
+        cls,
+        context: RequestContext,
+        uuid: str,
+        network_info: str,
+        expected_revision: int | None = None,
+    ) -> None:
+        """Write the interfaces of a server (JSON) as read from Neutron, outside of an operation.
 
-        Without a claim: it never touches what an operation decides.
+        ``expected_revision``: the revision of the instance, read before Neutron was. Raises
+        InstanceBusy while an operation may change the interfaces, InstanceChanged (read the
+        instance and Neutron again), InstanceNotFound.
+
+        A compute of release 0.1.0 sends no revision and does not know these errors. Nothing is
+        written then, and it reads Neutron again at the next event or periodic task.
         """
-        db.instances.update_network_info(uuid, network_info)
+        ignored = (exception.InstanceBusy, exception.InstanceNotFound)
+        with contextlib.suppress(*(ignored if expected_revision is None else ())):
+            db.instances.update_network_info(uuid, network_info, expected_revision)
 
     @classmethod
     @remotable
-    def not_of_host(cls, context, uuids: list[str], host: str) -> list[str]:
-        """Those of ``uuids`` that have no business on ``host``: deleted, another host's or shelved
-        and on none.
+    def not_of_host(cls, context: RequestContext, uuids: list[str], host: str) -> list[str]:
+        """Those of ``uuids`` whose guests and disks are orphans on ``host``: the server is deleted,
+        on another host, or shelved and on no host.
 
-        A server that is unknown, not placed yet, or has an unfinished action here is left alone.
+        Servers that are unknown, not scheduled yet, or have an unfinished action on ``host`` or an
+        open migration from it or to it are not included.
         """
         return db.instances.not_of_host(uuids, host)
 
     @classmethod
     @remotable
-    def deleted_among(cls, context, uuids: list[str]) -> list[str]:
-        """Which of these were servers of ours and are deleted: their leftovers may be swept."""
+    def deleted_among(cls, context: RequestContext, uuids: list[str]) -> list[str]:
+        """Those of ``uuids`` that are deleted servers. Their orphans may be removed."""
         return db.instances.deleted_among(uuids)
 
     @classmethod
     @remotable
-    def unknown_among(cls, context, uuids: list[str]) -> list[str]:
-        """Which of these no record knows, not even as deleted."""
-        return sorted(set(uuids) - db.instances.get_ends(uuids).keys())
+    def unknown_among(cls, context: RequestContext, uuids: list[str]) -> list[str]:
+        """Those of ``uuids`` that have no record, not even of a deleted server."""
+        return sorted(set(uuids) - db.instances.get_deletion_times(uuids).keys())
 
     @remotable
     def release_allocation(self) -> None:
-        """Give back what the scheduler claimed for it; nothing claimed is fine."""
+        """Delete its allocation, if it has one."""
         db.allocations.release(self.uuid)
 
     @remotable
@@ -228,21 +344,28 @@ class Instance(TimestampedObject, NovaObject):
     def change_metadata(
         self, added: dict[str, str], removed: Collection[str] | None = (), allowed: int = -1
     ) -> None:
-        """Add and remove items (``removed`` None: all that are not added); two changes at once
-        both last. Raises OverQuota when there were more than ``allowed`` then (-1: any number).
+        """Set and remove metadata items; saved at once. ``removed`` None: all other items.
+
+        Concurrent changes of other items are not lost. Raises OverQuota when the server would have
+        more than ``allowed`` items (-1: unlimited).
         """
         change = db.session.retried(db.instances.change_metadata)
         self.metadata = change(self.uuid, added, removed, allowed)
         self.obj_reset_changes(["metadata"])
 
+    def change_security_groups(self, names_by_port: dict[str, list[str]]) -> None:
+        """Set the names of the security groups (by port ID) in the stored network information,
+        until it is read from Neutron again."""
+        db.session.retried(db.instances.change_security_groups)(self.uuid, names_by_port)
+
     @remotable
     def set_tags(self, tags: list[str]) -> None:
-        """These and no others."""
+        """Replace all tags."""
         db.instances.set_tags(self.uuid, tags)
 
     @remotable
     def add_tag(self, tag: str) -> None:
-        """One that it has already is fine."""
+        """Idempotent."""
         db.instances.add_tag(self.uuid, tag)
 
     @remotable
@@ -250,10 +373,8 @@ class Instance(TimestampedObject, NovaObject):
         db.instances.remove_tag(self.uuid, tag)
 
 
-def _as_list(states) -> Collection | None:
-    if states is None or isinstance(states, (list, tuple, set)):
-        return states
-    return [states]
+def _as_list(states: str | Collection[str | None] | None) -> Collection[str | None] | None:
+    return [states] if isinstance(states, str) else states
 
 
 @register
@@ -263,32 +384,33 @@ class InstanceList(ObjectList):
 
     @classmethod
     @remotable
-    def get_by_host(cls, context, host: str) -> InstanceList:
+    def get_by_host(cls, context: RequestContext, host: str) -> InstanceList:
         return cls.of(
             context, (Instance.from_row(context, r) for r in db.instances.get_by_host(host))
         )
 
     @classmethod
     @remotable
-    def get_states(cls, context, host: str) -> list:
-        """[uuid, vm_state, task_state, power_state] of each server there: asked each minute."""
+    def get_states(cls, context: RequestContext, host: str) -> list[Sequence[Any]]:
+        """[uuid, vm_state, task_state, power_state] of each server on the host. Called by each
+        compute every minute."""
         return db.instances.get_states(host)
 
     @classmethod
     @remotable
-    def get_by_uuids(cls, context, uuids: list[str]) -> InstanceList:
+    def get_by_uuids(cls, context: RequestContext, uuids: list[str]) -> InstanceList:
         return cls.of(
             context, (Instance.from_row(context, r) for r in db.instances.get_by_uuids(uuids))
         )
 
     @classmethod
     @remotable
-    def get_hosts(cls, context, uuids: list[str]) -> dict[str, str | None]:
-        """uuid -> host of each living server; None where it has none yet."""
+    def get_hosts(cls, context: RequestContext, uuids: list[str]) -> dict[str, str | None]:
+        """uuid -> host (None: no host) of the servers that are not deleted."""
         return db.instances.get_hosts(uuids)
 
     def load_faults(self) -> None:
-        """The newest fault of each; one query, and none when no server can have one."""
+        """Set ``fault`` to the newest fault of each server, with at most one query."""
         failed = [i.uuid for i in self if i.vm_state == "error" or i.deleted]
         faults = db.instances.get_latest_faults(failed) if failed else {}
         for instance in self:
@@ -296,7 +418,7 @@ class InstanceList(ObjectList):
             instance.fault = InstanceFault.from_row(self._context, row) if row else None
 
     def load_tags(self) -> None:
-        """The tags of each; one query."""
+        """Set the tags of each server, with one query."""
         found = db.instances.get_tags([i.uuid for i in self]) if len(self) else {}
         for instance in self:
             instance.tags = found.get(instance.uuid, [])

@@ -1,25 +1,46 @@
-"""What is done to a server, and was: the user's history, and the intent behind each operation.
+"""Actions on servers: the history that users see, and the intent behind each operation.
 
-A message between services holds an action's id alone. Who receives it *claims* the action and gets
-the server and the arguments from the database; so whether a message came once, twice or never, the
-work is done by one process at a time and until it is done.
+A message between services holds only the id of an action. The process that receives it *claims* the
+action, and gets the server and the arguments from the database. So the work is done by one process
+at a time, whether the message arrives once, twice or never. See :mod:`nova_mini.actions`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, TypedDict
 
+from oslo_utils import versionutils
 from oslo_versionedobjects import fields
 
-from nova_mini import context as nova_context
 from nova_mini import db, exception
+from nova_mini.context import RequestContext
 from nova_mini.objects.base import NovaObject, ObjectList, TimestampedObject, register, remotable
 from nova_mini.objects.block_device_mapping import BlockDeviceMappingList
 from nova_mini.objects.fields import JsonDictField
 from nova_mini.objects.instance import Instance
+from nova_mini.objects.migration import Migration
+from nova_mini.objects.network_model import NetworkInfo
 
 # [name, start, finish] of each, with ISO times, as ``trace`` gathers them.
 Steps = Sequence[Sequence[str]]
+
+Row = Mapping[str, Any]  # of a table
+# Makes the arguments of an action that ends other actions, from the rows of those.
+Absorb = Callable[[Sequence[Row]], dict[str, Any]]
+
+
+class Intent(TypedDict):
+    """The columns of a row that say what is to be done, and where (``host`` None: at a conductor).
+
+    ``args_version`` belongs to the class in ``nova_mini.actions.parameters`` that made ``args``.
+    """
+
+    action: str
+    method: str
+    host: str | None
+    args: dict[str, Any]
+    args_version: int
 
 
 @register
@@ -41,7 +62,10 @@ class InstanceActionEvent(NovaObject):
 
 @register
 class InstanceAction(TimestampedObject, NovaObject):
-    VERSION = "1.0"
+    # 1.1: begin_removal(), has_later(); put_back() has "counts"
+    # 1.2: args_version; hand_over() has it
+    # 1.3: finish() and hand_over() have "migration"
+    VERSION = "1.3"
 
     fields = {
         "id": fields.IntegerField(),
@@ -56,20 +80,29 @@ class InstanceAction(TimestampedObject, NovaObject):
         "method": fields.StringField(nullable=True),
         "host": fields.StringField(nullable=True),
         "attempts": fields.IntegerField(default=0),
-        # Only in the hands of who claimed it: they may hold an admin password.
+        # Set only for the process that claimed it: they may hold an admin password.
         "args": JsonDictField(nullable=True),
+        # Of the class in ``nova_mini.actions.parameters`` that wrote ``args``.
+        "args_version": fields.IntegerField(nullable=True),
         "instance": fields.ObjectField("Instance", nullable=True),
-        # Only in the hands of a host: nearly all that it does to a server needs the disks.
+        # Set only for a host: nearly all of its operations need the disks.
         "block_device_mappings": fields.ObjectField("BlockDeviceMappingList", nullable=True),
     }
 
+    def obj_make_compatible(self, primitive: dict[str, Any], target_version: str) -> None:
+        super().obj_make_compatible(primitive, target_version)
+        if versionutils.convert_version_to_tuple(target_version) < (1, 2):
+            primitive.pop("args_version", None)
+
     @classmethod
-    def from_row(cls, context, row) -> InstanceAction:
+    def from_row(cls, context: RequestContext, row: Row) -> InstanceAction:
         return cls(context).set_fields({k: v for k, v in row.items() if k != "args"})
 
     @classmethod
     @remotable
-    def get_by_request_id(cls, context, instance_uuid: str, request_id: str) -> InstanceAction:
+    def get_by_request_id(
+        cls, context: RequestContext, instance_uuid: str, request_id: str
+    ) -> InstanceAction:
         """Raises InstanceActionNotFound."""
         row = db.actions.get_by_request_id(instance_uuid, request_id)
         if row is None:
@@ -79,7 +112,7 @@ class InstanceAction(TimestampedObject, NovaObject):
         return cls.from_row(context, row)
 
     @remotable
-    def get_events(self) -> list:
+    def get_events(self) -> list[InstanceActionEvent]:
         """[InstanceActionEvent], in the order in which they began."""
         return [
             InstanceActionEvent(self._context).set_fields(row)
@@ -89,22 +122,29 @@ class InstanceAction(TimestampedObject, NovaObject):
     @classmethod
     def begin(
         cls,
-        context,
-        instance,
+        context: RequestContext,
+        instance: Instance,
         action: str,
         *,
         method: str | None = None,
         host: str | None = None,
-        args: dict | None = None,
+        args: dict[str, Any] | None = None,
+        args_version: int = 1,
+        absorb: Absorb | None = None,
+        with_records: Callable[[], object] | None = None,
         expected_task_state: Collection[str | None] | None = (None,),
         expected_vm_state: Collection[str] | None = None,
     ) -> InstanceAction:
-        """Commit an intent: the server's changed fields (its task_state) and the action, at once.
+        """Commit an intent: the server's changed fields (its task_state) and the action, in one
+        transaction.
 
         ``method`` is the RPC method that does it, at ``compute.<host>`` or, without a host, at a
         conductor; ``args`` (JSON) are its arguments. Without a method the action is only recorded.
-        Called by ``compute.api``. Raises UnexpectedTaskStateError, InstanceInvalidState,
-        InstanceNotFound when the server is not as expected any more; nothing is written then.
+        ``absorb``: this action ends all others of the server; it is called with the rows of those,
+        and returns the arguments to store instead of ``args``. ``with_records()`` writes records of
+        other tables in the same transaction, and may raise to refuse the action.
+        Raises UnexpectedTaskStateError, InstanceInvalidState, InstanceNotFound when the server does
+        not have the expected state any more; nothing is written then.
         """
         values = {
             "instance_uuid": instance.uuid,
@@ -115,33 +155,41 @@ class InstanceAction(TimestampedObject, NovaObject):
             "method": method,
             "host": host,
             "args": args,
+            "args_version": args_version,
         }
         begin = db.session.retried(_begin)
-        row = begin(instance, values, expected_task_state, expected_vm_state)
-        instance.obj_reset_changes()
+        row = begin(instance, values, absorb, with_records, expected_task_state, expected_vm_state)
+        instance.forget_changes()
         return cls.from_row(context, row)
 
-    def abandon(self, context, instance: Instance) -> None:
-        """End an action that was begun and that nobody was told of; the server is idle again.
+    def abandon(self, context: RequestContext, instance: Instance) -> None:
+        """End an action that was begun and not sent, and clear the server's task_state.
 
-        Called by ``compute.api`` when a neighbour refuses what the action needs.
+        Called by ``compute.api`` when an external service refuses what the action needs.
         """
         began_with, instance.task_state = instance.task_state, None
         db.session.retried(_abandon)(self.id, instance, began_with)
 
     @classmethod
-    def reset(cls, context, instance: Instance) -> None:
-        """Save the server's fields and end all its actions, whoever is doing them."""
+    def reset(cls, context: RequestContext, instance: Instance) -> None:
+        """Save the server's fields and end all its actions, also those that are running."""
         db.session.retried(_reset)(instance)
 
     @classmethod
     @remotable
     def begin_at_host(
-        cls, context, instance: Instance, action: str, method: str, expected_vm_state: list[str]
+        cls,
+        context: RequestContext,
+        instance: Instance,
+        action: str,
+        method: str,
+        expected_vm_state: list[str],
     ) -> InstanceAction | None:
-        """What a host does on its rounds, by itself, to a server that is there and idle. None when
-        the server is not so any more: it may be that this was begun already, as the answer was
-        lost; the host is told of it then as of any other action."""
+        """Begin an action that a host decides on by itself, for a server that has no task_state.
+
+        None when the server has another state now. The action may have been begun by an earlier
+        call whose reply was lost: the host then gets it like any unfinished action.
+        """
         try:
             return cls.begin(
                 context,
@@ -157,20 +205,49 @@ class InstanceAction(TimestampedObject, NovaObject):
 
     @classmethod
     @remotable
-    def has_earlier(cls, context, instance_uuid: str, action_id: int) -> bool:
-        """Whether something goes on that was asked of the server before that action."""
+    def begin_removal(
+        cls, context: RequestContext, instance_uuid: str, port_id: str, expected_vm_state: list[str]
+    ) -> InstanceAction | None:
+        """Begin the removal of an interface whose port does not exist any more. The interface is
+        removed from the record of the server, and stored in the arguments of the action.
+
+        None when the record does not have the interface. Raises InstanceBusy while an operation
+        may change the interfaces, InstanceInvalidState, InstanceNotFound.
+        """
+        row = _begin_removal(context, instance_uuid, port_id, expected_vm_state)
+        return cls.from_row(context, row) if row else None
+
+    @classmethod
+    @remotable
+    def has_earlier(cls, context: RequestContext, instance_uuid: str, action_id: int) -> bool:
+        """Whether the server has an unfinished action that began before ``action_id``."""
         return db.actions.has_earlier(instance_uuid, action_id)
 
     @classmethod
     @remotable
-    def claim(
-        cls, context, action_id: int, owner: str, *, host: str | None, event: str, at: str
-    ) -> InstanceAction | None:
-        """Take up an action: its arguments and the server as it is now, in one transaction; for a
-        host, with the server's disks.
+    def has_later(
+        cls, context: RequestContext, instance_uuid: str, action_id: int, name: str
+    ) -> bool:
+        """Whether an action of that name was begun after that one."""
+        return db.actions.has_later(instance_uuid, action_id, name)
 
-        Opens ``event`` in the action's history. Returns None when there is nothing to do for the
-        caller: the action is done, meant for another host, or another living process is at it.
+    @classmethod
+    @remotable
+    def claim(
+        cls,
+        context: RequestContext,
+        action_id: int,
+        owner: str,
+        *,
+        host: str | None,
+        event: str,
+        at: str,
+    ) -> InstanceAction | None:
+        """Claim an action. Returns it with its arguments and with the server as it is now, read in
+        the same transaction; for a host, with the server's disks.
+
+        Begins ``event`` in the action's history. Returns None when there is nothing to do for the
+        caller: see :func:`nova_mini.db.actions.claim`.
         """
         with db.session.writer():
             row = db.actions.claim(action_id, owner, host)
@@ -198,27 +275,29 @@ class InstanceAction(TimestampedObject, NovaObject):
     @remotable
     def finish(
         cls,
-        context,
+        context: RequestContext,
         action_id: int,
         owner: str,
         event: str,
         *,
         at: str,
         instance: Instance | None = None,
+        migration: Migration | None = None,
         steps: Steps = (),
         traceback: str | None = None,
         details: str | None = None,
     ) -> None:
-        """The event is over and the action with it; ``traceback`` tells that it failed.
+        """End the event and the action; with a ``traceback`` if it failed.
 
-        ``at`` is the name of the host where the steps were walked.
-
-        In one transaction with the last changes of ``instance`` and the steps that were walked
-        (see ``trace``), so nothing of an operation is seen half finished.
+        ``at`` is the name of the host where the steps were taken. The last changes of ``instance``
+        and ``migration`` and the steps (see ``trace``) are saved in the same transaction, so no
+        half-finished operation is visible.
         """
         with db.session.writer():
-            if instance is not None:
-                instance.write()
+            if instance is not None and not instance.write():
+                db.instances.touch(instance.uuid)
+            if migration is not None:
+                migration.write()
             db.actions.record_steps([action_id], at, steps)
             db.actions.event_finish(action_id, event, _result(traceback), traceback, details)
             db.actions.finish(action_id, owner, "Error" if traceback else None)
@@ -227,7 +306,7 @@ class InstanceAction(TimestampedObject, NovaObject):
     @remotable
     def hand_over(
         cls,
-        context,
+        context: RequestContext,
         action_id: int,
         owner: str,
         event: str,
@@ -235,40 +314,68 @@ class InstanceAction(TimestampedObject, NovaObject):
         at: str,
         host: str | None,
         method: str,
-        args: dict,
+        args: dict[str, Any],
+        args_version: int = 1,
         instance: Instance | None = None,
+        migration: Migration | None = None,
         steps: Steps = (),
         traceback: str | None = None,
     ) -> bool:
-        """The event is over, the action goes on elsewhere: at ``host``, or at a conductor (None).
+        """End the event, and let the action continue at ``host``, or at a conductor (None).
 
-        Returns False when the caller had lost the action already.
+        Returns False when the caller does not own the action any more.
         """
         with db.session.writer():
-            if instance is not None:
-                instance.write()
+            if instance is not None and not instance.write():
+                db.instances.touch(instance.uuid)
+            if migration is not None:
+                migration.write()
             db.actions.record_steps([action_id], at, steps)
             db.actions.event_finish(action_id, event, _result(traceback), traceback)
-            return db.actions.hand_over(
-                action_id, owner, {"host": host, "method": method, "args": args}
-            )
+            target = {"host": host, "method": method, "args": args, "args_version": args_version}
+            return db.actions.hand_over(action_id, owner, target)
 
     @classmethod
     @remotable
-    def put_back(cls, context, action_id: int, owner: str, event: str, reason: str) -> None:
-        """It cannot go on now (a neighbour is away): nobody's again, to be sent again later."""
+    def put_back(
+        cls,
+        context: RequestContext,
+        action_id: int,
+        owner: str,
+        event: str,
+        reason: str,
+        counts: bool = True,
+    ) -> None:
+        """Requeue an action that cannot continue now, for example because an external service does
+        not answer. ``counts``: whether this was one of its ``max_action_attempts``.
+
+        The name of this method is on the wire: computes of earlier releases call it.
+        """
         with db.session.writer():
             db.actions.event_finish(action_id, event, "Error", details=reason)
-            db.actions.hand_over(action_id, owner, {})
+            db.actions.requeue(action_id, owner, counts)
 
     @classmethod
     @remotable
-    def record_leftover(cls, context, instance_uuid: str, at: str, details: str) -> None:
-        """Something was destroyed that a host (``at``), or a neighbour, still had of a server."""
-        db.recoveries.record_for_server(instance_uuid, db.recoveries.LEFTOVER, at, details)
+    def record_leftover(
+        cls, context: RequestContext, instance_uuid: str, at: str, details: str
+    ) -> None:
+        """Record that an orphan of the server was removed on a host (``at``), or in an external
+        service.
+
+        The name of this method is on the wire: computes of earlier releases call it.
+        """
+        db.recoveries.record_for_server(instance_uuid, db.recoveries.ORPHAN_REMOVED, at, details)
 
 
-def _begin(instance: Instance, values: dict, expected_task_state, expected_vm_state):
+def _begin(
+    instance: Instance,
+    values: dict[str, Any],
+    absorb: Absorb | None,
+    with_records: Callable[[], object] | None,
+    expected_task_state: Collection[str | None] | None,
+    expected_vm_state: Collection[str] | None,
+) -> Row:
     with db.session.writer():
         expected = {
             "expected_task_state": expected_task_state,
@@ -278,12 +385,41 @@ def _begin(instance: Instance, values: dict, expected_task_state, expected_vm_st
         if changes:
             db.instances.update(instance.uuid, changes, **expected)
         else:
-            db.instances.hold(instance.uuid, **expected)
-        if values["action"] != "delete":
+            db.instances.touch(instance.uuid, **expected)
+        if with_records is not None:
+            with_records()
+        if absorb is None:
             return db.actions.begin(values)
-        row = db.actions.begin({**values, "args": _args_of_delete(instance, values["args"])})
+        ended = db.actions.get_unfinished_of_instance(instance.uuid)
+        row = db.actions.begin({**values, "args": absorb(ended)})
         db.actions.supersede(instance.uuid, but=row["id"])
     return row
+
+
+def _begin_removal(
+    context: RequestContext, instance_uuid: str, port_id: str, expected_vm_state: list[str]
+) -> Row | None:
+    with db.session.writer():
+        found = db.instances.lock_network_info(instance_uuid)
+        known = NetworkInfo.from_json(found["network_info"])
+        vif = known.get(port_id)
+        if vif is None:
+            return None
+        left = NetworkInfo(other for other in known if other.id != port_id)
+        values = {"network_info": left.to_json()}
+        db.instances.update(instance_uuid, values, expected_vm_state=expected_vm_state)
+        return db.actions.begin(
+            {
+                "instance_uuid": instance_uuid,
+                "action": "detach_interface",
+                "request_id": context.request_id,
+                "user_id": context.user_id,
+                "project_id": context.project_id,
+                "method": "remove_interface",
+                "host": found["host"],
+                "args": {"vif": vif.to_dict()},
+            }
+        )
 
 
 def _abandon(action_id: int, instance: Instance, began_with: str | None) -> None:
@@ -298,23 +434,16 @@ def _reset(instance: Instance) -> None:
         instance.write()
 
 
-def _args_of_delete(instance: Instance, args: dict) -> dict:
-    """With the images of the server that are being made, as their makers are superseded."""
-    makers = db.actions.get_of_kinds([instance.uuid], ["createImage"])
-    unfinished = [row["args"]["image_id"] for row in makers if row["finish_time"] is None]
-    return {**args, "unfinished_images": unfinished} if unfinished else args
-
-
 def _result(traceback: str | None) -> str:
     return "Error" if traceback else "Success"
 
 
-def context_of(row) -> nova_context.RequestContext:
-    """The context in which an action is done again: its user, without the user's token.
+def context_of(row: Row) -> RequestContext:
+    """The context in which an action is resumed: its user, without the user's token.
 
-    Who needs to ask Glance, Neutron or Cinder for such a user does it as the service.
+    Requests to Glance, Neutron or Cinder for such a context are made as the service user.
     """
-    return nova_context.RequestContext(
+    return RequestContext(
         user_id=row["user_id"],
         project_id=row["project_id"],
         request_id=row["request_id"],
@@ -329,7 +458,9 @@ class InstanceActionList(ObjectList):
 
     @classmethod
     @remotable
-    def get_by_instance_uuid(cls, context, instance_uuid: str, **page) -> InstanceActionList:
+    def get_by_instance_uuid(
+        cls, context: RequestContext, instance_uuid: str, **page: Any
+    ) -> InstanceActionList:
         """Newest first; ``page`` as of ``db.actions.get_by_instance``. Raises MarkerNotFound."""
         rows = db.actions.get_by_instance(instance_uuid, **page)
         return cls.of(context, (InstanceAction.from_row(context, row) for row in rows))

@@ -1,115 +1,69 @@
-"""New servers written down: all that belongs to one request, in one transaction."""
+"""Insert the servers of one request, with all their records, in one transaction."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from oslo_db import exception as db_exc
 
-from nova_mini import db, exception
+from nova_mini import db
+from nova_mini.clock import utcnow
 from nova_mini.conf import CONF
-from nova_mini.objects.base import utcnow
+from nova_mini.objects import quota_claims
+from nova_mini.objects.block_device_mapping import NewMapping
 from nova_mini.objects.instance import Instance
-from nova_mini.objects.instance_action import InstanceAction
-from nova_mini.trace import Steps
+from nova_mini.objects.instance_action import InstanceAction, Intent, Row, Steps
+from nova_mini.objects.request_spec import RequestSpecFields
+
+if TYPE_CHECKING:
+    from nova_mini.context import RequestContext
 
 
 @dataclass(slots=True)
 class NewInstance:
-    """A server with what stands beside its record.
-
-    ``request_spec`` is RequestSpec.as_dict(); ``mappings`` have the fields of BlockDeviceMapping;
-    ``args`` (JSON) is what the build needs and no record keeps.
-    """
+    """A new server and its records in other tables. ``intent``: of its create action."""
 
     instance: Instance
-    request_spec: dict
-    mappings: list[dict]
+    request_spec: RequestSpecFields
+    mappings: list[NewMapping]
     tags: list[str]
-    args: dict = field(repr=False)
-
-
-@dataclass(slots=True)
-class Limits:
-    """resource -> limit, -1 for none: all of a project's, and those that were set for its user."""
-
-    of_project: dict[str, int]
-    of_user: dict[str, int]
-
-
-# -- quota ---------------------------------------------------------------------------------------
-
-
-def count_within_quota(
-    context, each: dict[str, int], limits: Limits, minimum: int, maximum: int
-) -> int:
-    """How many servers of ``each`` {"cores", "ram"} fit, at most ``maximum``.
-
-    Only a look: :func:`create` takes. Raises OverQuota when not even ``minimum`` fit.
-    """
-    cost = {"instances": 1, **each}
-    used = db.project_usages.get(context.project_id)
-    count = _count_that_fit(cost, used, limits.of_project, minimum, maximum)
-    if limits.of_user:
-        used = db.project_usages.get_of_user(context.project_id, context.user_id)
-        count = _count_that_fit(cost, used, limits.of_user, minimum, count)
-    return count
-
-
-def _count_that_fit(cost: dict, used: dict, limits: dict, minimum: int, maximum: int) -> int:
-    limited = [name for name in cost if cost[name] and limits.get(name, -1) >= 0]
-    fits = {name: max(0, limits[name] - used[name]) // cost[name] for name in limited}
-    count = min([maximum, *fits.values()])
-    if count >= minimum:
-        return count
-    overs = [name for name in limited if fits[name] < minimum]
-    raise exception.OverQuota(
-        overs=", ".join(overs),
-        req=", ".join(str(cost[name] * minimum) for name in overs),
-        used=", ".join(str(used[name]) for name in overs),
-        allowed=", ".join(f"{limits[name]} {name}" for name in overs),
-    )
-
-
-def _take_quota(context, instances: list[Instance], limits: Limits) -> None:
-    """Last in the transaction: the project's row is where its requests wait for one another."""
-    count = len(instances)
-    asked = {
-        "instances": count,
-        "cores": count * instances[0].vcpus,
-        "ram": count * instances[0].memory_mb,
-    }
-    taken = db.project_usages.claim(context.project_id, asked, limits.of_project)
-    if taken and limits.of_user:
-        used = db.project_usages.get_of_user(context.project_id, context.user_id)
-        taken = not any(0 <= limits.of_user.get(name, -1) < used[name] for name in asked)
-    if not taken:
-        raise exception.OverQuota("Quota exceeded: another request just took what was left of it.")
-
-
-# -- records -------------------------------------------------------------------------------------
+    intent: Intent = field(repr=False)
 
 
 def create(
-    context, new: Sequence[NewInstance], limits: Limits, steps: Steps = ()
+    context: RequestContext,
+    new: Sequence[NewInstance],
+    limits: quota_claims.Limits,
+    steps: Steps = (),
+    group_uuid: str | None = None,
 ) -> list[InstanceAction]:
-    """Write the servers and begin their create actions, which the caller then sends. ``steps`` were
-    walked on the way here.
+    """Insert the servers and begin their create actions, which the caller then sends.
 
-    Raises OverQuota, when another request took what was left since one looked.
+    ``steps``: the steps of the request so far, for the history. ``group_uuid``: the server group
+    that they join. Raises OverQuota when a concurrent request has used the rest of the quota since
+    :func:`.quota_claims.count_that_fit`, GroupMemberLimitExceeded, InstanceGroupNotFound (the group
+    was deleted meanwhile).
     """
     try:
-        rows = db.session.retried(_write)(context, new, limits, steps)
+        rows = db.session.retried(_write)(context, new, limits, steps, group_uuid)
     except db_exc.DBDuplicateEntry:
-        # The connection broke at the commit, which was done: the uuids are there already.
+        # A retry after the connection broke during the commit: the servers are inserted already.
         rows = db.actions.first_of([item.instance.uuid for item in new])
     for item in new:
         item.instance.obj_reset_changes()
     return [InstanceAction.from_row(context, row) for row in rows]
 
 
-def _write(context, new: Sequence[NewInstance], limits: Limits, steps: Steps) -> list:
+def _write(
+    context: RequestContext,
+    new: Sequence[NewInstance],
+    limits: quota_claims.Limits,
+    steps: Steps,
+    group_uuid: str | None,
+) -> list[Row]:
     stamp = utcnow()
     instances = [item.instance for item in new]
     with db.session.writer():
@@ -120,21 +74,38 @@ def _write(context, new: Sequence[NewInstance], limits: Limits, steps: Steps) ->
             ]
         )
         db.request_specs.create_many({item.instance.uuid: item.request_spec for item in new})
-        db.block_device_mappings.create_many([m for item in new for m in item.mappings])
+        db.block_device_mappings.create_many(
+            [dataclasses.asdict(mapping) for item in new for mapping in item.mappings]
+        )
         db.instances.add_tags({item.instance.uuid: item.tags for item in new})
         rows = db.actions.begin_many([_create_action(context, item) for item in new])
         db.actions.record_steps([row["id"] for row in rows], CONF.host, steps)
-        _take_quota(context, instances, limits)
+        if group_uuid:
+            _join_group(context, group_uuid, instances, limits)
+        count = len(instances)
+        requested = {
+            "instances": count,
+            "cores": count * instances[0].vcpus,
+            "ram": count * instances[0].memory_mb,
+        }
+        quota_claims.claim(instances[0].project_id, instances[0].user_id, requested, limits)
     return rows
 
 
-def _create_action(context, item: NewInstance) -> dict:
+def _join_group(
+    context: RequestContext, group_uuid: str, instances: list[Instance], limits: quota_claims.Limits
+) -> None:
+    name = "server_group_members"
+    limit = limits.of_user.get(name, limits.of_project[name])
+    uuids = [instance.uuid for instance in instances]
+    db.instance_groups.add_members(group_uuid, uuids, context.user_id, limit)
+
+
+def _create_action(context: RequestContext, item: NewInstance) -> dict[str, Any]:
     return {
         "instance_uuid": item.instance.uuid,
-        "action": "create",
         "request_id": context.request_id,
         "user_id": context.user_id,
         "project_id": context.project_id,
-        "method": "schedule_and_build_instances",
-        "args": item.args,
+        **item.intent,
     }

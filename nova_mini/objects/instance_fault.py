@@ -1,11 +1,20 @@
-"""Why a server is in ERROR, for its user."""
+"""The faults of servers: why a server is in ERROR."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
 from oslo_versionedobjects import fields
 
-from nova_mini import db
+from nova_mini import db, disclosure
 from nova_mini.objects.base import NovaObject, register, remotable
+
+if TYPE_CHECKING:
+    from nova_mini.context import RequestContext
+    from nova_mini.objects.instance import Instance
+
+_MESSAGE_LENGTH = 255
 
 
 @register
@@ -23,9 +32,25 @@ class InstanceFault(NovaObject):
     }
 
     @classmethod
-    def from_row(cls, context, row) -> InstanceFault:
+    def from_row(cls, context: RequestContext, row: Mapping[str, Any]) -> InstanceFault:
         return cls(context).set_fields(row)
 
     @remotable
     def create(self) -> None:
         self.set_fields(db.instances.add_fault(self.obj_get_changes()))
+
+
+def add_instance_fault(
+    context: RequestContext, instance: Instance, exc: BaseException, host: str | None
+) -> None:
+    """Tell the user why an operation failed: a message that is safe for anyone, and details for
+    administrators."""
+    fault = InstanceFault(
+        context,
+        instance_uuid=instance.uuid,
+        code=getattr(exc, "code", 500),
+        message=disclosure.message_for_user(exc, context.request_id)[:_MESSAGE_LENGTH],
+        details=disclosure.details_for_operator(exc),
+        host=host,
+    )
+    fault.create()

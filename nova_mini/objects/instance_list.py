@@ -1,7 +1,7 @@
-"""Servers as they are shown: read-only records for lists and for one.
+"""Read-only records of servers, for the API's lists and for GET of one server.
 
-A page of a thousand must cost a few queries and as many plain dicts, so these are the rows
-themselves, with what stands beside them, and no versioned objects.
+A page of 1000 servers must cost only a few queries, so these are plain rows and no versioned
+objects.
 """
 
 from __future__ import annotations
@@ -9,52 +9,91 @@ from __future__ import annotations
 import datetime
 import functools
 import json
-import re
-from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from nova_mini import db
+from nova_mini.clock import utcnow
 from nova_mini.conf import CONF
-from nova_mini.objects.base import utcnow
+from nova_mini.objects import instance_filters
+from nova_mini.objects.image_meta import REQUESTED_IMAGE
 
-# What a caller can ask for beside what every server shows.
+# What a caller can request in addition.
 TAGS = "tags"
 FAULTS = "faults"
 VOLUMES = "volumes"
 HOST_STATUS = "host_status"
 ATTRIBUTES = "attributes"
 
-DEFAULT_SORT = (("created_at", "desc"), ("id", "desc"))
+Sort = Sequence[tuple[str, str]]  # (column, "asc" or "desc"); the last column is unique
+DEFAULT_SORT: Sort = (("created_at", "desc"), ("id", "desc"))
 
 _BRIEF = ("uuid", "display_name")
 _COLUMNS = (
-    "uuid", "deleted", "created_at", "updated_at", "project_id", "user_id", "display_name",
-    "display_description", "flavor", "image_ref", "key_name", "config_drive", "auto_disk_config",
-    "access_ip_v4", "access_ip_v6", "metadata", "network_info", "vm_state", "task_state",
-    "power_state", "progress", "locked", "locked_reason", "launched_at", "terminated_at",
-    "availability_zone", "pinned_availability_zone", "host",
-)  # fmt: skip
+    "uuid",
+    "deleted",
+    "created_at",
+    "updated_at",
+    "project_id",
+    "user_id",
+    "display_name",
+    "display_description",
+    "flavor",
+    "image_ref",
+    "key_name",
+    "config_drive",
+    "auto_disk_config",
+    "access_ip_v4",
+    "access_ip_v6",
+    "metadata",
+    "network_info",
+    "vm_state",
+    "task_state",
+    "power_state",
+    "progress",
+    "locked",
+    "locked_reason",
+    "launched_at",
+    "terminated_at",
+    "availability_zone",
+    "pinned_availability_zone",
+    "host",
+)
 _ATTRIBUTES = (
-    "id", "hostname", "reservation_id", "launch_index", "kernel_id", "ramdisk_id",
-    "root_device_name", "node", "user_data",
-)  # fmt: skip
-_BATCH = 500  # rows looked at in one go where a filter is not the database's
+    "id",
+    "hostname",
+    "reservation_id",
+    "launch_index",
+    "kernel_id",
+    "ramdisk_id",
+    "root_device_name",
+    "node",
+    "user_data",
+)
+_BATCH = 500  # rows of one query, when they must be filtered here: see instance_filters
 
 
 class ServerRecord:
-    """A row's columns as attributes, as ``objects.Instance`` has them.
+    """The columns of a row as attributes, with the names of ``objects.Instance``.
 
-    Besides, when asked for: what administrators see (``ATTRIBUTES``), ``host_status``, ``tags``
-    [str], ``fault`` (a row or None), ``volumes`` [(volume id, delete_on_termination)].
+    In addition, if requested: the columns for administrators (``ATTRIBUTES``), ``host_status``,
+    ``tags`` [str], ``fault`` (a row or None), ``volumes`` [(volume ID, delete_on_termination)].
+    Of :func:`get_one` only: ``server_group``, the UUID of its server group or None.
     """
 
     tags: list[str] = []
-    fault: Mapping | None = None
+    fault: Mapping[str, Any] | None = None
     volumes: list[tuple[str, bool]] = []
+    requested_image: str | None = None
+    server_group: str | None = None
 
-    def __init__(self, row):
+    if TYPE_CHECKING:  # the columns
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    def __init__(self, row: Any):
         self.__dict__.update(row._mapping)
 
     @property
@@ -62,36 +101,48 @@ class ServerRecord:
         return f"instance-{self.id:08x}"
 
     @property
-    def flavor_fields(self) -> dict:
-        """Shared by the servers of a flavor: not to be changed."""
+    def image(self) -> str | None:
+        """The ID of the image of the request for the server, also if its root disk is a volume."""
+        return self.image_ref or self.requested_image
+
+    @property
+    def flavor_fields(self) -> dict[str, Any]:
+        """The stored flavor. The dict is shared by several servers: do not change it."""
         return _parsed(self.flavor)
 
     @functools.cached_property
-    def vifs(self) -> list[dict]:
+    def vifs(self) -> list[dict[str, Any]]:
         """``network.model.VIF.to_dict()`` of each interface."""
         return orjson.loads(self.network_info) if self.network_info != "[]" else []
 
     @property
     def host_status(self) -> str:
-        """UP, DOWN (forced), MAINTENANCE (disabled), UNKNOWN (silent); "" where it has no host."""
+        """UP, DOWN (forced down), MAINTENANCE (disabled), UNKNOWN (no heartbeats, or its hypervisor
+        does not answer), "" (no host)."""
         if self.service_forced_down is None:
             return ""
         if self.service_forced_down:
             return "DOWN"
         if self.service_disabled:
             return "MAINTENANCE"
-        silent_since = utcnow() - datetime.timedelta(seconds=CONF.service_down_time)
-        last_seen = self.service_last_seen_up
-        return "UP" if self.service_available and last_seen >= silent_since else "UNKNOWN"
+        oldest = utcnow() - datetime.timedelta(seconds=CONF.service_down_time)
+        is_alive = self.service_last_seen_up >= oldest
+        return "UP" if self.service_available and is_alive else "UNKNOWN"
 
 
 @functools.lru_cache(maxsize=256)
-def _parsed(flavor: str) -> dict:
+def _parsed(flavor: str) -> dict[str, Any]:
     return json.loads(flavor)
 
 
-def get_brief_page(filters, *, limit=None, marker=None, sort=DEFAULT_SORT) -> list[ServerRecord]:
-    """Servers with nothing but ``uuid`` and ``display_name``; else as :func:`get_page`."""
+def get_brief_page(
+    filters: Mapping[str, Any],
+    *,
+    limit: int | None = None,
+    marker: str | None = None,
+    sort: Sort = DEFAULT_SORT,
+) -> list[ServerRecord]:
+    """As :func:`get_page`, but only with ``uuid`` and ``display_name``."""
     return _select(_BRIEF, filters, limit, marker, sort, with_service=False)
 
 
@@ -100,94 +151,81 @@ def get_page(
     *,
     limit: int | None = None,
     marker: str | None = None,
-    sort=DEFAULT_SORT,
-    want: Collection[str] = (),
+    sort: Sort = DEFAULT_SORT,
+    include: Collection[str] = (),
 ) -> list[ServerRecord]:
-    """The servers that match, in order, at most ``limit`` from behind ``marker`` (a uuid).
+    """One page of the servers that match: at most ``limit`` after the server ``marker`` (a UUID).
 
-    ``filters``: names of ``db.instance_list.FILTERS``, and ``ip``, ``ip6`` (regular expressions).
-    ``want``: what to load besides, of TAGS, FAULTS, ... above. However long the page is, this is
-    one query for the rows and one for each of tags, faults and volumes. Raises MarkerNotFound.
+    ``filters``: see ``instance_filters.split``. ``include``: what to load in addition, of TAGS,
+    FAULTS, VOLUMES, HOST_STATUS and ATTRIBUTES. A page costs one query for the rows, and one each
+    for tags, faults and volumes. Raises MarkerNotFound.
     """
-    columns = (*_COLUMNS, *_ATTRIBUTES) if ATTRIBUTES in want else _COLUMNS
+    columns = (*_COLUMNS, *_ATTRIBUTES) if ATTRIBUTES in include else _COLUMNS
     with db.session.reader():
-        found = _select(columns, filters, limit, marker, sort, HOST_STATUS in want)
+        found = _select(columns, filters, limit, marker, sort, HOST_STATUS in include)
         if found:
-            _load_beside(found, want)
+            _load_related(found, include)
     return found
 
 
-def get_one(uuid: str, want: Collection[str] = ()) -> ServerRecord | None:
-    """One server, deleted or not, with what ``want`` says; as :func:`get_page`."""
-    columns = (*_COLUMNS, *_ATTRIBUTES) if ATTRIBUTES in want else _COLUMNS
+def get_one(uuid: str, include: Collection[str] = ()) -> ServerRecord | None:
+    """One server, deleted or not; None if there is none. ``include``: see :func:`get_page`."""
+    columns = (*_COLUMNS, *_ATTRIBUTES) if ATTRIBUTES in include else _COLUMNS
     with db.session.reader():
-        row = db.instance_list.get_one(columns, uuid, HOST_STATUS in want)
+        row = db.instance_list.get_one(columns, uuid, HOST_STATUS in include)
         if row is None:
             return None
         record = ServerRecord(row)
-        is_there = {TAGS: record.has_tags, VOLUMES: record.has_volumes}
-        _load_beside([record], [what for what in want if is_there.get(what, True)])
+        exists = {TAGS: record.has_tags, VOLUMES: record.has_volumes}
+        _load_related([record], [kind for kind in include if exists.get(kind, True)])
     return record
 
 
-def _select(columns, filters, limit, marker, sort, with_service) -> list[ServerRecord]:
-    filters, address_matches = _address_filter(filters)
-    if address_matches is None:
-        rows = db.instance_list.get_page(columns, filters, sort, limit, marker, with_service)
+def _select(
+    columns: Sequence[str],
+    filters: Mapping[str, Any],
+    limit: int | None,
+    marker: str | None,
+    sort: Sort,
+    with_service: bool,
+) -> list[ServerRecord]:
+    split = instance_filters.split(filters)
+    if not split.checks:
+        rows = db.instance_list.get_page(columns, split.filters, sort, limit, marker, with_service)
         return [ServerRecord(row) for row in rows]
     found: list[ServerRecord] = []
-    columns = (*dict.fromkeys((*columns, "network_info")),)
     while True:
-        rows = db.instance_list.get_page(columns, filters, sort, _BATCH, marker, with_service)
-        found += filter(address_matches, map(ServerRecord, rows))
+        rows = db.instance_list.get_page(
+            ("uuid", *split.columns), split.filters, sort, _BATCH, marker
+        )
+        uuids = [row.uuid for row in rows if split.matches(row)]
+        if uuids:
+            matching = db.instance_list.get_page(
+                columns, {"uuid": uuids}, sort, None, None, with_service
+            )
+            found += map(ServerRecord, matching)
         if len(rows) < _BATCH or (limit is not None and len(found) >= limit):
             return found[:limit]
         marker = rows[-1].uuid
 
 
-def _address_filter(filters) -> tuple[Mapping, Callable[[ServerRecord], bool] | None]:
-    """The filters for the database, and the one for addresses, which are inside a column."""
-    patterns = {
-        version: re.compile(filters[name])
-        for name, version in (("ip", 4), ("ip6", 6))
-        if name in filters
-    }
-    if not patterns:
-        return filters, None
-    others = {name: value for name, value in filters.items() if name not in ("ip", "ip6")}
-
-    def matches(record: ServerRecord) -> bool:
-        addresses = list(addresses_of(record.vifs))
-        return all(
-            any(version == v and pattern.search(address) for v, address in addresses)
-            for version, pattern in patterns.items()
-        )
-
-    return {**others, "has_addresses": True}, matches
-
-
-def addresses_of(vifs: list[dict]):
-    """(version, address) of every fixed and floating address."""
-    for vif in vifs:
-        for subnet in vif["network"]["subnets"]:
-            for ip in subnet["ips"]:
-                yield ip["version"], ip["address"]
-                for floating in ip["floating_ips"]:
-                    yield 4, floating
-
-
-def _load_beside(found: list[ServerRecord], want: Collection[str]) -> None:
+def _load_related(found: list[ServerRecord], include: Collection[str]) -> None:
+    """Load tags, volumes and faults from their tables, and images of volume-backed servers."""
     uuids = [record.uuid for record in found]
-    if TAGS in want:
+    if volume_backed := [record.uuid for record in found if not record.image_ref]:
+        metadata = db.instance_list.get_system_metadata(volume_backed)
+        for record in found:
+            record.requested_image = metadata.get(record.uuid, {}).get(REQUESTED_IMAGE)
+    if TAGS in include:
         tags = db.instances.get_tags(uuids)
         for record in found:
             record.tags = tags.get(record.uuid, [])
-    if VOLUMES in want:
+    if VOLUMES in include:
         volumes = db.instance_list.get_volumes(uuids)
         for record in found:
             record.volumes = volumes.get(record.uuid, [])
     failed = [record.uuid for record in found if record.vm_state == "error" or record.deleted]
-    if FAULTS in want and failed:
+    if FAULTS in include and failed:
         faults = db.instances.get_latest_faults(failed)
         for record in found:
             record.fault = faults.get(record.uuid)

@@ -1,60 +1,105 @@
-"""What a guest may know of itself: the content of the metadata service and the config drive."""
+"""The metadata of a server for its guest: the content of the metadata service and the config
+drive."""
 
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nova_mini import exception
 from nova_mini.conf import CONF
-from nova_mini.network import network_data
-from nova_mini.network.model import NetworkInfo
-from nova_mini.objects import ec2_metadata, guest_password
+from nova_mini.objects import ec2_metadata, guest_password, network_data
 from nova_mini.objects.block_device_mapping import BlockDeviceMapping
+from nova_mini.objects.network_model import VIF, NetworkInfo
 
-#: OpenStack's versions, oldest first, with what each added to the tree and to meta_data.json.
+if TYPE_CHECKING:
+    from nova_mini.objects.instance import Instance
+
+#: The versions of the OpenStack format, oldest first.
 FOLSOM, GRIZZLY, HAVANA, LIBERTY = "2012-08-10", "2013-04-04", "2013-10-17", "2015-10-15"
 NEWTON_DEVICES, NEWTON_VENDOR, OCATA = "2016-06-30", "2016-10-06", "2017-02-22"
-ROCKY, VICTORIA, LATEST = "2018-08-27", "2020-10-14", "latest"
+ROCKY, VICTORIA, EPOXY, LATEST = "2018-08-27", "2020-10-14", "2025-04-04", "latest"
 VERSIONS = (
-    FOLSOM, GRIZZLY, HAVANA, LIBERTY, NEWTON_DEVICES, NEWTON_VENDOR, OCATA, ROCKY, VICTORIA, LATEST,
-)  # fmt: skip
+    FOLSOM,
+    GRIZZLY,
+    HAVANA,
+    LIBERTY,
+    NEWTON_DEVICES,
+    NEWTON_VENDOR,
+    OCATA,
+    ROCKY,
+    VICTORIA,
+    EPOXY,
+    LATEST,
+)
 
-OPENSTACK = "openstack"
+OPENSTACK, EC2 = "openstack", "ec2"
 PASSWORD = "password"
 _RANDOM_SEED_BYTES = 512
 
 
-class InstanceMetadata:
-    """Made from one instance; it asks nobody for anything.
+@dataclasses.dataclass(frozen=True)
+class TaggedDisk:
+    """A disk with a tag. ``path``: its device name. ``serial``: the serial number that the guest
+    sees, which is the volume's ID."""
 
-    ``network_info`` instead of the instance's own where it is fresher. ``admin_password`` and
-    ``injected_files`` (path, content) are known at the build only; ``bdms``: the server's disks,
-    of which those are told that have a tag.
+    tag: str
+    bus: str | None
+    path: str | None
+    serial: str | None = None
+
+    @classmethod
+    def of_mappings(cls, bdms: Iterable[BlockDeviceMapping]) -> list[TaggedDisk]:
+        """The disks that have a tag."""
+        return [
+            cls(bdm.tag, bdm.disk_bus, bdm.device_name, bdm.volume_id) for bdm in bdms if bdm.tag
+        ]
+
+    def describe(self) -> dict[str, Any]:
+        """Its entry in the list ``devices`` of meta_data.json."""
+        entry = {
+            "type": "disk",
+            "bus": self.bus or "none",
+            "address": "none",
+            "path": self.path,
+            "serial": self.serial,
+            "tags": [self.tag],
+        }
+        return {name: value for name, value in entry.items() if value is not None}
+
+
+class InstanceMetadata:
+    """The metadata of one instance. It makes no requests to other services.
+
+    ``network_info``: used instead of the instance's own. ``admin_password`` and ``injected_files``
+    (path, content) are available only during the build.
     """
 
     def __init__(
         self,
-        instance,
+        instance: Instance,
         network_info: NetworkInfo | None = None,
         admin_password: str | None = None,
         injected_files: Sequence[tuple[str, bytes]] = (),
-        bdms: Iterable[BlockDeviceMapping] = (),
+        tagged_disks: Iterable[TaggedDisk] = (),
     ):
         self.instance = instance
         self.network_info = instance.network_info if network_info is None else network_info
         self._admin_password = admin_password
         self._files = list(injected_files)
-        self._tagged = [bdm for bdm in bdms if bdm.tag]
+        self._tagged_disks = list(tagged_disks)
 
     # -- reading ---------------------------------------------------------------------------------
 
     def lookup(self, path: str) -> bytes | list[str]:
-        """A file's content or a folder's listing. Raises InvalidMetadataPath."""
+        """The content of a file, or the names in a folder. Raises InvalidMetadataPath."""
         parts = [part for part in path.split("/") if part]
+        if parts[:1] == [EC2]:  # the EC2 versions are in the root and in the folder "ec2"
+            del parts[0]
         if not parts:
             return list(ec2_metadata.VERSIONS)
         if parts == [OPENSTACK]:
@@ -69,35 +114,37 @@ class InstanceMetadata:
         return _content(node)
 
     def metadata_for_config_drive(self) -> Iterator[tuple[str, bytes]]:
-        """Every (path, content) that the drive has."""
+        """(path, content) of every file of a config drive."""
         for version in ec2_metadata.CONFIG_DRIVE_VERSIONS:
-            yield f"ec2/{version}/meta-data.json", _json(self._ec2_tree())
+            yield f"ec2/{version}/meta-data.json", _json(self._ec2_tree(version))
             if self.instance.user_data:
                 yield f"ec2/{version}/user-data", self._user_data()
         for number, (_, content) in enumerate(self._files):
             yield f"openstack/content/{number:04d}", content
         for version in VERSIONS:
             for name, make in self._openstack_files(version).items():
-                if name != PASSWORD:  # the guest posts that to the service
+                if name != PASSWORD:  # only the metadata service has it
                     yield f"openstack/{version}/{name}", make()
 
-    # -- the trees: a folder is a dict, a file its content or what makes it -----------------------
+    # -- the trees: a folder is a dict; a file is its content, or a function that returns it ------
 
     def _tree(self, parts: list[str]) -> dict[str, Any]:
-        """The folder that the first parts of a path name. Raises InvalidMetadataPath."""
+        """The folder of a version, or "openstack/content". Raises InvalidMetadataPath."""
         match parts:
             case ["openstack", "content", *_]:
                 return {f"{number:04d}": item[1] for number, item in enumerate(self._files)}
             case ["openstack", version, *_] if version in VERSIONS:
                 return self._openstack_files(version)
             case [version, *_] if version in ec2_metadata.VERSIONS:
-                folder: dict[str, Any] = {"meta-data": self._ec2_tree()}
+                folder: dict[str, Any] = {"meta-data": self._ec2_tree(version)}
                 return folder | ({"user-data": self._user_data} if self.instance.user_data else {})
         raise exception.InvalidMetadataPath(path="/".join(parts))
 
-    def _ec2_tree(self) -> dict[str, Any]:
+    def _ec2_tree(self, version: str) -> dict[str, Any]:
         image_id = self.instance.image_ref or None
-        return ec2_metadata.build(self.instance, self.network_info, self.hostname, image_id)
+        return ec2_metadata.build(
+            self.instance, self.network_info, self.hostname, image_id, version
+        )
 
     def _openstack_files(self, version: str) -> dict[str, Any]:
         files = {"meta_data.json": lambda: _json(self._meta_data(version))}
@@ -141,7 +188,7 @@ class InstanceMetadata:
         if version >= LIBERTY:
             data["project_id"] = instance.project_id
         if version >= NEWTON_DEVICES:
-            data["devices"] = self._devices()
+            data["devices"] = self._devices(version)
         if version >= VICTORIA:
             data["dedicated_cpus"] = []
         return data
@@ -150,7 +197,7 @@ class InstanceMetadata:
 
     @property
     def hostname(self) -> str:
-        domain = CONF.dhcp_domain
+        domain = CONF.api.dhcp_domain
         return f"{self.instance.hostname}.{domain}" if domain else self.instance.hostname
 
     def _user_data(self) -> bytes:
@@ -160,26 +207,22 @@ class InstanceMetadata:
         is_certificate = self.instance.key_data.startswith("-----BEGIN CERTIFICATE")
         return "x509" if is_certificate else "ssh"
 
-    def _devices(self) -> list[dict[str, Any]]:
-        """What the user gave a tag; where it is plugged, the guest sees."""
-        nics = [
-            {"type": "nic", "bus": "none", "address": "none", "mac": vif.address, "tags": [vif.tag]}
-            for vif in self.network_info
-            if vif.tag
-        ]
-        return nics + [_disk(bdm) for bdm in self._tagged]
+    def _devices(self, version: str) -> list[dict[str, Any]]:
+        """The interfaces and disks that have a tag."""
+        nics = [_nic(vif, version) for vif in self.network_info if vif.tag]
+        return nics + [disk.describe() for disk in self._tagged_disks]
 
 
-def _disk(bdm: BlockDeviceMapping) -> dict[str, Any]:
-    told = {
-        "type": "disk",
-        "bus": bdm.disk_bus or "none",
+def _nic(vif: VIF, version: str) -> dict[str, Any]:
+    entry = {
+        "type": "nic",
+        "bus": "none",
         "address": "none",
-        "path": bdm.device_name,
-        "serial": bdm.volume_id,
-        "tags": [bdm.tag],
+        "mac": vif.address,
+        "tags": [vif.tag],
     }
-    return {name: value for name, value in told.items() if value is not None}
+    # Only virtual functions of SR-IOV can be trusted, and they are not supported.
+    return entry | ({"vf_trusted": False} if version >= ROCKY else {})
 
 
 def _json(data: Any) -> bytes:

@@ -1,11 +1,16 @@
-"""A user's public key."""
+"""Key pairs: the public keys of users."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from oslo_versionedobjects import fields
 
 from nova_mini import db, exception
 from nova_mini.objects.base import NovaObject, ObjectList, TimestampedObject, register, remotable
+
+if TYPE_CHECKING:
+    from nova_mini.context import RequestContext
 
 
 @register
@@ -23,7 +28,7 @@ class KeyPair(TimestampedObject, NovaObject):
 
     @classmethod
     @remotable
-    def get_by_name(cls, context, user_id: str, name: str) -> KeyPair:
+    def get_by_name(cls, context: RequestContext, user_id: str | None, name: str) -> KeyPair:
         """Raises KeypairNotFound."""
         row = db.key_pairs.get(user_id, name)
         if row is None:
@@ -47,7 +52,13 @@ class KeyPairList(ObjectList):
 
     @classmethod
     @remotable
-    def get_by_user(cls, context, user_id, limit=None, marker=None) -> KeyPairList:
-        """By name; ``marker`` is the name before the first. Raises MarkerNotFound."""
+    def get_by_user(
+        cls,
+        context: RequestContext,
+        user_id: str | None,
+        limit: int | None = None,
+        marker: str | None = None,
+    ) -> KeyPairList:
+        """One page in the order of names, after the name ``marker``. Raises MarkerNotFound."""
         rows = db.key_pairs.get_by_user(user_id, limit, marker)
         return cls.of(context, (KeyPair(context).set_fields(row) for row in rows))

@@ -1,12 +1,15 @@
-"""A running process of ours, as the others see it."""
+"""Services: the records of the running processes."""
 
 from __future__ import annotations
 
 import datetime
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, cast
 
 from oslo_versionedobjects import fields
 
 from nova_mini import db, exception
+from nova_mini.clock import utcnow
 from nova_mini.conf import CONF
 from nova_mini.objects.base import (
     NovaObject,
@@ -14,14 +17,22 @@ from nova_mini.objects.base import (
     TimestampedObject,
     register,
     remotable,
-    utcnow,
 )
 from nova_mini.objects.heartbeats import Heartbeats
 from nova_mini.objects.idle_services import IdleServices
 from nova_mini.objects.instance_action import context_of
 
-# Raised when the services must know of each other's age.
-SERVICE_VERSION = 1
+if TYPE_CHECKING:
+    from nova_mini.context import RequestContext
+
+# Incremented when services must distinguish this release from older ones. A compute of version 1
+# (release 0.1.0) does not know Instance 1.1, nor the parameter "before" of a rebuild. Services of
+# version 2 (release 0.2.0) know neither server groups nor moves of servers, and cannot
+# rescue servers.
+SERVICE_VERSION = 3
+SERVER_GROUPS_VERSION = 3
+MOVES_VERSION = 3
+RESCUE_VERSION = 3
 
 _heartbeats = Heartbeats()
 _idle = IdleServices()
@@ -49,38 +60,43 @@ class Service(TimestampedObject, NovaObject):
 
     @property
     def is_up(self) -> bool:
-        """Whether it is alive and can do its work (a compute: its hypervisor answers)."""
+        """Whether it is alive and available (for a compute: its hypervisor answers)."""
         return self.is_alive and self.available
 
     @property
     def is_alive(self) -> bool:
-        """Whether it reported lately and nobody forced it down."""
+        """Whether it sent a heartbeat within ``service_down_time`` and is not forced down."""
         if self.forced_down or self.last_seen_up is None:
             return False
         return utcnow() - self.last_seen_up <= datetime.timedelta(seconds=CONF.service_down_time)
 
     @classmethod
     @remotable
-    def start(cls, context, host: str, binary: str, topic: str, incarnation: str) -> Service:
-        """Register a process that starts; what its predecessor of that name owned is free now."""
+    def start(
+        cls, context: RequestContext, host: str, binary: str, topic: str, incarnation: str
+    ) -> Service:
+        """Register a process that starts. The actions that its predecessor owned have no owner
+        then."""
         row = db.services.start(host, binary, topic, incarnation, SERVICE_VERSION)
         return cls(context).set_fields(row)
 
     @classmethod
     def report(cls, incarnation: str, available: bool = True) -> None:
-        """A heartbeat. Not ``remotable``: it has no answer, which was most of what it cost."""
+        """Send a heartbeat. Not ``remotable``, because a reply would cost more than the rest."""
         if cls.indirection_api:
-            cls.indirection_api.report(incarnation, available)
+            cast("Any", cls.indirection_api).report(incarnation, available)
         else:
             _heartbeats.beat(incarnation, available)
 
     @classmethod
     @remotable
-    def check_in(cls, context, incarnation: str, available: bool = True) -> list | None:
-        """A heartbeat that is answered, with what its host was asked to do and has not done:
-        [(action id, method, instance uuid, context as dict)], of a compute.
+    def check_in(
+        cls, context: RequestContext, incarnation: str, available: bool = True
+    ) -> list[tuple[int, str, str, dict[str, Any]]] | None:
+        """A heartbeat with a reply: the unfinished actions of a compute's host, as
+        [(action ID, method, instance UUID, context as dict)].
 
-        None: another process has taken this one's name, so it must stop.
+        None: another process has registered under this service's name, so this one must stop.
         """
         _heartbeats.beat(incarnation, available)
         if incarnation in _idle:
@@ -95,7 +111,7 @@ class Service(TimestampedObject, NovaObject):
 
     @classmethod
     @remotable
-    def get_by_host_and_binary(cls, context, host: str, binary: str) -> Service:
+    def get_by_host_and_binary(cls, context: RequestContext, host: str, binary: str) -> Service:
         """Raises ServiceNotFound."""
         row = db.services.get_by_host_and_binary(host, binary)
         if row is None:
@@ -103,8 +119,18 @@ class Service(TimestampedObject, NovaObject):
         return cls(context).set_fields(row)
 
     @classmethod
+    def compute_version(cls, host: str) -> int:
+        """The ``SERVICE_VERSION`` with which the compute of ``host`` runs, or ran last; 0 for none.
+
+        Services with a database call it before they send a compute data that older releases do not
+        understand.
+        """
+        row = db.services.get_by_host_and_binary(host, "nova-mini-compute")
+        return row["version"] if row else 0
+
+    @classmethod
     @remotable
-    def get_by_uuid(cls, context, uuid: str) -> Service:
+    def get_by_uuid(cls, context: RequestContext, uuid: str) -> Service:
         """Raises ServiceNotFound."""
         row = db.services.get_by_uuid(uuid)
         if row is None:
@@ -113,7 +139,7 @@ class Service(TimestampedObject, NovaObject):
 
     @classmethod
     @remotable
-    def get_by_id(cls, context, service_id: int) -> Service:
+    def get_by_id(cls, context: RequestContext, service_id: int) -> Service:
         """Raises ServiceNotFound."""
         row = db.services.get_by_id(service_id)
         if row is None:
@@ -127,15 +153,15 @@ class Service(TimestampedObject, NovaObject):
 
     @remotable
     def destroy(self) -> None:
-        """Forget it; of a compute, also its hypervisor and its places in aggregates.
+        """Delete the record; of a compute, also its compute node and its aggregate memberships.
 
-        Raises ServiceInUse while servers are on it.
+        Raises ServiceInUse while there are servers on the host.
         """
         with db.session.writer():
             if self.topic == "compute":
                 if db.hypervisors.hosts_with_servers([self.host]):
                     raise exception.ServiceInUse(host=self.host)
-                db.aggregates.forget_host(self.host)
+                db.aggregates.remove_host_from_all(self.host)
                 db.compute_nodes.destroy(self.host)
             db.services.destroy(self.id)
 
@@ -147,12 +173,20 @@ class ServiceList(ObjectList):
 
     @classmethod
     @remotable
-    def get_all(cls, context, binary: str | None = None, host: str | None = None) -> ServiceList:
+    def get_all(
+        cls, context: RequestContext, binary: str | None = None, host: str | None = None
+    ) -> ServiceList:
         rows = db.services.get_all(binary=binary, host=host)
         return cls.of(context, (Service(context).set_fields(row) for row in rows))
 
+    def oldest_version(self, binaries: Collection[str]) -> int:
+        """The smallest version of the running services of these kinds; SERVICE_VERSION if there are
+        none."""
+        running = [each.version for each in self if each.binary in binaries and each.is_alive]
+        return min(running, default=SERVICE_VERSION)
+
     @classmethod
     @remotable
-    def get_enabled_by_host(cls, context, topic: str) -> dict[str, bool]:
-        """host -> whether its service of that topic is enabled."""
+    def get_enabled_by_host(cls, context: RequestContext, topic: str) -> dict[str, bool]:
+        """host -> whether its service with this topic is enabled."""
         return db.services.get_enabled_by_host(topic)

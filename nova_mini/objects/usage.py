@@ -1,9 +1,10 @@
-"""Which servers ran when: read-only rows, for reports on usage."""
+"""Usage: which servers existed in a period; for the API's usage reports."""
 
 from __future__ import annotations
 
 import datetime
 import json
+from typing import Any
 
 from nova_mini import db
 
@@ -14,8 +15,11 @@ def get_active(
     project_id: str | None = None,
     limit: int | None = None,
     marker: str | None = None,
-) -> list[dict]:
-    """The servers, deleted ones too, that were there at some time of the period (UTC), by project;
-    after the uuid ``marker``. ``flavor`` is a dict. Raises MarkerNotFound. Called by the API."""
+) -> list[dict[str, Any]]:
+    """The servers, including deleted ones, that existed at any time of the period (UTC).
+
+    Ordered by project; only those after the UUID ``marker``. ``flavor`` is a dict. Raises
+    MarkerNotFound. Called by the API.
+    """
     rows = db.usage.get_active(start, end, project_id, limit, marker)
     return [{**row, "flavor": json.loads(row["flavor"])} for row in rows]

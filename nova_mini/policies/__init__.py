@@ -1,4 +1,4 @@
-"""The default rules: a file per resource, each with ``RULES``."""
+"""The default policy rules: one file per resource, each with a list ``RULES``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from oslo_policy import policy
 
 @functools.cache
 def list_rules() -> Iterable[policy.RuleDefault]:
-    """Every rule of every file here, for the enforcer and for oslopolicy-sample-generator."""
+    """The rules of all files, for the enforcer and for oslopolicy-sample-generator."""
     rules: list[policy.RuleDefault] = []
     for module in pkgutil.iter_modules(__path__):
         rules += importlib.import_module(f"{__name__}.{module.name}").RULES

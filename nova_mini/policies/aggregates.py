@@ -1,4 +1,4 @@
-"""Host aggregates are the administrator's."""
+"""Host aggregates: for administrators only."""
 
 from nova_mini.policies import base
 
@@ -24,7 +24,7 @@ RULES = [
     base.rule(UPDATE, base.ADMIN, "Rename an aggregate or change its zone", ("PUT", _ONE)),
     base.rule(DELETE, base.ADMIN, "Delete an aggregate", ("DELETE", _ONE)),
     base.rule(ADD_HOST, base.ADMIN, "Add a host to an aggregate", _ACTION),
-    base.rule(REMOVE_HOST, base.ADMIN, "Take a host out of an aggregate", _ACTION),
+    base.rule(REMOVE_HOST, base.ADMIN, "Remove a host from an aggregate", _ACTION),
     base.rule(
         IMAGES, base.ADMIN, "Cache images on an aggregate's hosts", ("POST", _ONE + "/images")
     ),

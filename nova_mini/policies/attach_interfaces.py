@@ -1,4 +1,4 @@
-"""Interfaces and addresses of servers."""
+"""Network interfaces and addresses of servers."""
 
 from nova_mini.policies import base
 

@@ -1,4 +1,4 @@
-"""Availability zones: everyone sees their names, administrators their hosts."""
+"""Availability zones: every user sees their names, administrators also their hosts."""
 
 from nova_mini.policies import base
 
@@ -8,6 +8,9 @@ DETAIL = "os_compute_api:os-availability-zone:detail"
 RULES = [
     base.rule(LIST, base.ANY, "List availability zones", ("GET", "/os-availability-zone")),
     base.rule(
-        DETAIL, base.ADMIN, "List them with their hosts", ("GET", "/os-availability-zone/detail")
+        DETAIL,
+        base.ADMIN,
+        "List availability zones with their hosts",
+        ("GET", "/os-availability-zone/detail"),
     ),
 ]

@@ -10,9 +10,13 @@ _ACTION = ("POST", "/flavors/{flavor_id}/action")
 
 RULES = [
     base.rule(
-        INDEX, base.ADMIN, "List the projects of a flavor",
+        INDEX,
+        base.ADMIN,
+        "List the projects that have access to a flavor",
         ("GET", "/flavors/{flavor_id}/os-flavor-access"),
     ),
-    base.rule(ADD, base.ADMIN, "Share a flavor with a project (addTenantAccess)", _ACTION),
-    base.rule(REMOVE, base.ADMIN, "Stop sharing it (removeTenantAccess)", _ACTION),
-]  # fmt: skip
+    base.rule(ADD, base.ADMIN, "Give a project access to a flavor (addTenantAccess)", _ACTION),
+    base.rule(
+        REMOVE, base.ADMIN, "Remove a project's access to a flavor (removeTenantAccess)", _ACTION
+    ),
+]

@@ -1,4 +1,4 @@
-"""Extra specs of flavors: projects may look, administrators change."""
+"""Extra specs of flavors: projects may read them, administrators change them."""
 
 from nova_mini.policies import base
 
@@ -14,12 +14,17 @@ _ONE = _ALL + "/{flavor_extra_spec_key}"
 
 RULES = [
     base.rule(
-        INDEX, base.PROJECT_READER_OR_ADMIN, "List extra specs; see them in flavors and servers",
-        ("GET", _ALL), ("GET", "/flavors/detail"), ("GET", "/flavors/{flavor_id}"),
-        ("GET", "/servers/detail"), ("GET", "/servers/{server_id}"),
+        INDEX,
+        base.PROJECT_READER_OR_ADMIN,
+        "List extra specs, also as a part of flavors and servers",
+        ("GET", _ALL),
+        ("GET", "/flavors/detail"),
+        ("GET", "/flavors/{flavor_id}"),
+        ("GET", "/servers/detail"),
+        ("GET", "/servers/{server_id}"),
     ),
     base.rule(SHOW, base.PROJECT_READER_OR_ADMIN, "Show an extra spec", ("GET", _ONE)),
     base.rule(CREATE, base.ADMIN, "Create extra specs", ("POST", _ALL)),
     base.rule(UPDATE, base.ADMIN, "Update an extra spec", ("PUT", _ONE)),
     base.rule(DELETE, base.ADMIN, "Delete an extra spec", ("DELETE", _ONE)),
-]  # fmt: skip
+]

@@ -1,4 +1,4 @@
-"""Flavors: everyone sees them, administrators make them."""
+"""Flavors: every user sees them, administrators create them."""
 
 from nova_mini.policies import base
 

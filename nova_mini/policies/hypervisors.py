@@ -1,4 +1,4 @@
-"""Hypervisors are the administrator's."""
+"""Hypervisors: for administrators only."""
 
 from nova_mini.policies import base
 
@@ -16,10 +16,12 @@ _ONE = "/os-hypervisors/{hypervisor_id}"
 
 RULES = [
     base.rule(LIST, base.ADMIN, "List hypervisors", ("GET", _ALL)),
-    base.rule(LIST_DETAIL, base.ADMIN, "List them with details", ("GET", _ALL + "/detail")),
+    base.rule(LIST_DETAIL, base.ADMIN, "List hypervisors with details", ("GET", _ALL + "/detail")),
     base.rule(SHOW, base.ADMIN, "Show a hypervisor", ("GET", _ONE)),
-    base.rule(STATISTICS, base.ADMIN, "Show sums over all", ("GET", _ALL + "/statistics")),
+    base.rule(
+        STATISTICS, base.ADMIN, "Show the sums of all hypervisors", ("GET", _ALL + "/statistics")
+    ),
     base.rule(UPTIME, base.ADMIN, "Show a hypervisor's uptime", ("GET", _ONE + "/uptime")),
-    base.rule(SEARCH, base.ADMIN, "Search by name", ("GET", _ONE + "/search")),
-    base.rule(SERVERS, base.ADMIN, "List the servers on them", ("GET", _ONE + "/servers")),
+    base.rule(SEARCH, base.ADMIN, "Search hypervisors by name", ("GET", _ONE + "/search")),
+    base.rule(SERVERS, base.ADMIN, "List the servers on hypervisors", ("GET", _ONE + "/servers")),
 ]

@@ -1,4 +1,4 @@
-"""A server's history: its project sees what happened, administrators also why it failed."""
+"""A server's history: its project sees the actions, administrators also why they failed."""
 
 from nova_mini.policies import base
 
@@ -14,6 +14,6 @@ _ONE = _ALL + "/{request_id}"
 RULES = [
     base.rule(LIST, base.PROJECT_READER_OR_ADMIN, "List actions of a server", ("GET", _ALL)),
     base.rule(SHOW, base.PROJECT_READER_OR_ADMIN, "Show an action", ("GET", _ONE)),
-    base.rule(EVENTS, base.ADMIN, "See tracebacks and hosts in its events", ("GET", _ONE)),
-    base.rule(EVENT_DETAILS, base.ADMIN, "See the details of its events", ("GET", _ONE)),
+    base.rule(EVENTS, base.ADMIN, "See tracebacks and hosts in an action's events", ("GET", _ONE)),
+    base.rule(EVENT_DETAILS, base.ADMIN, "See the details of an action's events", ("GET", _ONE)),
 ]

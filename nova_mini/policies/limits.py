@@ -1,4 +1,4 @@
-"""Limits: everyone's own, administrators' of all."""
+"""Limits: users see those of their project, administrators those of all projects."""
 
 from nova_mini.policies import base
 
@@ -6,6 +6,6 @@ INDEX = "os_compute_api:limits"
 OTHER_PROJECT = "os_compute_api:limits:other_project"
 
 RULES = [
-    base.rule(INDEX, base.ANY, "Show the limits of the own project", ("GET", "/limits")),
-    base.rule(OTHER_PROJECT, base.ADMIN, "Show those of another project", ("GET", "/limits")),
+    base.rule(INDEX, base.ANY, "Show the limits of the caller's project", ("GET", "/limits")),
+    base.rule(OTHER_PROJECT, base.ADMIN, "Show the limits of another project", ("GET", "/limits")),
 ]

@@ -1,4 +1,4 @@
-"""The default quotas."""
+"""Quota classes, which hold the default quotas."""
 
 from nova_mini.policies import base
 

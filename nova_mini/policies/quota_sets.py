@@ -18,5 +18,5 @@ RULES = [
         DETAIL, base.PROJECT_READER_OR_ADMIN, "Show quotas and usage", ("GET", _ONE + "/detail")
     ),
     base.rule(UPDATE, base.ADMIN, "Set a project's quotas", ("PUT", _ONE)),
-    base.rule(DELETE, base.ADMIN, "Set a project's quotas back to the defaults", ("DELETE", _ONE)),
+    base.rule(DELETE, base.ADMIN, "Reset a project's quotas to the defaults", ("DELETE", _ONE)),
 ]

@@ -1,4 +1,4 @@
-"""Actions on servers that have rules of their own, and what only administrators see of a server."""
+"""Actions on servers (see also ``servers`` and ``shelve``), and attributes for administrators."""
 
 from nova_mini.policies import base
 
@@ -12,6 +12,7 @@ LOCK = "os_compute_api:os-lock-server:lock"
 UNLOCK = "os_compute_api:os-lock-server:unlock"
 UNLOCK_OVERRIDE = "os_compute_api:os-lock-server:unlock:unlock_override"
 RESET_STATE = "os_compute_api:os-admin-actions:reset_state"
+LIST_SECURITY_GROUPS = "os_compute_api:os-security-groups:list"
 ADD_SECURITY_GROUP = "os_compute_api:os-security-groups:add"
 REMOVE_SECURITY_GROUP = "os_compute_api:os-security-groups:remove"
 CONSOLE_OUTPUT = "os_compute_api:os-console-output"
@@ -24,8 +25,8 @@ _FOR_MEMBERS = {
     RESUME: "Resume a server",
     LOCK: "Lock a server",
     UNLOCK: "Unlock a server",
-    ADD_SECURITY_GROUP: "Put a security group on a server",
-    REMOVE_SECURITY_GROUP: "Take a security group from a server",
+    ADD_SECURITY_GROUP: "Add a security group to a server",
+    REMOVE_SECURITY_GROUP: "Remove a security group from a server",
     CONSOLE_OUTPUT: "Read a server's serial console",
 }
 
@@ -35,13 +36,17 @@ RULES = [
         for name, description in _FOR_MEMBERS.items()
     ),
     base.rule(
-        UNLOCK_OVERRIDE, base.ADMIN, "Unlock a server that an administrator locked", _ACTION
+        LIST_SECURITY_GROUPS,
+        base.PROJECT_READER_OR_ADMIN,
+        "List the security groups of a server",
+        ("GET", "/servers/{server_id}/os-security-groups"),
     ),
-    base.rule(RESET_STATE, base.ADMIN, "Say what state a server is in", _ACTION),
+    base.rule(UNLOCK_OVERRIDE, base.ADMIN, "Unlock a server that an administrator locked", _ACTION),
+    base.rule(RESET_STATE, base.ADMIN, "Reset the state of a server", _ACTION),
     base.rule(
         EXTENDED_ATTRIBUTES,
         base.ADMIN,
-        "See where a server is and what it is called there",
+        "See a server's host and its name on the hypervisor",
         ("GET", "/servers/{server_id}"),
         ("GET", "/servers/detail"),
     ),

@@ -1,4 +1,4 @@
-"""Events come from other services, never from users."""
+"""External events, which other services send."""
 
 from nova_mini.policies import base
 
@@ -7,8 +7,8 @@ CREATE = "os_compute_api:os-server-external-events:create"
 RULES = [
     base.rule(
         CREATE,
-        base.ADMIN_OR_SERVICE,
-        "Tell of what happened to a server's ports and volumes",
+        base.SERVICE_OR_ADMIN,
+        "Send events about a server's ports and volumes",
         ("POST", "/os-server-external-events"),
     ),
 ]

@@ -14,9 +14,11 @@ DELETE = "os_compute_api:server-metadata:delete"
 
 RULES = [
     base.rule(INDEX, base.PROJECT_READER_OR_ADMIN, "List a server's metadata", ("GET", _ALL)),
-    base.rule(SHOW, base.PROJECT_READER_OR_ADMIN, "Show one item", ("GET", _ONE)),
-    base.rule(CREATE, base.PROJECT_MEMBER_OR_ADMIN, "Add items", ("POST", _ALL)),
-    base.rule(UPDATE_ALL, base.PROJECT_MEMBER_OR_ADMIN, "Replace all items", ("PUT", _ALL)),
-    base.rule(UPDATE, base.PROJECT_MEMBER_OR_ADMIN, "Set one item", ("PUT", _ONE)),
-    base.rule(DELETE, base.PROJECT_MEMBER_OR_ADMIN, "Delete one item", ("DELETE", _ONE)),
+    base.rule(SHOW, base.PROJECT_READER_OR_ADMIN, "Show a metadata item", ("GET", _ONE)),
+    base.rule(CREATE, base.PROJECT_MEMBER_OR_ADMIN, "Add metadata items", ("POST", _ALL)),
+    base.rule(
+        UPDATE_ALL, base.PROJECT_MEMBER_OR_ADMIN, "Replace all metadata items", ("PUT", _ALL)
+    ),
+    base.rule(UPDATE, base.PROJECT_MEMBER_OR_ADMIN, "Set a metadata item", ("PUT", _ONE)),
+    base.rule(DELETE, base.PROJECT_MEMBER_OR_ADMIN, "Delete a metadata item", ("DELETE", _ONE)),
 ]

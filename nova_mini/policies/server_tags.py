@@ -14,7 +14,9 @@ DELETE_ALL = "os_compute_api:os-server-tags:delete_all"
 
 RULES = [
     base.rule(INDEX, base.PROJECT_READER_OR_ADMIN, "List a server's tags", ("GET", _ALL)),
-    base.rule(SHOW, base.PROJECT_READER_OR_ADMIN, "Ask for a tag", ("GET", _ONE)),
+    base.rule(
+        SHOW, base.PROJECT_READER_OR_ADMIN, "Check whether a server has a tag", ("GET", _ONE)
+    ),
     base.rule(UPDATE, base.PROJECT_MEMBER_OR_ADMIN, "Add a tag", ("PUT", _ONE)),
     base.rule(UPDATE_ALL, base.PROJECT_MEMBER_OR_ADMIN, "Replace all tags", ("PUT", _ALL)),
     base.rule(DELETE, base.PROJECT_MEMBER_OR_ADMIN, "Delete a tag", ("DELETE", _ONE)),

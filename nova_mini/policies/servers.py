@@ -19,12 +19,18 @@ CREATE = "os_compute_api:servers:create"
 CREATE_FORCED_HOST = "os_compute_api:servers:create:forced_host"
 CREATE_REQUESTED_DESTINATION = "compute:servers:create:requested_destination"
 CREATE_ATTACH_NETWORK = "os_compute_api:servers:create:attach_network"
+CREATE_ATTACH_VOLUME = "os_compute_api:servers:create:attach_volume"
+ATTACH_EXTERNAL_NETWORK = "network:attach_external_network"
 CREATE_ZERO_DISK_FLAVOR = "os_compute_api:servers:create:zero_disk_flavor"
 UPDATE = "os_compute_api:servers:update"
 DELETE = "os_compute_api:servers:delete"
 REBOOT = "os_compute_api:servers:reboot"
 REBUILD = "os_compute_api:servers:rebuild"
+RESIZE = "os_compute_api:servers:resize"
+CONFIRM_RESIZE = "os_compute_api:servers:confirm_resize"
+REVERT_RESIZE = "os_compute_api:servers:revert_resize"
 CREATE_IMAGE = "os_compute_api:servers:create_image"
+CREATE_IMAGE_VOLUME_BACKED = "os_compute_api:servers:create_image:allow_volume_backed"
 START = "os_compute_api:servers:start"
 STOP = "os_compute_api:servers:stop"
 
@@ -71,19 +77,35 @@ RULES = [
     ),
     base.rule(CREATE, base.PROJECT_MEMBER_OR_ADMIN, "Create a server", ("POST", _SERVERS)),
     base.rule(
-        CREATE_FORCED_HOST, base.ADMIN, "Name the host in availability_zone", ("POST", _SERVERS)
+        CREATE_FORCED_HOST,
+        base.ADMIN,
+        "Name a host in availability_zone, without the scheduler's filters",
+        ("POST", _SERVERS),
     ),
     base.rule(
         CREATE_REQUESTED_DESTINATION,
         base.ADMIN,
-        "Ask for a host that the scheduler must agree with (2.74)",
+        "Request a host, which must pass the scheduler's filters (2.74)",
         ("POST", _SERVERS),
     ),
     base.rule(
         CREATE_ATTACH_NETWORK,
         base.PROJECT_MEMBER_OR_ADMIN,
-        "Create a server on networks that the request names",
+        "Create a server with networks that the request names",
         ("POST", _SERVERS),
+    ),
+    base.rule(
+        CREATE_ATTACH_VOLUME,
+        base.PROJECT_MEMBER_OR_ADMIN,
+        "Create a server with disks that the request names",
+        ("POST", _SERVERS),
+    ),
+    base.rule(
+        ATTACH_EXTERNAL_NETWORK,
+        base.ADMIN,
+        "Attach a server to an external network that is not shared",
+        ("POST", _SERVERS),
+        ("POST", "/servers/{server_id}/os-interface"),
     ),
     base.rule(
         CREATE_ZERO_DISK_FLAVOR,
@@ -91,11 +113,25 @@ RULES = [
         "Create a server whose flavor does not limit the root disk",
         ("POST", _SERVERS),
     ),
-    base.rule(UPDATE, base.PROJECT_MEMBER_OR_ADMIN, "Change a server's record", ("PUT", _SERVER)),
+    base.rule(
+        UPDATE,
+        base.PROJECT_MEMBER_OR_ADMIN,
+        "Update a server's name, description and similar properties",
+        ("PUT", _SERVER),
+    ),
     base.rule(DELETE, base.PROJECT_MEMBER_OR_ADMIN, "Delete a server", ("DELETE", _SERVER)),
     base.rule(REBOOT, base.PROJECT_MEMBER_OR_ADMIN, "Reboot a server", _ACTION),
     base.rule(REBUILD, base.PROJECT_MEMBER_OR_ADMIN, "Rebuild a server", _ACTION),
-    base.rule(CREATE_IMAGE, base.PROJECT_MEMBER_OR_ADMIN, "Make an image of a server", _ACTION),
+    base.rule(RESIZE, base.PROJECT_MEMBER_OR_ADMIN, "Resize a server", _ACTION),
+    base.rule(CONFIRM_RESIZE, base.PROJECT_MEMBER_OR_ADMIN, "Confirm a resize", _ACTION),
+    base.rule(REVERT_RESIZE, base.PROJECT_MEMBER_OR_ADMIN, "Revert a resize", _ACTION),
+    base.rule(CREATE_IMAGE, base.PROJECT_MEMBER_OR_ADMIN, "Create an image of a server", _ACTION),
+    base.rule(
+        CREATE_IMAGE_VOLUME_BACKED,
+        base.PROJECT_MEMBER_OR_ADMIN,
+        "Create an image of a server whose root disk is a volume",
+        _ACTION,
+    ),
     base.rule(START, base.PROJECT_MEMBER_OR_ADMIN, "Start a server", _ACTION),
     base.rule(STOP, base.PROJECT_MEMBER_OR_ADMIN, "Stop a server", _ACTION),
 ]

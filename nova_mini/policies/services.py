@@ -1,4 +1,4 @@
-"""The services of the cloud are the administrator's."""
+"""Services of the cloud: for administrators only."""
 
 from nova_mini.policies import base
 
@@ -12,9 +12,14 @@ _ONE = "/os-services/{service_id}"
 RULES = [
     base.rule(LIST, base.ADMIN, "List services", ("GET", "/os-services")),
     base.rule(
-        UPDATE, base.ADMIN, "Enable, disable or force down a compute service",
-        ("PUT", _ONE), ("PUT", "/os-services/enable"), ("PUT", "/os-services/disable"),
-        ("PUT", "/os-services/disable-log-reason"), ("PUT", "/os-services/force-down"),
+        UPDATE,
+        base.ADMIN,
+        "Enable, disable or force down a compute service",
+        ("PUT", _ONE),
+        ("PUT", "/os-services/enable"),
+        ("PUT", "/os-services/disable"),
+        ("PUT", "/os-services/disable-log-reason"),
+        ("PUT", "/os-services/force-down"),
     ),
     base.rule(DELETE, base.ADMIN, "Delete a service", ("DELETE", _ONE)),
-]  # fmt: skip
+]

@@ -13,6 +13,6 @@ _ACTION = ("POST", "/servers/{server_id}/action")
 RULES = [
     base.rule(SHELVE, base.PROJECT_MEMBER_OR_ADMIN, "Shelve a server", _ACTION),
     base.rule(UNSHELVE, base.PROJECT_MEMBER_OR_ADMIN, "Unshelve a server", _ACTION),
-    base.rule(UNSHELVE_TO_HOST, base.ADMIN, "Unshelve a server to a host of choice", _ACTION),
-    base.rule(SHELVE_OFFLOAD, base.ADMIN, "Take a shelved server off its host", _ACTION),
+    base.rule(UNSHELVE_TO_HOST, base.ADMIN, "Unshelve a server to a named host", _ACTION),
+    base.rule(SHELVE_OFFLOAD, base.ADMIN, "Offload a shelved server from its host", _ACTION),
 ]

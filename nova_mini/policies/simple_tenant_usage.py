@@ -1,4 +1,4 @@
-"""Usage: projects see their own, administrators all."""
+"""Usage: projects see their own, administrators that of all projects."""
 
 from nova_mini.policies import base
 
@@ -8,8 +8,11 @@ SHOW = "os_compute_api:os-simple-tenant-usage:show"
 _ALL = "/os-simple-tenant-usage"
 
 RULES = [
-    base.rule(LIST, base.ADMIN, "Usage of every project", ("GET", _ALL)),
+    base.rule(LIST, base.ADMIN, "Show the usage of every project", ("GET", _ALL)),
     base.rule(
-        SHOW, base.PROJECT_READER_OR_ADMIN, "Usage of a project", ("GET", _ALL + "/{tenant_id}")
+        SHOW,
+        base.PROJECT_READER_OR_ADMIN,
+        "Show the usage of a project",
+        ("GET", _ALL + "/{tenant_id}"),
     ),
 ]

@@ -1,4 +1,4 @@
-"""Volumes of servers."""
+"""Volume attachments of servers."""
 
 from nova_mini.policies import base
 
@@ -19,9 +19,9 @@ RULES = [
     base.rule(
         UPDATE,
         base.PROJECT_MEMBER_OR_ADMIN,
-        "Say whether a volume goes with its server",
+        "Change whether a volume is deleted with its server",
         ("PUT", _ONE),
     ),
-    base.rule(SWAP, base.ADMIN_OR_SERVICE, "Put another volume in its place", ("PUT", _ONE)),
+    base.rule(SWAP, base.SERVICE_OR_ADMIN, "Swap a volume for another one", ("PUT", _ONE)),
     base.rule(DELETE, base.PROJECT_MEMBER_OR_ADMIN, "Detach a volume", ("DELETE", _ONE)),
 ]

@@ -1,35 +1,39 @@
-"""What the rest of the system asks the schedulers with."""
+"""The client of the schedulers, for the conductors."""
 
 from __future__ import annotations
 
 import logging
 import time
+from typing import TYPE_CHECKING
 
 from nova_mini import exception, rpc
 from nova_mini.objects.request_spec import RequestSpec
 from nova_mini.objects.selection import Selection
-from nova_mini.scheduler import rpcapi
+from nova_mini.rpcapi import scheduler as rpcapi
 from nova_mini.trace import traced
+
+if TYPE_CHECKING:
+    from nova_mini.context import RequestContext
 
 LOG = logging.getLogger(__name__)
 
-_PATIENCE = 60  # seconds for which a question is asked again
+_RETRY_TIME = 60  # seconds for which a request is retried
 
 
 class SchedulerQueryClient:
-    def __init__(self):
+    def __init__(self) -> None:
         self._scheduler_rpcapi = rpcapi.SchedulerAPI()
 
-    @traced
+    @traced("SchedulerQueryClient.select_destinations")
     def select_destinations(
-        self, context, request_specs: list[RequestSpec], alternates: int
+        self, context: RequestContext, request_specs: list[RequestSpec], alternates: int
     ) -> list[list[Selection]]:
-        """For each spec its host, claimed, and up to ``alternates`` others.
+        """For each spec the claimed host and up to ``alternates`` other hosts.
 
-        A question whose answer was lost is asked again: a claim made for it is found again.
-        Raises NoValidHost; ActionInterrupted when no scheduler can answer.
+        The request is retried when its reply is lost: the scheduler then finds its earlier claims.
+        Raises NoValidHost; ActionInterrupted when no scheduler answers.
         """
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _RETRY_TIME
         while True:
             try:
                 return self._scheduler_rpcapi.select_destinations(
@@ -38,5 +42,5 @@ class SchedulerQueryClient:
             except (*rpc.UNANSWERED, exception.DatabaseUnavailable) as exc:
                 if time.monotonic() > deadline:
                     raise exception.ActionInterrupted(reason="no scheduler answers") from exc
-                LOG.warning("Asking a scheduler again: %s", exc)
+                LOG.warning("Scheduler: no reply, retrying: %s", exc)
                 time.sleep(0.5)

@@ -1,4 +1,4 @@
-"""Filters and weighers are found by their class names, as the configuration gives them."""
+"""Loads the filters and weighers that the configuration names by their classes."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ import importlib
 import pkgutil
 from collections.abc import Sequence
 from types import ModuleType
-from typing import TypeVar
+from typing import Any
 
 from nova_mini import exception
 
-T = TypeVar("T")
 
-
-def load(package: ModuleType, base: type[T], names: Sequence[str], option: str) -> list[T]:
+def load(package: ModuleType, base: type, names: Sequence[str], option: str) -> list[Any]:
     """One instance of each named subclass of ``base`` in ``package``, in the order of ``names``.
 
-    Raises ConfigurationError for a name that is none.
+    ``option``: the name of the option, for the error. Raises ConfigurationError for an unknown
+    name.
     """
-    known = {}
+    known: dict[str, type] = {}
     for info in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
         module = importlib.import_module(info.name)
         known |= {
@@ -29,7 +28,7 @@ def load(package: ModuleType, base: type[T], names: Sequence[str], option: str) 
     for name in names:
         if name not in known:
             raise exception.ConfigurationError(
-                f"{option} names {name!r}, which does not exist. There are: "
+                f"{option} names {name!r}, which does not exist. Available: "
                 f"{', '.join(sorted(known))}."
             )
     return [known[name]() for name in names]

@@ -6,11 +6,13 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import oslo_messaging as messaging
 
-from nova_mini import exception
+from nova_mini import disclosure, exception, server_groups
 from nova_mini.objects import allocation
+from nova_mini.objects.allocation import Allocation
 from nova_mini.objects.request_spec import RequestSpec
 from nova_mini.objects.selection import Selection
 from nova_mini.scheduler import request
@@ -18,119 +20,139 @@ from nova_mini.scheduler.host_manager import HostManager
 from nova_mini.scheduler.host_table import HostTable
 from nova_mini.trace import step, traced
 
+if TYPE_CHECKING:
+    from nova_mini.context import RequestContext
+
 LOG = logging.getLogger(__name__)
 
-# Claims of one transaction: it holds the rows of so many hosts until it ends.
+# The most claims in one transaction, which locks the rows of their hosts until it ends.
 _BATCH = 100
 
-Selections = dict[str, list[Selection]]  # instance uuid -> its host, then alternates
-Claims = Mapping[str, Mapping]  # instance uuid -> what it holds
+Selections = dict[str, list[Selection]]  # instance uuid -> the host, then the alternates
+Allocations = Mapping[str, Allocation]  # instance uuid -> its allocation
 
 
 class SchedulerManager:
-    """Any number of schedulers may run: the ledger decides, what they know is only a good guess.
+    """The endpoint. Any number of schedulers may run: the state of the hosts that each one knows
+    may be outdated, and the ledger decides.
 
-    May be asked twice about the same servers, even at once: a server that holds a claim on a host
-    that still suits it gets that host again.
+    Requests are idempotent, also concurrent ones: a server that has an allocation on a host that is
+    still suitable gets this host again.
     """
 
     target = messaging.Target(version="1.0")
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._host_manager = HostManager()
         self._lock = threading.Lock()
 
     def learn_hosts(self) -> None:
-        """Read all hosts, so that the first request need not wait for it."""
+        """Read all hosts, so that the first request does not have to."""
         with self._lock:
             self._host_manager.get_all_host_states()
 
     @messaging.expected_exceptions(exception.NovaException)
-    @traced
+    @traced("SchedulerManager.select_destinations")
     def select_destinations(
-        self, context, request_specs: list[RequestSpec], alternates: int
+        self, context: RequestContext, request_specs: list[RequestSpec], alternates: int
     ) -> list[list[Selection]]:
-        """For each spec its host, claimed, and up to ``alternates`` others, not claimed.
+        """For each spec the claimed host and up to ``alternates`` other hosts, not claimed.
 
-        All of them or none: raises NoValidHost, and gives back what it claimed. Also raises
-        DatabaseUnavailable. Called by the conductors.
+        If a server cannot be placed, raises NoValidHost and releases all claims of this request.
+        Also raises DatabaseUnavailable. Called by the conductors.
         """
         found: Selections = {}
         claimed: set[str] = set()
         try:
-            for wanted in request.group(request_specs):
-                found |= self._place(wanted, alternates, claimed)
+            groups = request.group(request_specs)
+            for group in groups:
+                group.check_options()
+            for group in groups:
+                found |= self._place(group, alternates, claimed)
         except exception.NoValidHost as exc:
-            LOG.info("%d server(s) cannot be placed: %s", len(request_specs), exc)
+            # The conductor logs the error with its details when it gives up.
+            message = disclosure.message_for_operator(exc)
+            LOG.debug("%d server(s): could not place: %s", len(request_specs), message)
             allocation.release_many(claimed)
             raise
         return [found[spec.instance_uuid] for spec in request_specs]
 
-    def _place(self, wanted: request.Request, alternates: int, claimed: set[str]) -> Selections:
-        """Adds the servers for which a claim is made here to ``claimed``."""
+    def _place(self, group: request.Request, alternates: int, claimed: set[str]) -> Selections:
+        """Place all servers of a group. Adds the servers that were claimed here to ``claimed``."""
         found: Selections = {}
         refused: set[str] = set()
-        while missing := [uuid for uuid in wanted.instance_uuids if uuid not in found]:
+        while missing := [uuid for uuid in group.instance_uuids if uuid not in found]:
             try:
                 with step("choose_hosts"):
-                    plan = self._choose(wanted, missing[:_BATCH], alternates, refused)
+                    plan = self._choose(group, missing[:_BATCH], alternates, refused)
                 with step("claim_hosts"):
-                    granted = self._claim(wanted, plan)
+                    granted = self._claim(group, plan)
             except exception.AllocationExists:
-                found |= self._settle(wanted, allocation.get_many(missing), alternates)
+                found |= self._reuse(group, allocation.get_many(missing), alternates)
                 continue
             except exception.NoValidHost:
                 held = allocation.get_many(missing)
                 if not held:
                     raise
-                found |= self._settle(wanted, held, alternates)
+                found |= self._reuse(group, held, alternates)
                 continue
             claimed |= granted
             found |= {uuid: plan[uuid] for uuid in granted}
             refused |= {plan[uuid][0].service_host for uuid in plan.keys() - granted}
         return found
 
-    def _settle(self, wanted: request.Request, held: Claims, alternates: int) -> Selections:
-        """An earlier attempt placed these: those whose claims still do stay; the other claims are
-        given back."""
-        found = {}
+    def _reuse(self, group: request.Request, held: Allocations, alternates: int) -> Selections:
+        """Select the hosts of the allocations of an earlier attempt, where they are still suitable.
+        Release the other allocations."""
+        found: Selections = {}
+        group.load_server_group(but=held)
         with self._lock:
             hosts = self._host_manager.get_all_host_states()
-            choice = request.Choice(self._host_manager, hosts, wanted)
-            for uuid, claim in held.items():
-                host = claim["host"]
-                if wanted.still_wants(claim) and choice.suits(host):
-                    others = choice.best(alternates, but=[host])
-                    found[uuid] = _selections(hosts, [hosts.index(host), *others], {})
+            choice = request.Choice(self._host_manager, hosts, group)
+            for uuid, each in held.items():
+                if group.equals(each) and choice.suits(each.host):
+                    others = choice.best(alternates, but=[each.host])
+                    found[uuid] = _selections(hosts, [hosts.index(each.host), *others], {})
         allocation.release_many(held.keys() - found.keys())
         return found
 
     def _choose(
-        self, wanted: request.Request, uuids: list[str], alternates: int, refused: set[str]
+        self, group: request.Request, uuids: list[str], alternates: int, refused: set[str]
     ) -> Selections:
-        """The best hosts as far as is known; raises NoValidHost."""
-        asked_at = time.monotonic()
+        """The best hosts according to the last known state. Raises NoValidHost."""
+        begun = time.monotonic()
+        group.load_server_group(but=uuids)
+        self._host_manager.check_server_group(group.spec)
         with self._lock:
             try:
                 hosts = self._host_manager.get_all_host_states()
-                picks = self._take(hosts, wanted, len(uuids), alternates, refused)
+                chosen = self._take(hosts, group, len(uuids), alternates, refused)
             except exception.NoValidHost:
-                # A host may have come, or got room, since the hosts were read.
-                hosts = self._host_manager.get_all_host_states(not_before=asked_at)
-                picks = self._take(hosts, wanted, len(uuids), alternates, refused)
+                # There may be new hosts or free resources since the hosts were read.
+                hosts = self._host_manager.get_all_host_states(not_before=begun)
+                chosen = self._take(hosts, group, len(uuids), alternates, refused)
             known: dict[int, Selection] = {}
             return {
-                uuid: _selections(hosts, pick, known)
-                for uuid, pick in zip(uuids, picks, strict=True)
+                uuid: _selections(hosts, indices, known)
+                for uuid, indices in zip(uuids, chosen, strict=True)
             }
 
-    def _take(self, hosts: HostTable, wanted, count, alternates, refused) -> list[list[int]]:
-        return request.Choice(self._host_manager, hosts, wanted).take(count, alternates, refused)
+    def _take(
+        self,
+        hosts: HostTable,
+        group: request.Request,
+        count: int,
+        alternates: int,
+        refused: set[str],
+    ) -> list[list[int]]:
+        return request.Choice(self._host_manager, hosts, group).take(count, alternates, refused)
 
-    def _claim(self, wanted: request.Request, plan: Selections) -> set[str]:
-        """Claim the first host of each; returns the servers for which there was room."""
+    def _claim(self, group: request.Request, plan: Selections) -> set[str]:
+        """Claim the first host of each server. Return the servers whose claims were made."""
+        of_spec = group.spec.instance_group
+        in_group = of_spec is not None and of_spec.policy in server_groups.HARD
         claims = [
-            allocation.Claim(uuid, hosts[0].service_host, wanted.asked)
+            allocation.Claim(uuid, hosts[0].service_host, group.requested, in_group)
             for uuid, hosts in plan.items()
         ]
         granted: set[str] = set()
@@ -147,7 +169,7 @@ class SchedulerManager:
 def _selections(
     hosts: HostTable, indices: list[int], known: dict[int, Selection]
 ) -> list[Selection]:
-    """``known`` keeps what was made before: alternates are mostly the same few hosts."""
+    """``known``: a cache, because the alternates of most servers are the same few hosts."""
     for i in indices:
         if i not in known:
             known[i] = Selection(

@@ -1,4 +1,4 @@
-"""Servers that ask for the same are placed together: their hosts are filtered once."""
+"""Groups of servers with equal specs, for which the hosts are filtered once."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from nova_mini import exception
+from nova_mini.conf import CONF
+from nova_mini.guest_options import check as guest_options
+from nova_mini.guest_options.option import GuestRequirements
+from nova_mini.objects import server_group_hosts
+from nova_mini.objects.allocation import Allocation
 from nova_mini.objects.request_spec import RequestSpec
 from nova_mini.scheduler.host_manager import HostManager, Sieve
 from nova_mini.scheduler.host_table import HostTable
@@ -16,25 +21,46 @@ from nova_mini.scheduler.host_table import HostTable
 
 @dataclasses.dataclass
 class Request:
-    """Servers with equal wishes, of which ``spec`` is one's."""
+    """Servers with equal specs. ``spec`` is the spec of one of them."""
 
     spec: RequestSpec
     instance_uuids: list[str]
 
-    def __post_init__(self):
-        self.asked = self.spec.resources()
+    def __post_init__(self) -> None:
+        self.requested = self.spec.resources()
 
-    def still_wants(self, held) -> bool:
-        """Whether an allocation is what one of these servers would claim on its host."""
-        return all(held[name] == amount for name, amount in self.asked.items())
+    def check_options(self) -> None:
+        """Raises GuestOptionNotSupported for options that no host supports."""
+        spec = self.spec
+        guest_options.check_for_scheduling(
+            GuestRequirements(
+                extra_specs=spec.extra_specs,
+                image_properties=spec.image_properties,
+                vcpus=spec.vcpus,
+                memory_mb=spec.memory_mb,
+                local_gb=spec.local_gb,
+            ),
+            CONF.filter_scheduler.enabled_filters,
+        )
+
+    def load_server_group(self, but: Collection[str] = ()) -> None:
+        """Read the server group of the servers, if they have one, and on which hosts its members
+        are. The members ``but`` are not counted. Raises DatabaseUnavailable."""
+        if self.spec.group_uuid:
+            self.spec.instance_group = server_group_hosts.read(self.spec.group_uuid, but)
+
+    def equals(self, held: Allocation) -> bool:
+        """Whether an allocation has the amounts that these servers request."""
+        return held.amounts == self.requested
 
 
 def group(specs: Sequence[RequestSpec]) -> list[Request]:
+    """Group the servers by their specs, which differ at least in ``instance_uuid``."""
     requests: dict[str, Request] = {}
     for spec in specs:
-        wishes = spec.as_dict()
-        uuid = wishes.pop("instance_uuid")
-        key = json.dumps(wishes, sort_keys=True)
+        requirements = spec.as_dict()
+        uuid = requirements.pop("instance_uuid")
+        key = json.dumps(requirements, sort_keys=True)
         if key in requests:
             requests[key].instance_uuids.append(uuid)
         else:
@@ -43,49 +69,68 @@ def group(specs: Sequence[RequestSpec]) -> list[Request]:
 
 
 class Choice:
-    """The hosts of one reading that suit a request."""
+    """The hosts of a table that are suitable for a request."""
 
     def __init__(self, manager: HostManager, hosts: HostTable, request: Request):
         self._manager = manager
         self._hosts = hosts
         self._request = request
-        self._sieves = manager.get_filtered_hosts(hosts, request.spec)
+        self._group = request.spec.instance_group
         self._suits = np.ones(len(hosts), bool)
-        for sieve in self._sieves:
+        for sieve in manager.get_filtered_hosts(hosts, request.spec):
             self._suits &= sieve.passes
 
     def suits(self, host: str) -> bool:
-        """Whether the host would do, its room aside."""
+        """Whether the host passes all filters. Its free resources are not checked."""
         return bool((self._hosts.named([host]) & self._suits).any())
 
     def best(self, count: int, but: Collection[str]) -> list[int]:
-        """The best hosts that have room, without those named in ``but``; perhaps fewer."""
+        """At most ``count`` of the best hosts with enough free resources, without the hosts
+        ``but``."""
         candidates = np.flatnonzero(self._suits & self._room(but).passes)
         return self._best_of(candidates, count)
 
     def take(self, count: int, alternates: int, refused: Collection[str]) -> list[list[int]]:
-        """For each of ``count`` servers the host, counted as taken in the table, and alternates.
+        """For each of ``count`` servers the host and its alternates, as indices. The hosts are
+        counted as used in the table.
 
-        ``refused`` are hosts that turned out to have no room. Raises NoValidHost, with nothing
-        taken.
+        ``refused``: hosts on which a claim has failed. Raises NoValidHost, and then counts
+        nothing.
         """
         room = self._room(refused)
         candidates = np.flatnonzero(self._suits & room.passes)
         taken: list[list[int]] = []
         while len(taken) < count:
             if not len(candidates):
+                explanation = self._explain(count, len(taken), room)
                 for host, *_ in taken:
-                    self._hosts.take(host, self._request.asked, servers=-1)
-                raise exception.NoValidHost(reason=self._explain(count, len(taken), room))
+                    self._count(host, servers=-1)
+                raise exception.NoValidHost(
+                    reason="There are not enough hosts available.", internal=explanation
+                )
             best = self._best_of(candidates, 1 + alternates)
             taken.append(best)
-            self._hosts.take(best[0], self._request.asked)
-            if not self._hosts.fits(best[0], self._request.asked):
-                candidates = candidates[candidates != best[0]]
+            self._count(best[0])
+            if len(taken) < count:
+                candidates = self._left(candidates, best[0])
         return taken
 
+    def _left(self, candidates: np.ndarray, host: int) -> np.ndarray:
+        """The candidates for the next server, after one was placed on ``host``."""
+        if not self._hosts.fits(host, self._request.requested):
+            candidates = candidates[candidates != host]
+        again = self._manager.filter_again(self._hosts, self._request.spec)
+        return candidates if again is None else candidates[again[candidates]]
+
+    def _count(self, i: int, servers: int = 1) -> None:
+        """Count servers of the request as placed on host ``i``."""
+        self._hosts.take(i, self._request.requested, servers)
+        if self._group is not None:
+            members, host = self._group.hosts, self._hosts.hosts[i]
+            members[host] = members.get(host, 0) + servers
+
     def _room(self, but: Collection[str]) -> Sieve:
-        room = self._hosts.having_room(self._request.asked)
+        room = self._hosts.having_room(self._request.requested)
         return Sieve("room", room & ~self._hosts.named(but))
 
     def _best_of(self, candidates: np.ndarray, count: int) -> list[int]:
@@ -93,14 +138,16 @@ class Choice:
             return []
         return self._manager.get_weighed_hosts(self._hosts, candidates, self._request.spec, count)
 
-    def _explain(self, wanted: int, placed: int, room: Sieve) -> str:
-        """How many hosts each step left that took any away."""
+    def _explain(self, count: int, placed: int, room: Sieve) -> str:
+        """How many hosts were left after each filter that excluded any, for operators."""
+        # Read again: fewer hosts may pass since the first servers were placed.
+        sieves = self._manager.get_filtered_hosts(self._hosts, self._request.spec)
         left = np.ones(len(self._hosts), bool)
-        story = [f"{len(self._hosts)} hosts"]
-        for sieve in (*self._sieves, room):
+        parts = [f"{len(self._hosts)} hosts"]
+        for sieve in (*sieves, room):
             rest = left & sieve.passes
             if rest.sum() < left.sum() or sieve is room:
-                story.append(f"{rest.sum()} after {sieve.name}")
+                parts.append(f"{rest.sum()} after {sieve.name}")
             left = rest
-        missing = f" for {wanted - placed} of {wanted} servers" if wanted > 1 else ""
-        return f"There are not enough hosts available{missing}: {', '.join(story)}."
+        missing = f"for {count - placed} of {count} servers: " if count > 1 else ""
+        return missing + ", ".join(parts)

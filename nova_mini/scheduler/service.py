@@ -1,4 +1,4 @@
-"""What one scheduler process does: its endpoint. It has no rounds of its own."""
+"""The scheduler as a service. It has no periodic tasks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from nova_mini.service import Manager
 
 
 class SchedulerService(Manager):
-    threads = 4  # deciding is computing: more of them would only wait for each other
+    threads = 4  # scheduling is CPU-bound: more threads would only wait for each other
 
     def __init__(self, host: str, incarnation: str):
         self._scheduler = SchedulerManager()

@@ -1,14 +1,14 @@
-"""Volumes of servers on their way between Cinder and a hypervisor.
+"""Create, attach and detach the volumes of servers, with Cinder and a driver.
 
-Every step asks what is there: an attachment that Cinder has is adopted, a connection that was made
-is used, a volume that was created is found again. So all of it may be done twice.
+All steps are idempotent: they use an attachment that Cinder already has, a connection that already
+exists, and a volume that was already created.
 """
 
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Mapping
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from oslo_utils import timeutils
 
@@ -16,88 +16,124 @@ from nova_mini import exception
 from nova_mini.conf import CONF
 from nova_mini.objects.block_device_mapping import BlockDeviceMapping
 from nova_mini.objects.instance import Instance
-from nova_mini.objects.instance_action import InstanceAction
 from nova_mini.trace import traced
+from nova_mini.virt.block_device_info import VolumeDisk
 from nova_mini.volume import creation
+from nova_mini.volume.connection_info import ConnectionInfo, VolumeFlags
 
-LOG = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from nova_mini.context import RequestContext
+    from nova_mini.virt.driver import ComputeDriver
+    from nova_mini.volume import cinder
 
-_FLAGS = ("multiattach", "readonly")
-# What Cinder says of an attachment that is complete, and of one that nobody has connected.
+# Cinder's status of an attachment that is complete, and of one that is not connected.
 ATTACHED, RESERVED = "attached", "reserved"
-# How long the request for a server may wait for Cinder to make its volumes (boot_volumes), when a
-# conductor that takes it for lost has sent the build to a host already.
+# The API may still be creating the volumes of a server (boot_volumes) for so long after the server
+# was created, although a conductor has already sent the build to a host.
 _REQUEST_SECONDS = 30
 
 
-def connection_of(bdm: BlockDeviceMapping) -> dict:
-    """How this host reaches the volume: empty until Cinder said so. It may hold keys."""
+def stored_connection(bdm: BlockDeviceMapping) -> ConnectionInfo:
+    """The connection_info of the mapping's volume; empty if it has none. It may hold secrets."""
     return json.loads(bdm.connection_info) if bdm.connection_info else {}
 
 
-def kept(attachment, serial: str, flags: Mapping[str, bool] | None = None) -> dict:
-    """What is kept of an attachment's connection; ``serial`` is what the guest sees of the
-    volume's id, ``flags`` what its connection does not tell (see :func:`flags_of`)."""
-    return {**attachment.connection_info, "serial": serial, **(flags or {})}
+def connection_to_store(
+    attachment: cinder.Attachment, serial: str, flags: VolumeFlags | None = None
+) -> ConnectionInfo:
+    """The connection_info of an attachment, in the form that a mapping stores. ``serial``: the
+    serial number that the guest sees, a volume id. ``flags``: see :func:`volume_flags`."""
+    return {**attachment.connection_info, "serial": serial, **(flags or VolumeFlags())}
 
 
-def flags_of(volume) -> dict[str, bool]:
-    """``multiattach`` and ``readonly``, each where it is so."""
-    return {name: True for name in _FLAGS if getattr(volume, name)}
+def volume_flags(volume: cinder.Volume) -> VolumeFlags:
+    return _flags(multiattach=volume.multiattach, readonly=volume.readonly)
 
 
-def kept_flags(bdm: BlockDeviceMapping) -> dict[str, bool]:
-    """The same, as the record has them."""
-    known = connection_of(bdm)
-    return {name: True for name in _FLAGS if known.get(name)}
+def stored_flags(bdm: BlockDeviceMapping) -> VolumeFlags:
+    """The flags that are stored in the mapping; see :func:`volume_flags`."""
+    stored = stored_connection(bdm)
+    return _flags(
+        multiattach=stored.get("multiattach", False), readonly=stored.get("readonly", False)
+    )
 
 
-def keep(bdm: BlockDeviceMapping, connection_info: dict) -> None:
+def _flags(*, multiattach: bool, readonly: bool) -> VolumeFlags:
+    """Only the flags that are true: the others are not stored."""
+    flags = VolumeFlags()
+    if multiattach:
+        flags["multiattach"] = True
+    if readonly:
+        flags["readonly"] = True
+    return flags
+
+
+def store_connection(bdm: BlockDeviceMapping, connection_info: ConnectionInfo) -> None:
+    """Set it in the mapping, which the caller saves."""
     bdm.connection_info = json.dumps(connection_info)
 
 
 class DriverVolumeBlockDevice:
-    """A volume that is there already; ``bdm`` is its record."""
+    """A volume that exists already; ``bdm`` is the server's mapping of it."""
 
     def __init__(self, bdm: BlockDeviceMapping):
         self._bdm = bdm
 
     @property
-    def connection_info(self) -> dict:
-        return connection_of(self._bdm)
+    def connection_info(self) -> ConnectionInfo:
+        return stored_connection(self._bdm)
 
-    def get_info(self) -> dict:
-        """An item of ``block_device_info["block_device_mapping"]``."""
+    def get_disk(self) -> VolumeDisk:
+        """The volume in the form that a driver takes."""
         bdm = self._bdm
-        return {
-            "connection_info": self.connection_info,
-            "mount_device": bdm.device_name,
-            "boot_index": bdm.boot_index,
-            "disk_bus": bdm.disk_bus,
-            "device_type": bdm.device_type,
-            "guest_format": bdm.guest_format,
-            "tag": bdm.tag,
-        }
+        return VolumeDisk(
+            device_name=bdm.device_name,
+            disk_bus=bdm.disk_bus,
+            tag=bdm.tag,
+            connection_info=self.connection_info,
+            device_type=bdm.device_type,
+            boot_index=bdm.boot_index,
+        )
 
     # -- attach ----------------------------------------------------------------------------------
 
-    @traced
+    @traced("DriverVolumeBlockDevice.attach")
     def attach(
-        self, context, instance, volume_api, virt_driver, *, do_driver_attach: bool = False
+        self,
+        context: RequestContext,
+        instance: Instance,
+        volume_api: cinder.API,
+        virt_driver: ComputeDriver,
+        on_timed_out_volume: Callable[[str], None],
+        *,
+        do_driver_attach: bool = False,
     ) -> None:
-        """Up to a volume that is in use at this host; ``do_driver_attach``: in a guest that is
-        there already. Raises what Cinder and the driver raise."""
-        volume = self._get_volume(context, instance, volume_api)
+        """Create the volume if needed, reserve it, connect it to this host and complete the
+        attachment.
+
+        ``on_timed_out_volume(volume_id)`` is called before a volume that Cinder did not create in
+        time is deleted and another one is requested; it may be called again after a crash.
+        ``do_driver_attach``: also attach it to an existing guest. Raises what Cinder's API and the
+        driver raise.
+        """
+        volume = self._get_volume(context, instance, volume_api, on_timed_out_volume)
         if volume.encrypted:
             raise exception.VolumeEncryptionNotSupported(volume_id=volume.id)
         self.reserve(context, instance, volume_api)
         self._do_attach(context, instance, volume, volume_api, virt_driver, do_driver_attach)
 
-    def _get_volume(self, context, instance, volume_api):
+    def _get_volume(
+        self,
+        context: RequestContext,
+        instance: Instance,
+        volume_api: cinder.API,
+        on_timed_out_volume: Callable[[str], None],
+    ) -> cinder.Volume:
         return volume_api.get(context, self._bdm.volume_id)
 
-    def reserve(self, context, instance, volume_api) -> None:
-        """See that Cinder has exactly one attachment for this server, and that we know it."""
+    def reserve(self, context: RequestContext, instance: Instance, volume_api: cinder.API) -> None:
+        """Ensure that Cinder has exactly one attachment of the volume to this server, and store
+        its id."""
         if self._bdm.attachment_id:
             return
         found = self._find_attachments(context, instance, volume_api)
@@ -111,36 +147,47 @@ class DriverVolumeBlockDevice:
         self._bdm.attachment_id = attachment.id
         self._bdm.save()
 
-    def _find_attachments(self, context, instance, volume_api) -> list:
-        """Those that Cinder has for this server, also when the answer that told of them was lost.
-        Cinder is the one who knows."""
-        every = volume_api.attachments_of(context, instance.uuid)
-        return [each for each in every if each.volume_id == self._bdm.volume_id]
+    def _find_attachments(
+        self, context: RequestContext, instance: Instance, volume_api: cinder.API
+    ) -> list[cinder.Attachment]:
+        """Cinder's attachments of the volume to this server, including those whose ids are not
+        stored because Cinder's answer was lost."""
+        attachments = volume_api.attachments_of(context, instance.uuid)
+        return [each for each in attachments if each.volume_id == self._bdm.volume_id]
 
-    @traced
-    def keep_reserved(self, context, instance, volume_api) -> None:
-        """The volume stays the server's, and no host has it: a fresh attachment is made and on
-        record before the old one goes, so that it is the server's all the time.
+    @traced("DriverVolumeBlockDevice.keep_reserved")
+    def replace_with_reservation(
+        self, context: RequestContext, instance: Instance, volume_api: cinder.API
+    ) -> None:
+        """Replace the attachment of the volume by one that only reserves it for the server.
 
-        For a volume that is disconnected from the host already.
+        The volume must be disconnected from the host already. The new attachment is created and
+        stored before the old one is deleted, so that no other server can take the volume.
         """
         bdm = self._bdm
-        known = self._find_attachments(context, instance, volume_api)
-        free = next((each for each in known if each.status == RESERVED), None)
-        held = free or volume_api.attachment_create(context, bdm.volume_id, instance.uuid)
-        bdm.attachment_id, bdm.connection_info = held.id, None
+        found = self._find_attachments(context, instance, volume_api)
+        reserved = next((each for each in found if each.status == RESERVED), None)
+        if reserved is None:
+            reserved = volume_api.attachment_create(context, bdm.volume_id, instance.uuid)
+        bdm.attachment_id, bdm.connection_info = reserved.id, None
         try:
             bdm.save()
         except exception.BlockDeviceMappingNotFound:  # the server was deleted meanwhile
-            volume_api.attachment_delete(context, held.id)
+            volume_api.attachment_delete(context, reserved.id)
             raise
-        for each in known:
-            if each.id != held.id:
+        for each in found:
+            if each.id != reserved.id:
                 volume_api.attachment_delete(context, each.id)
 
-    @traced
+    @traced("DriverVolumeBlockDevice._do_attach")
     def _do_attach(
-        self, context, instance, volume, volume_api, virt_driver, do_driver_attach: bool
+        self,
+        context: RequestContext,
+        instance: Instance,
+        volume: cinder.Volume,
+        volume_api: cinder.API,
+        virt_driver: ComputeDriver,
+        do_driver_attach: bool,
     ) -> None:
         connector = virt_driver.get_volume_connector(instance)
         attachment = self._volume_attach(context, volume, volume_api, connector)
@@ -156,55 +203,77 @@ class DriverVolumeBlockDevice:
         if attachment.status != ATTACHED:
             volume_api.attachment_complete(context, attachment.id)
 
-    @traced
-    def _volume_attach(self, context, volume, volume_api, connector: dict):
-        """Tell Cinder who connects and keep its answer, before anything is connected: whatever
-        happens then, the record says what to take down."""
+    @traced("DriverVolumeBlockDevice._volume_attach")
+    def _volume_attach(
+        self,
+        context: RequestContext,
+        volume: cinder.Volume,
+        volume_api: cinder.API,
+        connector: dict[str, Any],
+    ) -> cinder.Attachment:
+        """Send this host's connector to Cinder and store the connection_info of the answer.
+
+        It is stored before the host connects, so that a crash leaves a record of what to
+        disconnect.
+        """
         bdm = self._bdm
-        if bdm.connection_info:  # an earlier attempt came this far
+        if bdm.connection_info:  # stored by an earlier attempt
             attachment = volume_api.attachment_get(context, bdm.attachment_id)
         else:
             attachment = volume_api.attachment_update(
                 context, bdm.attachment_id, connector, bdm.device_name
             )
-        keep(bdm, kept(attachment, bdm.volume_id, flags_of(volume)))
+        store_connection(bdm, connection_to_store(attachment, bdm.volume_id, volume_flags(volume)))
         bdm.volume_size = volume.size
         bdm.save()
         return attachment
 
-    def refresh_connection_info(self, context, volume_api) -> None:
-        """Raises InvalidVolume when Cinder does not know the attachment any more."""
+    def refresh_connection_info(self, context: RequestContext, volume_api: cinder.API) -> None:
+        """Store Cinder's present connection_info if it has changed.
+
+        Raises InvalidVolume when the attachment does not exist in Cinder any more.
+        """
         bdm = self._bdm
         try:
             attachment = volume_api.attachment_get(context, bdm.attachment_id)
         except exception.VolumeAttachmentNotFound as exc:
             raise exception.InvalidVolume(
-                reason=f"volume {bdm.volume_id} was taken from the server behind its back; detach "
-                "it from the server, too"
+                reason=f"the volume service has no attachment of volume {bdm.volume_id} to the "
+                "server any more; detach the volume from the server"
             ) from exc
-        known = self.connection_info
-        if attachment.connection_info and attachment.connection_info["data"] != known["data"]:
-            keep(bdm, kept(attachment, bdm.volume_id, kept_flags(bdm)))
+        stored = self.connection_info
+        if attachment.connection_info and attachment.connection_info["data"] != stored["data"]:
+            flags = stored_flags(bdm)
+            store_connection(bdm, connection_to_store(attachment, bdm.volume_id, flags))
             bdm.save()
 
     # -- detach ----------------------------------------------------------------------------------
 
-    @traced
-    def detach(self, context, instance, volume_api, virt_driver) -> None:
-        """Out of the guest, off the host, and free in Cinder. Whatever of it is done is fine."""
+    @traced("DriverVolumeBlockDevice.detach")
+    def detach(
+        self,
+        context: RequestContext,
+        instance: Instance,
+        volume_api: cinder.API,
+        virt_driver: ComputeDriver,
+    ) -> None:
+        """Detach the volume from the guest and the host, and delete its attachment in Cinder.
+        Idempotent."""
         self.driver_detach(context, instance, virt_driver)
         self.release(context, instance, volume_api)
 
-    @traced
-    def driver_detach(self, context, instance, virt_driver) -> None:
+    @traced("DriverVolumeBlockDevice.driver_detach")
+    def driver_detach(
+        self, context: RequestContext, instance: Instance, virt_driver: ComputeDriver
+    ) -> None:
         if self._bdm.connection_info:
             virt_driver.detach_volume(
                 context, self.connection_info, instance, self._bdm.device_name
             )
 
-    @traced
-    def release(self, context, instance, volume_api) -> None:
-        """No attachment of this server is left in Cinder; the record forgets it."""
+    @traced("DriverVolumeBlockDevice.release")
+    def release(self, context: RequestContext, instance: Instance, volume_api: cinder.API) -> None:
+        """Delete all attachments of the volume to this server in Cinder, and clear the mapping."""
         if not self._bdm.volume_id:
             return
         if self._bdm.attachment_id:
@@ -218,70 +287,84 @@ class DriverVolumeBlockDevice:
 
 
 class _NewVolume(DriverVolumeBlockDevice):
-    """A volume that is made for the server; ``_source`` says from what."""
+    """A volume that is created for the server, from the source that ``_source`` returns."""
 
-    def _source(self) -> dict:
+    def _source(self) -> dict[str, Any]:
         return {}
 
-    def _get_volume(self, context, instance, volume_api):
-        volume = self._ordered(context, instance, volume_api)
+    def _get_volume(
+        self,
+        context: RequestContext,
+        instance: Instance,
+        volume_api: cinder.API,
+        on_timed_out_volume: Callable[[str], None],
+    ) -> cinder.Volume:
+        volume = self._find_or_create(context, instance, volume_api)
         if self._bdm.attachment_id:
             return volume
-        volume = _await_made(context, instance, volume_api, volume)
-        if creation.is_lost(volume):
-            self._forget(context, instance, volume_api, volume)
-            volume = self._order(context, instance, volume_api)
-            volume = _await_made(context, instance, volume_api, volume)
+        volume = _wait_for_creation(context, instance, volume_api, volume)
+        if creation.has_timed_out(volume):
+            on_timed_out_volume(volume.id)
+            self._discard(context, volume_api, volume)
+            volume = self._create(context, instance, volume_api)
+            volume = _wait_for_creation(context, instance, volume_api, volume)
         if volume.status not in creation.USABLE:
             raise exception.VolumeNotCreated(volume_id=volume.id, volume_status=volume.status)
         return volume
 
-    def _ordered(self, context, instance, volume_api):
-        """The volume that was asked for already; now, if none was."""
+    def _find_or_create(
+        self, context: RequestContext, instance: Instance, volume_api: cinder.API
+    ) -> cinder.Volume:
+        """The volume that an earlier attempt requested, else a new one."""
         bdm = self._bdm
         if bdm.volume_id:
             return volume_api.get(context, bdm.volume_id)
-        volume = volume_api.find_made_for(context, bdm.uuid)
+        volume = volume_api.find_by_mapping(context, bdm.uuid)
         if volume is None:
-            return self._order(context, instance, volume_api)
-        self._keep(volume)
+            return self._create(context, instance, volume_api)
+        self._save_id(volume)
         return volume
 
-    def _order(self, context, instance, volume_api):
-        volume = self._make(context, instance, volume_api)
-        self._keep(volume)
+    def _create(
+        self, context: RequestContext, instance: Instance, volume_api: cinder.API
+    ) -> cinder.Volume:
+        volume = self._request_volume(context, instance, volume_api)
+        self._save_id(volume)
         return volume
 
-    def _keep(self, volume) -> None:
+    def _save_id(self, volume: cinder.Volume) -> None:
         self._bdm.volume_id = volume.id
         self._bdm.save()
 
-    @traced
-    def _forget(self, context, instance, volume_api, volume) -> None:
-        """Before it is deleted: who takes the build up again shall not look for it."""
-        details = f"Volume {volume.id} was never made: it is deleted, and another one asked for."
-        LOG.warning("Instance %s: %s", instance.uuid, details)
-        InstanceAction.record_leftover(context, instance.uuid, CONF.host, details)
+    @traced("_NewVolume._forget")
+    def _discard(
+        self, context: RequestContext, volume_api: cinder.API, volume: cinder.Volume
+    ) -> None:
+        """Delete a volume that was not created in time. Its id is cleared first, so that a process
+        which resumes the build does not look for it."""
         self._bdm.volume_id = None
         self._bdm.save()
         volume_api.delete(context, volume.id, force=True)
 
-    def _make(self, context, instance, volume_api):
+    def _request_volume(
+        self, context: RequestContext, instance: Instance, volume_api: cinder.API
+    ) -> cinder.Volume:
+        """Raises ActionInterrupted, BuildAbortException without the user's token."""
         if not context.auth_token and CONF.api.auth_strategy != "noauth2":
-            # Only its user can make a volume of a project, and the user's token went with the
-            # process that died.
+            # A volume of a project is created with its user's token, which is stored nowhere: it
+            # was lost with the process that died.
             if not timeutils.is_older_than(instance.created_at, _REQUEST_SECONDS):
-                raise exception.ActionInterrupted(reason="its volume may be being asked for")
+                raise exception.ActionInterrupted(reason="the API may still be creating its volume")
             raise exception.BuildAbortException(
                 instance_uuid=instance.uuid,
-                reason="the build was interrupted before its volume was made; create the server "
-                "again",
+                reason="the build was interrupted before its volume was created; create the "
+                "server again",
             )
         zone = None if CONF.cinder.cross_az_attach else instance.availability_zone
         return volume_api.create(
             context,
             self._bdm.volume_size,
-            made_for=self._bdm.uuid,
+            mapping_uuid=self._bdm.uuid,
             volume_type=self._bdm.volume_type,
             availability_zone=zone,
             **self._source(),
@@ -289,12 +372,12 @@ class _NewVolume(DriverVolumeBlockDevice):
 
 
 class DriverVolSnapshotBlockDevice(_NewVolume):
-    def _source(self):
+    def _source(self) -> dict[str, Any]:
         return {"snapshot_id": self._bdm.snapshot_id}
 
 
 class DriverVolImageBlockDevice(_NewVolume):
-    def _source(self):
+    def _source(self) -> dict[str, Any]:
         return {"image_id": self._bdm.image_id}
 
 
@@ -311,17 +394,22 @@ _BY_SOURCE = {
 
 
 def driver_block_device(bdm: BlockDeviceMapping) -> DriverVolumeBlockDevice:
-    """For a mapping with ``destination_type`` volume."""
+    """The object that handles a mapping with ``destination_type`` volume."""
     return _BY_SOURCE[bdm.source_type](bdm)
 
 
-@traced
-def _await_made(context, instance, volume_api, volume):
-    """Raises InstanceNotFound when the server is being deleted: its delete waits for us."""
+@traced("_await_made")
+def _wait_for_creation(
+    context: RequestContext, instance: Instance, volume_api: cinder.API, volume: cinder.Volume
+) -> cinder.Volume:
+    """Wait until Cinder has created the volume.
+
+    Raises InstanceNotFound when the server is being deleted: the deletion waits for this build.
+    """
 
     def check() -> None:
         if Instance.get_by_uuid(context, instance.uuid).task_state == "deleting":
             raise exception.InstanceNotFound(instance_id=instance.uuid)
 
-    looks = CONF.cinder.block_device_allocate_retries
-    return creation.await_made(context, volume_api, volume, looks, check)
+    retries = CONF.cinder.block_device_allocate_retries
+    return creation.wait_for_creation(context, volume_api, volume, retries, check)

@@ -1,4 +1,4 @@
-"""The config drive: a small CD-ROM that tells the guest who it is."""
+"""The config drive: a small CD-ROM with the server's metadata, which cloud-init reads."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ import io
 import os
 import pathlib
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import pycdlib
 
 from nova_mini.conf import CONF
 
-VOLUME_LABEL = "config-2"  # what cloud-init and its like look for
+if TYPE_CHECKING:
+    from nova_mini.objects.image_meta import ImageMeta
+    from nova_mini.objects.instance import Instance
+
+VOLUME_LABEL = "config-2"  # cloud-init finds the drive by it
 _JOLIET_LEVEL = 3
 
 
-def required_by(instance, image_meta) -> bool:
-    """Whether the user, the image or the operator wants one."""
+def required_by(instance: Instance, image_meta: ImageMeta) -> bool:
+    """Whether the user, the image or the operator requests a config drive."""
     return bool(
         instance.config_drive
         or CONF.force_config_drive
@@ -31,7 +36,7 @@ class ConfigDriveBuilder:
         self._files = {path.strip("/"): content for path, content in files}
 
     def make_drive(self, target: pathlib.Path) -> None:
-        """Write the image: whole or not at all, and readable by its owner alone, for it may hold
+        """Write the image, completely or not at all. Only its owner can read it, since it may hold
         a password."""
         part = target.with_name(target.name + ".part")
         part.unlink(missing_ok=True)
@@ -66,7 +71,7 @@ class ConfigDriveBuilder:
         iso.close()
 
     def _directories(self) -> list[str]:
-        """Every folder on the way to a file, parents before children."""
+        """All folders of the files, parents before children."""
         found = {
             str(parent)
             for path in self._files

@@ -19,22 +19,24 @@ def strip_dev(name: str) -> str:
 
 
 def bus_of(name: str) -> str:
-    """The usual bus of disks with such a name."""
+    """The usual bus of a disk with this name."""
     return {"sd": "scsi", "hd": "ide"}.get(strip_dev(name)[:2], "virtio")
 
 
-def choose(bus: str, taken: Collection[str], wanted: str | None = None) -> str:
-    """A free name on ``bus`` with ``/dev/``: ``wanted`` if it is one of that bus, else the first.
+def choose(bus: str, taken: Collection[str], requested: str | None = None) -> str:
+    """A free device name (``/dev/...``) on ``bus``: ``requested`` if the bus has such a name, else
+    the first free one.
 
-    ``taken`` with or without ``/dev/``. Raises DevicePathInUse, InvalidDiskInfo.
+    ``taken``: the names in use, with or without ``/dev/``. Raises DevicePathInUse,
+    InvalidDiskInfo.
     """
     taken = {strip_dev(name) for name in taken}
     prefix = PREFIXES[bus]
     names = [prefix + letter for letter in string.ascii_lowercase]
-    if wanted and strip_dev(wanted) in names:
-        if strip_dev(wanted) in taken:
-            raise exception.DevicePathInUse(path=wanted)
-        return f"/dev/{strip_dev(wanted)}"
+    if requested and strip_dev(requested) in names:
+        if strip_dev(requested) in taken:
+            raise exception.DevicePathInUse(path=requested)
+        return f"/dev/{strip_dev(requested)}"
     free = [name for name in names if name not in taken]
     if not free:
         raise exception.InvalidDiskInfo(
@@ -44,11 +46,16 @@ def choose(bus: str, taken: Collection[str], wanted: str | None = None) -> str:
 
 
 def next_name(bdms: Iterable[BlockDeviceMapping], bdm: BlockDeviceMapping) -> str:
-    """For ``bdm`` beside the others of a server, on hypervisors whose local disks are virtio and
-    come first. The root disk is the first of all."""
+    """A device name for the disk ``bdm``, one of a server's ``bdms``.
+
+    Local disks are taken to be virtio and get the first names; the root disk has the very first.
+    Raises DevicePathInUse, InvalidDiskInfo.
+    """
     bus = bdm.disk_bus or "virtio"
     if bus not in PREFIXES:
-        raise exception.InvalidDiskInfo(reason=f"{bus} is none of {', '.join(PREFIXES)}")
+        raise exception.InvalidDiskInfo(
+            reason=f"disk_bus {bus} must be one of {', '.join(PREFIXES)}"
+        )
     others = [other for other in bdms if other is not bdm]
     taken = [other.device_name for other in others if other.is_volume and other.device_name]
     if not bdm.is_root:

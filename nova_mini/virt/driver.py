@@ -1,8 +1,8 @@
 """The interface between the compute manager and a hypervisor.
 
-A driver is stateless towards the cloud: it never reads the database and never talks to another
-service of nova_mini. Every method that changes something may be called again after a crash, so it
-asks before it acts (is the domain there, the disk there?) and adopts what it finds.
+A driver keeps no state of the cloud: it never reads the database and never calls another service of
+nova_mini. Methods that change something are idempotent, since they are called again after a crash:
+they look first whether a domain or a disk exists, and use it.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import abc
 import dataclasses
 import enum
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import os_traits
 from oslo_utils import importutils
 
 from nova_mini import exception
@@ -20,19 +21,49 @@ from nova_mini.virt import device_names
 
 if TYPE_CHECKING:
     from nova_mini.context import RequestContext
-    from nova_mini.network.model import VIF, NetworkInfo
     from nova_mini.objects.block_device_mapping import BlockDeviceMapping
     from nova_mini.objects.image_meta import ImageMeta
     from nova_mini.objects.instance import Instance
+    from nova_mini.objects.migration import Migration
+    from nova_mini.objects.network_model import VIF, NetworkInfo
+    from nova_mini.virt.block_device_info import BlockDeviceInfo
     from nova_mini.virt.virtapi import VirtAPI
+    from nova_mini.volume.connection_info import ConnectionInfo
+
+
+# What every driver of nova_mini can do.
+COMMON_TRAITS = frozenset(
+    {os_traits.COMPUTE_NODE, os_traits.COMPUTE_NET_ATTACH_INTERFACE, os_traits.OWNER_NOVA}
+)
 
 
 @dataclasses.dataclass(frozen=True)
 class InstanceInfo:
-    """What the hypervisor says of one instance; ``state`` is a ``compute.power_state`` value."""
+    """An instance as the hypervisor reports it; ``state`` is a ``states.power_state`` value."""
 
     state: int
     internal_id: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class HostResources:
+    """What a host has, for ``objects.ComputeNode``. ``disk_available_least``: GiB that can be
+    written until the disk is full, if the driver knows it. ``disk_pool``: the name of the storage
+    that holds the disks, if the host shares it with others. ``supported_instances``:
+    lists of architecture, virt type and vm mode."""
+
+    vcpus: int
+    memory_mb: int
+    local_gb: int  # GiB
+    disk_available_least: int | None = None
+    disk_pool: str | None = None
+    hypervisor_type: str
+    hypervisor_version: int
+    hypervisor_hostname: str
+    cpu_info: dict[str, Any]
+    supported_instances: list[list[str]]
+    traits: list[str]  # sorted names of os-traits
+    host_uptime: str | None = None
 
 
 class LifecycleTransition(enum.Enum):
@@ -45,23 +76,16 @@ class LifecycleTransition(enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class LifecycleEvent:
-    """A domain changed its power state, perhaps without being asked (the guest shut down)."""
+    """A domain changed its power state, maybe by itself (the guest shut down)."""
 
     uuid: str
     transition: LifecycleTransition
 
 
 class ComputeDriver(abc.ABC):
-    """What a hypervisor must be able to do.
+    """The methods that every driver has.
 
-    ``block_device_info`` is the dict made by ``virt.block_device.get_block_device_info``::
-
-        {"root_device_name": "/dev/vda",
-         "image": [{...}],                    # the local root disk, if any
-         "ephemerals": [{"device_name", "size" (GiB), "guest_format", "disk_bus"}],
-         "swap": {"device_name", "swap_size" (MiB)} or None,
-         "block_device_mapping": [{"connection_info", "mount_device", "boot_index",
-                                   "disk_bus", "device_type", "guest_format", "tag"}]}
+    ``block_device_info``: the disks of the server; None: those of its flavor, and no volumes.
     """
 
     capabilities: dict[str, bool] = {}
@@ -77,18 +101,11 @@ class ComputeDriver(abc.ABC):
         """Connect to the hypervisor. Raises HypervisorUnavailable."""
 
     def cleanup_host(self, host: str) -> None:  # noqa: B027
-        """Let go of the hypervisor at the end of the service."""
+        """Disconnect from the hypervisor when the service stops."""
 
     @abc.abstractmethod
-    def get_available_resource(self) -> dict:
-        """The host's totals, for ``objects.ComputeNode``.
-
-        Keys: vcpus, memory_mb, local_gb (GiB), memory_mb_free_real (what the host itself says is
-        free), disk_available_least (GiB or None), disk_pool (name of a storage that this host has
-        together with others, or None), hypervisor_type, hypervisor_version (int),
-        hypervisor_hostname, cpu_info (dict), supported_instances (list of
-        ``[arch, hv_type, vm_mode]``), host_uptime (text or None).
-        """
+    def get_available_resource(self) -> HostResources:
+        """The resources of the host, without what is reserved for the host itself."""
 
     @abc.abstractmethod
     def is_available(self) -> bool:
@@ -101,26 +118,25 @@ class ComputeDriver(abc.ABC):
         if self._event_callback:
             self._event_callback(event)
 
-    # -- what is there -----------------------------------------------------------------------
+    # -- state of the instances --------------------------------------------------------------
 
     @abc.abstractmethod
     def list_instance_uuids(self) -> list[str]:
-        """Every instance of ours that the hypervisor knows or that has files or disks of its own on
-        this host."""
+        """The instances of this service that have a domain, files or disks on this host."""
 
     @abc.abstractmethod
     def get_info(self, instance: Instance) -> InstanceInfo:
-        """Raises InstanceNotFound when the hypervisor does not know it."""
+        """Raises InstanceNotFound when the hypervisor has no such instance."""
 
     @abc.abstractmethod
     def get_power_states(self) -> dict[str, int]:
-        """uuid -> power state of every defined domain, in as few hypervisor calls as it takes."""
+        """uuid -> power state of every defined domain, with few hypervisor calls."""
 
     def list_plugged_instances(self) -> set[str]:
-        """Uuids of the instances that have a port at this host's switch."""
+        """Uuids of the instances that have a port on this host's switch."""
         return set()
 
-    def unplug_leftovers(self, instance_uuid: str) -> None:  # noqa: B027
+    def unplug_orphan(self, instance_uuid: str) -> None:  # noqa: B027
         """Remove from the switch every port of an instance that has no guest here."""
 
     # -- lifecycle ---------------------------------------------------------------------------
@@ -134,18 +150,18 @@ class ComputeDriver(abc.ABC):
         injected_files: list[tuple[str, bytes]],
         admin_password: str | None,
         network_info: NetworkInfo | None = None,
-        block_device_info: dict | None = None,
+        block_device_info: BlockDeviceInfo | None = None,
         power_on: bool = True,
         fallback_from_host: str | None = None,
     ) -> None:
-        """Make the disks and the domain and start it; returns when it runs. The root disk is made
-        from the image of ``image_meta``: the server's own, or the one that it was shelved in.
+        """Create the disks and the domain and start it; returns when it runs. The root disk is made
+        from the image of ``image_meta``: the server's image, or the one that it was shelved in.
 
-        ``fallback_from_host`` has had the same image, should Glance not have it any more.
+        ``fallback_from_host``: a host to copy the image from if Glance does not have it any more.
 
-        Twice as good as once: what a killed first attempt left is adopted or replaced.
-        Raises BuildAbortException for what no other host could do better (bad image), else
-        whatever failed; the manager cleans up with :meth:`destroy`.
+        Idempotent: what an interrupted attempt left is used or replaced. Raises
+        BuildAbortException for an error that other hosts would have too (bad image), or another
+        exception; then the manager cleans up with :meth:`destroy`.
         """
 
     @abc.abstractmethod
@@ -154,10 +170,10 @@ class ComputeDriver(abc.ABC):
         context: RequestContext,
         instance: Instance,
         network_info: NetworkInfo | None = None,
-        block_device_info: dict | None = None,
+        block_device_info: BlockDeviceInfo | None = None,
         destroy_disks: bool = True,
     ) -> None:
-        """Stop and undefine the domain, unplug its VIFs, remove its files. None there is fine."""
+        """Stop and undefine the domain, unplug its VIFs, remove its disks and files. Idempotent."""
 
     @abc.abstractmethod
     def reboot(
@@ -166,14 +182,16 @@ class ComputeDriver(abc.ABC):
         instance: Instance,
         network_info: NetworkInfo,
         reboot_type: str,
-        block_device_info: dict | None = None,
+        block_device_info: BlockDeviceInfo | None = None,
     ) -> None:
-        """``reboot_type`` SOFT (ask the guest, fall back to HARD) or HARD (same disks, anew)."""
+        """``reboot_type``: SOFT (the guest shuts down; HARD if it does not) or HARD (a new domain
+        with the same disks)."""
 
     @abc.abstractmethod
     def power_off(self, instance: Instance, timeout: int = 0, retry_interval: int = 0) -> None:
-        """Stop the domain; with ``timeout`` (seconds) ask the guest first. Already off, or no
-        domain at all, is fine."""
+        """Stop the domain. ``timeout``: seconds that the guest has to shut down by itself first,
+        with a new request every ``retry_interval`` seconds. Does nothing when the domain is off or
+        does not exist."""
 
     @abc.abstractmethod
     def power_on(
@@ -181,9 +199,9 @@ class ComputeDriver(abc.ABC):
         context: RequestContext,
         instance: Instance,
         network_info: NetworkInfo,
-        block_device_info: dict | None = None,
+        block_device_info: BlockDeviceInfo | None = None,
     ) -> None:
-        """Start a stopped domain; define it anew when the host lost it. Already on is fine."""
+        """Start a stopped domain, and define it again if it is missing. Idempotent."""
 
     @abc.abstractmethod
     def pause(self, instance: Instance) -> None: ...
@@ -201,8 +219,123 @@ class ComputeDriver(abc.ABC):
         context: RequestContext,
         instance: Instance,
         network_info: NetworkInfo,
-        block_device_info: dict | None = None,
+        block_device_info: BlockDeviceInfo | None = None,
     ) -> None: ...
+
+    # -- move to another host or flavor --------------------------------------------------------
+    # In the order of the phases of a resize or cold migration. Until it is confirmed, the source
+    # keeps what :meth:`finish_revert_migration` needs.
+
+    @abc.abstractmethod
+    def migrate_disk_and_power_off(
+        self,
+        context: RequestContext,
+        instance: Instance,
+        migration: Migration,
+        network_info: NetworkInfo,
+        block_device_info: BlockDeviceInfo | None = None,
+        timeout: int = 0,
+    ) -> None:
+        """At the source: stop the guest and disconnect it from this host; its disks can be used at
+        the destination then. ``timeout``: seconds that the guest has to shut down by itself.
+        Idempotent. Raises MigrationPreCheckError, before the guest is stopped, if the disks cannot
+        go to the destination."""
+
+    @abc.abstractmethod
+    def finish_migration(
+        self,
+        context: RequestContext,
+        instance: Instance,
+        migration: Migration,
+        image_meta: ImageMeta,
+        network_info: NetworkInfo,
+        block_device_info: BlockDeviceInfo | None = None,
+        *,
+        power_on: bool,
+    ) -> None:
+        """At the destination: make the disks as large as the new flavor, which ``instance`` has
+        already, define the domain and start it. Idempotent."""
+
+    @abc.abstractmethod
+    def confirm_migration(
+        self,
+        context: RequestContext,
+        migration: Migration,
+        instance: Instance,
+        network_info: NetworkInfo,
+        block_device_info: BlockDeviceInfo | None = None,
+    ) -> None:
+        """At the source: remove all that was kept for a revert. Idempotent."""
+
+    @abc.abstractmethod
+    def undo_migration(
+        self,
+        context: RequestContext,
+        migration: Migration,
+        instance: Instance,
+        network_info: NetworkInfo,
+        block_device_info: BlockDeviceInfo | None = None,
+    ) -> None:
+        """At the destination: stop and remove the guest. Disks that the source uses again are kept.
+        Idempotent."""
+
+    @abc.abstractmethod
+    def finish_revert_migration(
+        self,
+        context: RequestContext,
+        migration: Migration,
+        instance: Instance,
+        network_info: NetworkInfo,
+        block_device_info: BlockDeviceInfo | None = None,
+        *,
+        power_on: bool,
+    ) -> None:
+        """At the source: give the guest its disks as they were when it was stopped, define it, and
+        start it with ``power_on``. Also called if it was not stopped yet. Idempotent."""
+
+    # -- rescue ------------------------------------------------------------------------------
+
+    @abc.abstractmethod
+    def rescue(
+        self,
+        context: RequestContext,
+        instance: Instance,
+        network_info: NetworkInfo,
+        rescue_image: ImageMeta,
+        admin_password: str | None,
+        block_device_info: BlockDeviceInfo,
+    ) -> None:
+        """Start the instance from a new rescue disk, which is made from ``rescue_image``. Its own
+        domain is stopped. ``admin_password``: for the system on the rescue disk.
+
+        An image with ``hw_rescue_bus`` or ``hw_rescue_device`` is added to the disks of the
+        instance, which stay in their places. With another one, the guest has only the rescue disk,
+        as its first disk, and its own root disk, and the hardware that the image describes.
+
+        A rescue disk of an interrupted attempt is replaced. When it fails, the manager cleans up
+        with :meth:`remove_rescue_disks`.
+        """
+
+    @abc.abstractmethod
+    def unrescue(
+        self,
+        context: RequestContext,
+        instance: Instance,
+        network_info: NetworkInfo,
+        block_device_info: BlockDeviceInfo,
+    ) -> None:
+        """Start the instance with its own disks, unless it runs with them already, and remove the
+        rescue disk. Idempotent."""
+
+    @abc.abstractmethod
+    def remove_rescue_disks(self, instance: Instance) -> None:
+        """Remove the rescue disk, which no running domain uses. Idempotent. Raises CephUnavailable,
+        RbdImageBusy."""
+
+    def list_unused_rescue_disks(self) -> set[str]:
+        """Uuids of the instances that have a rescue disk which no domain on this host uses. With
+        shared storage, they may be on other hosts."""
+        return set()
 
     # -- parts of a server -------------------------------------------------------------------
 
@@ -214,10 +347,10 @@ class ComputeDriver(abc.ABC):
         image_id: str,
         update_task_state: Callable[..., None],
     ) -> None:
-        """Upload the root disk into the Glance image ``image_id`` (which exists, queued).
+        """Upload the root disk into the Glance image ``image_id``, which exists and is queued.
 
-        Calls ``update_task_state(task_state=IMAGE_PENDING_UPLOAD)`` when the copy is taken (the
-        guest may run again) and ``update_task_state(task_state=IMAGE_UPLOADING,
+        Calls ``update_task_state(task_state=IMAGE_PENDING_UPLOAD)`` when the disk is copied (the
+        guest may run again), and ``update_task_state(task_state=IMAGE_UPLOADING,
         expected_state=IMAGE_PENDING_UPLOAD)`` before the upload.
         """
 
@@ -225,19 +358,19 @@ class ComputeDriver(abc.ABC):
     def attach_interface(
         self, context: RequestContext, instance: Instance, image_meta: ImageMeta, vif: VIF
     ) -> None:
-        """Hot-plug a NIC; already there is fine. Raises InterfaceAttachFailed."""
+        """Hot-plug a NIC. Idempotent. Raises InterfaceAttachFailed."""
 
     @abc.abstractmethod
     def detach_interface(self, context: RequestContext, instance: Instance, vif: VIF) -> None:
-        """Unplug a NIC; returns when it is really gone. Raises InterfaceDetachFailed."""
+        """Unplug a NIC; returns when the guest has released it. Raises InterfaceDetachFailed."""
 
     @abc.abstractmethod
     def get_console_output(self, context: RequestContext, instance: Instance) -> bytes:
         """The serial console's log, at most its last 100 KiB."""
 
     @abc.abstractmethod
-    def get_volume_connector(self, instance: Instance) -> dict:
-        """What Cinder must know of this host (os-brick's connector properties)."""
+    def get_volume_connector(self, instance: Instance) -> dict[str, Any]:
+        """This host's connector properties (as os-brick defines them), for Cinder."""
 
     def get_device_name_for_instance(
         self,
@@ -245,103 +378,113 @@ class ComputeDriver(abc.ABC):
         bdms: Iterable[BlockDeviceMapping],
         bdm: BlockDeviceMapping,
     ) -> str:
-        """The name (``/dev/vdb``) of a new disk beside the server's others: the one that ``bdm``
-        asks for, or a free one. Raises DevicePathInUse, InvalidDiskInfo."""
+        """The device name (``/dev/vdb``) of the new disk ``bdm``: the requested one, or a free one.
+        ``bdms``: all disks of the server. Raises DevicePathInUse, InvalidDiskInfo."""
         return device_names.next_name(bdms, bdm)
 
     @abc.abstractmethod
     def attach_volume(
         self,
         context: RequestContext,
-        connection_info: dict,
+        connection_info: ConnectionInfo,
         instance: Instance,
         mountpoint: str,
         disk_bus: str | None = None,
         device_type: str | None = None,
     ) -> None:
-        """Connect a volume to this host and give it to the guest as ``mountpoint``, running or
-        not; there already is fine. Raises VolumeAttachFailed."""
+        """Connect a volume to this host and attach it to the guest as ``mountpoint``. The guest may
+        be running or off. Idempotent. Raises VolumeAttachFailed."""
 
     @abc.abstractmethod
     def detach_volume(
-        self, context: RequestContext, connection_info: dict, instance: Instance, mountpoint: str
+        self,
+        context: RequestContext,
+        connection_info: ConnectionInfo,
+        instance: Instance,
+        mountpoint: str,
     ) -> None:
-        """Take a volume from the guest and this host; returns when it is really gone, and gone
-        already is fine. Raises DeviceDetachFailed when the guest keeps it."""
+        """Detach a volume from the guest and disconnect it from this host; returns when the guest
+        has released it. Idempotent. Raises DeviceDetachFailed when the guest does not release
+        it."""
 
     @abc.abstractmethod
     def swap_volume(
         self,
         context: RequestContext,
-        old_connection_info: dict | None,
-        new_connection_info: dict,
+        old_connection_info: ConnectionInfo | None,
+        new_connection_info: ConnectionInfo,
         instance: Instance,
         mountpoint: str,
         *,
         is_larger: bool,
         commit: Callable[[], None] | None,
     ) -> None:
-        """Put another volume in the place of an attached one, with its content, while the guest
-        runs; the old one (None: it is not on this host) is disconnected then.
+        """Replace an attached volume by another one while the guest runs: copy the content, switch
+        the guest to the new volume, disconnect the old one (None: it is not on this host).
 
-        ``commit()`` is called once the two are equal and stay so: from there on the new one is the
-        guest's, whatever dies. None: it was called. Twice is once. Raises VolumeSwapFailed.
+        ``commit()`` is called when both volumes are equal and all writes go to both. After that the
+        swap is completed even if a process dies. None: it was called by an earlier attempt.
+        Idempotent. Raises VolumeSwapFailed.
         """
 
     @abc.abstractmethod
-    def give_up_swap(
+    def undo_swap_volume(
         self,
         context: RequestContext,
-        new_connection_info: dict,
+        new_connection_info: ConnectionInfo,
         instance: Instance,
         mountpoint: str,
     ) -> None:
-        """After a swap that failed before its commit: the new volume is not on this host."""
+        """Undo a swap that failed before its commit: disconnect the new volume from this host."""
 
     @abc.abstractmethod
     def extend_volume(
         self,
         context: RequestContext,
-        connection_info: dict,
+        connection_info: ConnectionInfo,
         instance: Instance,
         mountpoint: str,
         size: int,
     ) -> None:
-        """An attached volume has ``size`` GiB now: tell the guest."""
+        """Make the new size (``size`` GiB) of an attached volume visible to the guest."""
 
     # -- housekeeping ------------------------------------------------------------------------
 
     def manage_image_cache(  # noqa: B027
         self, context: RequestContext, used_images: set[str]
     ) -> None:
-        """Remove cached base images that neither ``used_images`` nor a disk on this host needs."""
+        """Remove cached base images that are not in ``used_images`` (image ids) and that no disk on
+        this host needs."""
 
     @abc.abstractmethod
-    def cache_image(self, context: RequestContext, image_id: str) -> bool:
-        """Fetch an image before it is needed; False when that is not necessary. Raises as spawn
-        does over an image."""
+    def cache_image(self, context: RequestContext, image_id: str, max_size: int = 0) -> bool:
+        """Fetch an image into the cache. Returns False when it was not necessary. Raises the errors
+        of an image that :meth:`spawn` raises, also for one that is larger than ``max_size`` bytes
+        (0: no limit)."""
 
     def discard_copy(  # noqa: B027
         self, context: RequestContext, image_id: str, base_image_id: str
     ) -> None:
-        """Remove what :meth:`snapshot` left of an image that will never be active in a storage of
-        several hosts; ``base_image_id`` is the image of its server. Raises CephUnavailable,
+        """Remove the data that :meth:`snapshot` left in shared storage for an image that will
+        never become active. ``base_image_id``: the image of its server. Raises CephUnavailable,
         RbdImageBusy."""
 
     def list_shared_disk_owners(self) -> set[str]:
-        """Uuids of all instances, of whatever host, that have disks in a storage of several."""
+        """Uuids of the instances of all hosts that have disks in shared storage."""
         return set()
 
     def destroy_shared_disks(self, instance_uuid: str) -> None:  # noqa: B027
-        """Remove them; its host has forgotten them. Raises CephUnavailable, RbdImageBusy."""
+        """Remove the disks of an instance from shared storage; they are orphans. Raises
+        CephUnavailable, RbdImageBusy."""
 
     def clean_shared_disks(self, instance_uuids: set[str]) -> None:  # noqa: B027
-        """Remove there what attempts that were cut off left beside the disks of these instances,
-        which are this host's. Raises CephUnavailable, RbdImageBusy."""
+        """Remove the unfinished disks that interrupted operations left in shared storage for these
+        instances, which are on this host. Raises CephUnavailable, RbdImageBusy."""
 
 
 def load_compute_driver(virtapi: VirtAPI, name: str) -> ComputeDriver:
-    """``[DEFAULT] compute_driver``, e.g. ``libvirt.LibvirtDriver`` or ``fake.FakeDriver``."""
+    """Make the driver that ``[DEFAULT] compute_driver`` names, e.g. ``libvirt.LibvirtDriver`` or
+    ``fake.FakeDriver``. Raises ConfigurationError."""
     try:
         return importutils.import_object(f"nova_mini.virt.{name}", virtapi)
     except ImportError as exc:

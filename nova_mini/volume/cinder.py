@@ -1,4 +1,4 @@
-"""What is asked of the volume service, in plain values of ours."""
+"""Client of the volume service."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from nova_mini import exception
 from nova_mini.conf import CONF
 from nova_mini.trace import traced
 from nova_mini.volume.client import REIMAGE, client, translated
+from nova_mini.volume.connection_info import ConnectionInfo
 
 if TYPE_CHECKING:
     from nova_mini.context import RequestContext
 
 _PAGE = 1000
-# Metadata of a volume that we made: the mapping that it was made for.
-MADE_FOR = "nova_mini_block_device_mapping"
-# And of a snapshot: the image.
-MADE_FOR_IMAGE = "nova_mini_image"
+# Metadata key of a volume that nova_mini created; the value is the uuid of its mapping.
+_MAPPING_KEY = "nova_mini_block_device_mapping"
+# Metadata key of a snapshot that nova_mini created; the value is the id of its image.
+_IMAGE_KEY = "nova_mini_image"
 
 
 @dataclasses.dataclass(frozen=True)
 class Volume:
-    """``size`` in GiB; ``created_at`` in UTC, without a zone; ``attachments``: instance uuid ->
-    its attachment's id; ``image_metadata``: of the image that it was made from;
-    ``migration_status`` is told to the service alone."""
+    """``size`` is in GiB, ``created_at`` in UTC without a time zone. ``attachments``: instance uuid
+    -> attachment id. ``image_metadata``: that of the image from which the volume was made.
+    ``migration_status``: only if the volume was read with the service's credentials."""
 
     id: str
     status: str
@@ -47,7 +48,7 @@ class Volume:
 
 @dataclasses.dataclass(frozen=True)
 class Snapshot:
-    """``size`` in GiB; ``created_at`` as a volume's."""
+    """``size`` is in GiB, ``created_at`` in UTC without a time zone."""
 
     id: str
     status: str
@@ -58,21 +59,21 @@ class Snapshot:
 
 @dataclasses.dataclass(frozen=True)
 class Attachment:
-    """``connection_info`` is empty until a connector was given; it may hold secrets."""
+    """``connection_info`` is empty until Cinder has the host's connector; it may hold secrets."""
 
     id: str
     volume_id: str
     instance_uuid: str | None
     status: str
-    connection_info: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False)
+    connection_info: ConnectionInfo = dataclasses.field(default_factory=ConnectionInfo, repr=False)
 
 
 class API:
-    """For any number of threads. Raises CinderConnectionFailed when the outcome is not known,
-    VolumeAccessDenied, InvalidVolume (with Cinder's sentence) and what each method says.
+    """Thread-safe. All methods raise CinderConnectionFailed when the outcome is not known,
+    VolumeAccessDenied, and InvalidVolume with Cinder's message.
 
-    Requests that may be repeated are, when the connection fails; those that make something are
-    not, and their callers look for what a lost answer may have made.
+    Requests that can be repeated safely are retried when the connection fails. Requests that create
+    something are not retried: after a lost answer, callers look for the object.
     """
 
     # -- volumes ---------------------------------------------------------------------------------
@@ -82,29 +83,30 @@ class API:
         with translated(exception.VolumeNotFound(volume_id=volume_id), volume_id):
             return _volume(client(context, as_service=as_service).volumes.get(volume_id))
 
-    def find_made_for(self, context: RequestContext, mapping_uuid: str) -> Volume | None:
-        """The volume that an earlier attempt made for this mapping, and that is not on its way out
-        again; asked as the service."""
-        wanted = {"all_tenants": 1, "metadata": {MADE_FOR: mapping_uuid}}
+    def find_by_mapping(self, context: RequestContext, mapping_uuid: str) -> Volume | None:
+        """The volume that an earlier attempt created for this mapping and that is not being
+        deleted; None if there is none. Uses the service's credentials."""
+        filters = {"all_tenants": 1, "metadata": {_MAPPING_KEY: mapping_uuid}}
         with translated():
-            found = client(context, as_service=True).volumes.list(search_opts=wanted)
+            found = client(context, as_service=True).volumes.list(search_opts=filters)
         return next((_volume(each) for each in found if each.status != "deleting"), None)
 
-    @traced
+    @traced("API.create")
     def create(
         self,
         context: RequestContext,
         size: int,
         *,
-        made_for: str,
+        mapping_uuid: str,
         snapshot_id: str | None = None,
         image_id: str | None = None,
         volume_type: str | None = None,
         availability_zone: str | None = None,
     ) -> Volume:
-        """A new volume of the context's user. Raises VolumeQuotaExceeded."""
+        """Create a volume with the context's token. ``mapping_uuid``: of its mapping;
+        see :meth:`find_by_mapping`. Raises VolumeQuotaExceeded."""
         with translated():
-            made = client(context, repeat=False).volumes.create(
+            created = client(context, repeat=False).volumes.create(
                 size,
                 name="",
                 description="",
@@ -112,13 +114,13 @@ class API:
                 imageRef=image_id,
                 volume_type=volume_type,
                 availability_zone=availability_zone,
-                metadata={MADE_FOR: made_for},
+                metadata={_MAPPING_KEY: mapping_uuid},
             )
-        return _volume(made)
+        return _volume(created)
 
-    @traced
+    @traced("API.delete")
     def delete(self, context: RequestContext, volume_id: str, *, force: bool = False) -> None:
-        """No such volume is fine. ``force``: in whatever state, asked as the service."""
+        """Idempotent. ``force``: in any state, with the service's credentials."""
         with (
             contextlib.suppress(exception.VolumeNotFound),
             translated(exception.VolumeNotFound(volume_id=volume_id), volume_id),
@@ -126,32 +128,33 @@ class API:
             volumes = client(context, as_service=force).volumes
             (volumes.force_delete if force else volumes.delete)(volume_id)
 
-    @traced
+    @traced("API.begin_detaching")
     def begin_detaching(self, context: RequestContext, volume_id: str) -> None:
         with translated(exception.VolumeNotFound(volume_id=volume_id), volume_id):
             client(context, repeat=False).volumes.begin_detaching(volume_id)
 
-    @traced
+    @traced("API.roll_detaching")
     def roll_detaching(self, context: RequestContext, volume_id: str) -> None:
         with translated(exception.VolumeNotFound(volume_id=volume_id), volume_id):
             client(context).volumes.roll_detaching(volume_id)
 
-    @traced
+    @traced("API.migrate_volume_completion")
     def migrate_volume_completion(
         self, context: RequestContext, old_volume_id: str, new_volume_id: str, error: bool
     ) -> None:
-        """Cinder moves a volume, and its server uses the new place now (``error``: it cannot)."""
+        """Complete Cinder's migration of a volume: its server uses the new volume now (``error``:
+        the swap failed)."""
         with translated(exception.VolumeNotFound(volume_id=old_volume_id), old_volume_id):
-            asked = client(context, as_service=True, repeat=False)
-            asked.volumes.migrate_volume_completion(old_volume_id, new_volume_id, error)
+            cinder = client(context, as_service=True, repeat=False)
+            cinder.volumes.migrate_volume_completion(old_volume_id, new_volume_id, error)
 
-    @traced
+    @traced("API.reimage")
     def reimage(self, context: RequestContext, volume_id: str, image_id: str) -> None:
-        """Give a reserved volume the content of an image, losing its own; Cinder sends the event
+        """Replace the content of a reserved volume by an image. Cinder sends the event
         volume-reimaged when it is done."""
         with translated(exception.VolumeNotFound(volume_id=volume_id), volume_id):
-            asked = client(context, repeat=False, version=REIMAGE)
-            asked.volumes.reimage(volume_id, image_id, reimage_reserved=True)
+            cinder = client(context, repeat=False, version=REIMAGE)
+            cinder.volumes.reimage(volume_id, image_id, reimage_reserved=True)
 
     def get_snapshot(self, context: RequestContext, snapshot_id: str) -> Snapshot:
         """Raises SnapshotNotFound."""
@@ -159,87 +162,94 @@ class API:
             found = client(context).volume_snapshots.get(snapshot_id)
         return _snapshot(found)
 
-    @traced
+    @traced("API.create_snapshot")
     def create_snapshot(
-        self, context: RequestContext, volume_id: str, name: str, *, made_for: str
+        self, context: RequestContext, volume_id: str, name: str, *, image_id: str
     ) -> Snapshot:
-        """Also of a volume in use, as it is at one moment; ``made_for``: id of the image that will
-        name it. Raises VolumeQuotaExceeded."""
+        """Create a snapshot of a volume, which may be in use. ``image_id``: of the image that
+        will refer to it; see :meth:`snapshots_of_image`. Raises VolumeQuotaExceeded."""
         with translated(exception.VolumeNotFound(volume_id=volume_id), volume_id):
-            made = client(context, repeat=False).volume_snapshots.create(
-                volume_id, force=True, name=name, metadata={MADE_FOR_IMAGE: made_for}
+            created = client(context, repeat=False).volume_snapshots.create(
+                volume_id, force=True, name=name, metadata={_IMAGE_KEY: image_id}
             )
-        return _snapshot(made)
+        return _snapshot(created)
 
-    def snapshots_made_for(self, context: RequestContext, image_id: str) -> list[Snapshot]:
-        """What an earlier attempt made; asked as the service."""
-        wanted = {"all_tenants": 1, "metadata": {MADE_FOR_IMAGE: image_id}}
+    def snapshots_of_image(self, context: RequestContext, image_id: str) -> list[Snapshot]:
+        """The snapshots that earlier attempts created for an image. Uses the service's
+        credentials."""
+        filters = {"all_tenants": 1, "metadata": {_IMAGE_KEY: image_id}}
         with translated():
-            found = client(context, as_service=True).volume_snapshots.list(search_opts=wanted)
+            found = client(context, as_service=True).volume_snapshots.list(search_opts=filters)
         return [_snapshot(each) for each in found]
 
     def delete_snapshot(
         self, context: RequestContext, snapshot_id: str, *, force: bool = False
     ) -> None:
-        """No such snapshot is fine. ``force``: in whatever state, asked as the service."""
+        """Idempotent. ``force``: in any state, with the service's credentials."""
         missing = exception.SnapshotNotFound(snapshot_id=snapshot_id)
         with contextlib.suppress(exception.SnapshotNotFound), translated(missing):
             client(context, as_service=force).volume_snapshots.delete(snapshot_id, force=force)
 
     # -- attachments -----------------------------------------------------------------------------
 
-    @traced
+    @traced("API.attachment_create")
     def attachment_create(
         self, context: RequestContext, volume_id: str, instance_uuid: str
     ) -> Attachment:
-        """Reserve a volume for a server: nobody else can have it (but for multiattach)."""
+        """Reserve a volume for a server: no other server can use it, unless it is multiattach."""
         with translated(exception.VolumeNotFound(volume_id=volume_id), volume_id):
-            made = client(context, repeat=False).attachments.create(volume_id, None, instance_uuid)
-        return _attachment(made)
+            attachments = client(context, repeat=False).attachments
+            created = attachments.create(volume_id, None, instance_uuid)
+        return _attachment(created)
 
     def attachment_get(self, context: RequestContext, attachment_id: str) -> Attachment:
         """Raises VolumeAttachmentNotFound."""
         with translated(_no_attachment(attachment_id)):
             return _attachment(client(context).attachments.show(attachment_id).to_dict())
 
-    @traced
+    @traced("API.attachment_update")
     def attachment_update(
-        self, context: RequestContext, attachment_id: str, connector: dict, mountpoint: str
+        self,
+        context: RequestContext,
+        attachment_id: str,
+        connector: dict[str, Any],
+        mountpoint: str,
     ) -> Attachment:
-        """Tell Cinder who connects; its answer says how. Raises VolumeAttachmentNotFound."""
+        """Send the host's connector to Cinder; the result has the connection_info. Raises
+        VolumeAttachmentNotFound."""
         connector = {**connector, "mountpoint": mountpoint}
         with translated(_no_attachment(attachment_id)):
             updated = client(context).attachments.update(attachment_id, connector)
         return _attachment(updated.to_dict())
 
-    @traced
+    @traced("API.attachment_complete")
     def attachment_complete(self, context: RequestContext, attachment_id: str) -> None:
-        """The volume is in use now. Raises VolumeAttachmentNotFound."""
+        """Mark the volume as in use. Raises VolumeAttachmentNotFound."""
         with translated(_no_attachment(attachment_id)):
             client(context).attachments.complete(attachment_id)
 
-    @traced
+    @traced("API.attachment_delete")
     def attachment_delete(self, context: RequestContext, attachment_id: str) -> None:
-        """No such attachment is fine."""
+        """Idempotent."""
         missing = _no_attachment(attachment_id)
         with contextlib.suppress(exception.VolumeAttachmentNotFound), translated(missing):
             client(context).attachments.delete(attachment_id)
 
     def attachments_of(self, context: RequestContext, instance_uuid: str) -> list[Attachment]:
-        """Every attachment that Cinder has for a server, also those whose making was never told
-        to us; asked as the service."""
-        wanted = {"all_tenants": 1, "instance_id": instance_uuid}
+        """Cinder's attachments of a server, including those that nova_mini has not stored because
+        Cinder's answer was lost. Uses the service's credentials."""
+        filters = {"all_tenants": 1, "instance_id": instance_uuid}
         with translated():
-            found = client(context, as_service=True).attachments.list(search_opts=wanted)
+            found = client(context, as_service=True).attachments.list(search_opts=filters)
         return [_attachment(each.to_dict()) for each in found]
 
     def list_attachments(self, context: RequestContext) -> list[Attachment]:
-        """Every attachment there is, of whatever cloud, without how it connects; asked as the
-        service, a page at a time."""
+        """All attachments in Cinder, including those of other clouds, without connection_info. Uses
+        the service's credentials and reads page by page."""
         found: list[Attachment] = []
         with translated():
-            asked = client(context, as_service=True)
-            while page := asked.attachments.list(
+            cinder = client(context, as_service=True)
+            while page := cinder.attachments.list(
                 search_opts={"all_tenants": 1},
                 limit=_PAGE,
                 marker=found[-1].id if found else None,
@@ -253,9 +263,10 @@ class API:
 
 
 def check_attach(volume: Volume, instance_zone: str | None) -> None:
-    """Whether a volume can be attached to one server more.
+    """Check that a volume can be attached to another server in ``instance_zone``.
 
-    Raises InvalidVolume, VolumeEncryptionNotSupported. Cinder checks again when it reserves.
+    Raises InvalidVolume, VolumeEncryptionNotSupported. Cinder checks the status again when it
+    reserves the volume.
     """
     if volume.encrypted:
         raise exception.VolumeEncryptionNotSupported(volume_id=volume.id)
@@ -268,11 +279,11 @@ def check_attach(volume: Volume, instance_zone: str | None) -> None:
     if not CONF.cinder.cross_az_attach and instance_zone != volume.availability_zone:
         raise exception.InvalidVolume(
             reason=f"the server is in zone {instance_zone} and volume '{volume.id}' in zone "
-            f"{volume.availability_zone}; take a volume of the server's zone"
+            f"{volume.availability_zone}; use a volume of the server's zone"
         )
 
 
-# -- what it answers ----------------------------------------------------------------------------
+# -- Cinder's records ----------------------------------------------------------------------------
 
 
 def _volume(found) -> Volume:
@@ -311,16 +322,17 @@ def _created_at(record: dict[str, Any]) -> datetime.datetime:
 
 
 def _attachment(record: dict[str, Any]) -> Attachment:
-    """``connection_info`` as connectors take it: what is not the kind of connection is its data."""
-    told = dict(record.get("connection_info") or {})
-    told.pop("connector", None)
-    kind = told.pop("driver_volume_type", None)
+    """Convert a record. ``connection_info`` gets the form that connectors expect:
+    ``driver_volume_type``, and everything else in ``data``."""
+    data = dict(record.get("connection_info") or {})
+    data.pop("connector", None)
+    kind = data.pop("driver_volume_type", None)
     return Attachment(
         id=record["id"],
         volume_id=record["volume_id"],
         instance_uuid=record["instance"],
         status=record["status"],
-        connection_info={"driver_volume_type": kind, "data": told} if kind else {},
+        connection_info={"driver_volume_type": kind, "data": data} if kind else {},
     )
 
 

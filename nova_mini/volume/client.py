@@ -1,6 +1,6 @@
-"""Requests to the volume service, by python-cinderclient: in whose name, and where it is.
+"""Make clients of python-cinderclient, with credentials and endpoint, and translate their errors.
 
-The client is loaded when it is first needed: most processes of most clouds never ask.
+python-cinderclient is imported when it is first needed: most processes never need it.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from nova_mini import exception, service_auth
 from nova_mini.conf import CONF
 
 if TYPE_CHECKING:
+    from cinderclient.exceptions import ClientException
     from cinderclient.v3.client import Client
 
     from nova_mini.context import RequestContext
 
 LOG = logging.getLogger(__name__)
 
-MICROVERSION = "3.44"  # attachments that are created, updated and completed
-REIMAGE = "3.68"  # a volume is given the content of another image
+MICROVERSION = "3.44"  # adds the completion of attachments
+REIMAGE = "3.68"  # adds the action reimage
 
 # Connection information holds keys and passwords: bodies are never logged.
 _HTTP_LOG = logging.getLogger("nova_mini.volume.http")
@@ -37,7 +38,8 @@ def client(
     repeat: bool = True,
     version: str = MICROVERSION,
 ) -> Client:
-    """``repeat``: again when the connection fails, for what may be asked twice."""
+    """Make a client. ``as_service``: with the service's credentials, not the user's token.
+    ``repeat``: retry requests when the connection fails, for requests that are idempotent."""
     from cinderclient.api_versions import APIVersion
     from cinderclient.v3.client import Client
 
@@ -45,7 +47,7 @@ def client(
     return Client(
         api_version=APIVersion(version),
         session=service_auth.get_session("cinder"),
-        auth=service_auth.vouched_plugin(context, "cinder", as_service=as_service),
+        auth=service_auth.plugin_with_service_token(context, "cinder", as_service=as_service),
         service_type=options.service_type,
         service_name=options.service_name,
         endpoint_type=options.valid_interfaces,
@@ -59,8 +61,8 @@ def client(
 
 
 def _endpoint(context: RequestContext, as_service: bool) -> str | None:
-    """Where Cinder is for this project: older catalogs have the asker's project in its URL, and
-    the catalog that we see is our own."""
+    """Cinder's URL for the project of the request. In older catalogs it contains the project's id;
+    the catalog is that of the service's project, so its id is replaced."""
     service = service_auth.service_plugin("cinder")
     session = service_auth.get_session("cinder")
     options = CONF.cinder
@@ -73,12 +75,12 @@ def _endpoint(context: RequestContext, as_service: bool) -> str | None:
     )
     if url is None:
         raise exception.CinderConnectionFailed(reason="the catalog has no volume service")
-    ours = service.get_project_id(session) or ""
+    service_project = service.get_project_id(session) or ""
     is_user = context.auth_token and not as_service and CONF.api.auth_strategy != "noauth2"
-    project = context.project_id if is_user else ours
+    project = (context.project_id if is_user else service_project) or ""
     url = url.replace("%(project_id)s", project).replace("%(tenant_id)s", project)
-    if ours and url.rstrip("/").endswith(f"/{ours}"):
-        url = url.rstrip("/").removesuffix(ours) + project
+    if service_project and url.rstrip("/").endswith(f"/{service_project}"):
+        url = url.rstrip("/").removesuffix(service_project) + project
     return url
 
 
@@ -86,13 +88,13 @@ def _endpoint(context: RequestContext, as_service: bool) -> str | None:
 def translated(
     missing: exception.NovaException | None = None, volume_id: str = ""
 ) -> Iterator[None]:
-    """The client's errors become ours; ``missing`` is what 404 means."""
+    """Translate the client's errors; ``missing`` is raised for the status 404."""
     from cinderclient import exceptions as cinder_exc
 
     try:
         yield
     except cinder_exc.NotFound as exc:
-        raise missing or exception.InvalidVolume(reason=exc.message) from exc
+        raise missing or _refusal(exc) from exc
     except cinder_exc.Unauthorized as exc:
         raise exception.CinderConnectionFailed(reason="it refuses the credentials") from exc
     except cinder_exc.OverLimit as exc:
@@ -102,7 +104,12 @@ def translated(
     except cinder_exc.ClientException as exc:
         if exc.code >= 500:
             raise exception.CinderConnectionFailed(reason=f"it answered {exc.code}") from exc
-        raise exception.InvalidVolume(reason=exc.message) from exc
+        raise _refusal(exc) from exc
     except ks_exc.ClientException as exc:
-        LOG.warning("Volume service: %s", exc)
+        LOG.warning("Volume service: no answer: %s", exc)
         raise exception.CinderConnectionFailed(reason="it does not answer") from exc
+
+
+def _refusal(exc: ClientException) -> exception.InvalidVolume:
+    """InvalidVolume with Cinder's message, without its usual prefix, which InvalidVolume adds."""
+    return exception.InvalidVolume(reason=exc.message.removeprefix("Invalid volume: "))

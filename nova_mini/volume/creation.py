@@ -1,8 +1,8 @@
-"""Volumes and snapshots that are being made, until Cinder is done or has lost their order.
+"""Wait for volumes and snapshots that Cinder is creating, and delete them in any state.
 
-Cinder records what is asked for before it tells a service of its own to make it. An order that is
-lost with a broker or a database in between leaves the record in ``creating`` until Cinder is
-started again, and as long as it is in that state Cinder deletes it by force alone.
+Cinder stores the record of a new volume before it sends a message to the service that creates it.
+If that message is lost, the volume stays in the status ``creating`` until Cinder is restarted, and
+Cinder deletes it only by force.
 """
 
 from __future__ import annotations
@@ -25,29 +25,31 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 USABLE = ("available", "reserved", "in-use")
-# Nothing is heard of the first but that it was asked for.
+# In the first status it is not known whether any service has begun to create the volume.
 _CREATING, _DOWNLOADING = "creating", "downloading"
-# Looks at a volume that is still being made, before who wants to delete it comes again later.
-_LOOKS_BEFORE_DELETE = 10
+# How often the status of a volume is read before its deletion is postponed.
+_RETRIES_BEFORE_DELETE = 10
 
 
-def is_lost(ordered: Volume | Snapshot) -> bool:
-    """Whether its order was lost, as far as waiting can tell."""
-    patience = CONF.cinder.volume_creating_timeout
-    return ordered.status == _CREATING and timeutils.is_older_than(ordered.created_at, patience)
+def has_timed_out(created: Volume | Snapshot) -> bool:
+    """Whether the request to create the volume or snapshot counts as lost: its status is
+    ``creating`` for longer than ``[cinder] volume_creating_timeout`` seconds."""
+    timeout = CONF.cinder.volume_creating_timeout
+    return created.status == _CREATING and timeutils.is_older_than(created.created_at, timeout)
 
 
-def await_made(
+def wait_for_creation(
     context: RequestContext,
     volume_api: API,
     volume: Volume,
-    looks: int,
+    retries: int,
     check: Callable[[], None] = lambda: None,
 ) -> Volume:
-    """The volume as it is when Cinder has made it, or failed to, or lost its order; after so many
-    ``looks`` it may still be at work. ``check()`` may raise before each."""
-    for _ in range(looks):
-        if not _is_being_made(volume) or is_lost(volume):
+    """Wait until Cinder has created the volume or failed, or the request counts as lost; returns
+    the volume's last state. After ``retries`` it may still be in creation. ``check()`` is called
+    before each retry and may raise an exception."""
+    for _ in range(retries):
+        if not _is_being_created(volume) or has_timed_out(volume):
             break
         time.sleep(CONF.cinder.block_device_allocate_retries_interval)
         check()
@@ -56,39 +58,39 @@ def await_made(
 
 
 def discard(context: RequestContext, volume_api: API, volume_id: str) -> None:
-    """Delete a volume that was made for a server, in whatever state; it may be gone.
+    """Delete a volume that was created for a server, in any state. Idempotent.
 
-    Raises ActionInterrupted while Cinder is still at work with it, and InvalidVolume when it
-    refuses (the volume has snapshots).
+    Raises ActionInterrupted if Cinder is still creating it, and InvalidVolume when Cinder refuses
+    (the volume has snapshots).
     """
     try:
         volume_api.delete(context, volume_id)
     except exception.InvalidVolume:
         with contextlib.suppress(exception.VolumeNotFound):
-            _discard_when_made(context, volume_api, volume_api.get(context, volume_id))
+            _discard_after_creation(context, volume_api, volume_api.get(context, volume_id))
 
 
-def _discard_when_made(context, volume_api, volume: Volume) -> None:
-    volume = await_made(context, volume_api, volume, _LOOKS_BEFORE_DELETE)
-    if is_lost(volume):
-        LOG.warning("Volume %s was never made: it is deleted by force", volume.id)
+def _discard_after_creation(context: RequestContext, volume_api: API, volume: Volume) -> None:
+    volume = wait_for_creation(context, volume_api, volume, _RETRIES_BEFORE_DELETE)
+    if has_timed_out(volume):
+        LOG.warning("Volume %s: was not created in time, deleting it by force", volume.id)
         volume_api.delete(context, volume.id, force=True)
-    elif _is_being_made(volume):
-        raise exception.ActionInterrupted(reason=f"volume {volume.id} is still being made")
+    elif _is_being_created(volume):
+        raise exception.ActionInterrupted(reason=f"volume {volume.id} is still being created")
     else:
         volume_api.delete(context, volume.id)
 
 
-def _is_being_made(volume: Volume) -> bool:
+def _is_being_created(volume: Volume) -> bool:
     return volume.status in (_CREATING, _DOWNLOADING)
 
 
 def discard_snapshot(context: RequestContext, volume_api: API, snapshot: Snapshot) -> None:
-    """Raises InvalidVolume when Cinder refuses, and while it is still at work with it."""
+    """Delete a snapshot. Raises InvalidVolume when Cinder refuses or is still creating it."""
     try:
         volume_api.delete_snapshot(context, snapshot.id)
     except exception.InvalidVolume:
-        if not is_lost(snapshot):
+        if not has_timed_out(snapshot):
             raise
-        LOG.warning("Snapshot %s was never made: it is deleted by force", snapshot.id)
+        LOG.warning("Snapshot %s: was not created in time, deleting it by force", snapshot.id)
         volume_api.delete_snapshot(context, snapshot.id, force=True)

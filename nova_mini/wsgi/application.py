@@ -1,28 +1,35 @@
-"""What a process needs to run an application of ours, under our server or any other."""
+"""Prepares a process to run the applications, under nova-mini-api or another WSGI server."""
 
 from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from nova_mini import rpc, service, service_auth
 from nova_mini.api import wsgi_app
 from nova_mini.conf import CONF
 from nova_mini.db import session
 
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
 
 def start_process() -> None:
-    """What each worker does for itself: its connections, none of which outlives a fork."""
+    """Set up database and RPC. Each worker calls it after the fork, because connections cannot be
+    shared between processes."""
     session.configure(CONF)
     rpc.init()
 
 
 class Application:
-    """For any WSGI server: reads the configuration when it is made, connects at the first request
-    of each process.
+    """An application for any WSGI server.
 
-    The files are those of ``OS_NOVA_MINI_CONFIG_FILES`` (with ";" between them) in
-    ``OS_NOVA_MINI_CONFIG_DIR``, or else where oslo.config looks: /etc/nova-mini/nova-mini.conf.
+    The configuration is read when the object is created; each process connects at its first
+    request. The configuration files are those in ``OS_NOVA_MINI_CONFIG_FILES`` (separated by ";")
+    of the directory ``OS_NOVA_MINI_CONFIG_DIR``. If neither is set, oslo.config searches its
+    default paths, for example /etc/nova-mini/nova-mini.conf.
     """
 
     def __init__(self, name: str):
@@ -31,7 +38,7 @@ class Application:
         self._started_in: int | None = None
         self._lock = threading.Lock()
 
-    def __call__(self, environ, start_response):
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if self._started_in != os.getpid():
             self._start()
         return self._application(environ, start_response)
@@ -41,14 +48,14 @@ class Application:
             if self._started_in != os.getpid():
                 start_process()
                 self._started_in = os.getpid()
-                # Not waited for: Keystone takes a quarter of a second for each password.
+                # In a thread, because Keystone takes a quarter of a second for each password.
                 threading.Thread(target=service_auth.log_in, name="log-in", daemon=True).start()
 
 
 def _files_from_environment() -> list[str] | None:
-    folder = os.environ.get("OS_NOVA_MINI_CONFIG_DIR", "").strip()
+    directory = os.environ.get("OS_NOVA_MINI_CONFIG_DIR", "").strip()
     names = os.environ.get("OS_NOVA_MINI_CONFIG_FILES", "").strip()
-    if not folder and not names:
+    if not directory and not names:
         return None
     files = [name for name in names.split(";") if name] or ["nova-mini.conf"]
-    return [os.path.join(folder or "/etc/nova-mini", name) for name in files]
+    return [os.path.join(directory or "/etc/nova-mini", name) for name in files]

@@ -1,14 +1,14 @@
-"""nova-mini-api's own HTTP server: gunicorn, with what it lacks.
+"""The HTTP server of nova-mini-api: gunicorn's parent process with own worker processes.
 
-One parent that answers no request loads the applications and forks the workers, which therefore
-share its memory; each of them makes its own connections. A worker whose loop stands still is killed
-and replaced; systemd's watchdog is fed only while all of them are well.
+The parent serves no requests. It loads the applications and forks the workers, which therefore
+share its memory; each worker opens its own connections. A worker whose main loop hangs is killed
+and replaced. systemd's watchdog is notified only while all workers are healthy.
 """
 
 from __future__ import annotations
 
 import logging
-import select
+import resource
 import signal
 import threading
 import time
@@ -17,65 +17,60 @@ from collections.abc import Callable
 from gunicorn import glogging
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.config import Config
 
 from nova_mini import memory, rpc, service, service_auth, systemd
 from nova_mini.api import wsgi_app
 from nova_mini.conf import CONF
 from nova_mini.db import session
 from nova_mini.wsgi.application import start_process
+from nova_mini.wsgi.worker import ApiWorker
 
-# Seconds that a client's idle connection is kept: longer than proxies keep theirs.
-_KEEPALIVE = 75
-# Bytes of a refused body that are read to keep its connection.
-_READ_AT_MOST = 4 * 1024 * 1024
-_CHUNK = 64 * 1024
-# Milliseconds that a thread waits for the next request of the client that it has answered.
-_AT_ONCE = 1
+LOG = logging.getLogger(__name__)
+
+# File descriptors of a worker in addition to its clients' connections.
+_DESCRIPTORS = 256
 
 
 class ApiServer(BaseApplication):
-    """Serves what ``enabled_apis`` says, each on its own port. CONF must be parsed already."""
+    """Serves the APIs in ``enabled_apis``, each on its own port. CONF must be parsed already."""
 
     def load_config(self) -> None:
         for name, value in _settings().items():
             self.cfg.set(name, value)
 
-    def load(self) -> Callable:
-        """The workers are forked from this process and share its login. Keystone takes as long for
-        a password as we for what is loaded meanwhile."""
+    def load(self) -> dict[int, tuple[str, Callable]]:
+        """Return {port: (name, application)}.
+
+        The workers are forked from this process and share its Keystone token. The login runs in a
+        thread, because it takes about as long as loading the applications.
+        """
         service_auth.load()
         logging_in = threading.Thread(target=service_auth.log_in, name="log-in")
         logging_in.start()
-        by_port = {str(port): wsgi_app.load(name) for name, (_, port) in _listeners().items()}
-
+        by_port = {port: (name, wsgi_app.load(name)) for name, (_, port) in _listeners().items()}
         logging_in.join()
-
-        def serve(environ, start_response):
-            answer = by_port[environ["SERVER_PORT"]](environ, start_response)
-            _read_the_rest(environ["wsgi.input"])
-            return answer
-
-        return serve
+        return by_port
 
     def reload(self) -> None:
-        """SIGHUP: the whole configuration again; new workers take over from the old ones."""
+        """On SIGHUP: read the whole configuration again and replace the workers by new ones."""
         CONF.reload_config_files()
         self.callable = None
         super().reload()
 
     def run(self) -> None:
+        _allow_descriptors()
         _Parent(self).run()
 
 
 class _Parent(Arbiter):
     def murder_workers(self) -> None:
-        """Once a second: replace who is stuck; tell systemd if nobody is."""
+        """Called once a second: replace hanging workers; notify systemd if all are healthy."""
         super().murder_workers()
-        if self._all_well():
+        if self._are_workers_healthy():
             systemd.notify("WATCHDOG=1")
 
-    def _all_well(self) -> bool:
+    def _are_workers_healthy(self) -> bool:
         oldest_sign = time.monotonic() - CONF.wsgi.worker_timeout
         return len(self.WORKERS) >= self.num_workers and all(
             worker.tmp.last_update() > oldest_sign for worker in self.WORKERS.values()
@@ -86,33 +81,14 @@ class _Parent(Arbiter):
         super().handle_term()
 
     def handle_usr2(self) -> None:
-        """A dump of every worker; gunicorn itself would start another parent."""
+        """Dump the state of every worker, instead of gunicorn's own action (a second parent)."""
         self.kill_workers(signal.SIGUSR2)
 
 
-class _Worker(ThreadWorker):
-    """A client that asks again at once is answered by the thread that has just answered it: the way
-    back through the loop takes an eighth of what showing a server does."""
+class _PropagatingLogger(glogging.Logger):
+    """Passes gunicorn's messages to the root logger, like those of all other modules."""
 
-    def handle(self, conn):
-        kept = super().handle(conn)
-        while kept is True and self._asks_again(conn):
-            kept = super().handle(conn)
-        return kept
-
-    def _asks_again(self, conn) -> bool:
-        """Waits for it only while each connection can have a thread to itself."""
-        if not self.alive or self.nr_conns > self.cfg.threads:
-            return False
-        poll = select.poll()
-        poll.register(conn.sock, select.POLLIN)
-        return bool(poll.poll(_AT_ONCE))
-
-
-class _OurLog(glogging.Logger):
-    """gunicorn's messages go where ours go."""
-
-    def setup(self, cfg) -> None:
+    def setup(self, cfg: Config) -> None:
         self.error_log.setLevel(logging.INFO)
         self.error_log.propagate = True
 
@@ -130,49 +106,53 @@ def _settings() -> dict:
     return {
         "bind": [_address(*listener) for listener in _listeners().values()],
         "workers": CONF.osapi_compute_workers,
-        "threads": CONF.osapi_compute_threads,
-        "worker_class": _Worker,
+        "worker_class": ApiWorker,
         "preload_app": True,
         "timeout": CONF.wsgi.worker_timeout,
         "graceful_timeout": CONF.graceful_shutdown_timeout,
-        "keepalive": _KEEPALIVE,
-        "limit_request_line": 8190,
         "proc_name": "nova-mini-api",
-        "logger_class": _OurLog,
+        "logger_class": _PropagatingLogger,
         "control_socket_disable": True,
-        "when_ready": _before_workers,
-        "on_reload": _before_workers,
+        "when_ready": _prepare_fork,
+        "on_reload": _prepare_fork,
         "post_fork": _start_worker,
         "post_worker_init": _handle_signals,
         "worker_exit": _stop_worker,
     }
 
 
+def _allow_descriptors() -> None:
+    """Raise the limit of file descriptors, so that each process can have all its connections."""
+    needed = _DESCRIPTORS + len(CONF.enabled_apis) * CONF.wsgi.max_connections
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    if allowed < needed:
+        LOG.warning(
+            "[wsgi] max_connections needs %d file descriptors, but only %d are allowed",
+            needed,
+            allowed,
+        )
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+
+
 def _address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _read_the_rest(body) -> None:
-    """Of a body that was refused unread: closing on what a client still sends would take the answer
-    from it, or break its next request on the connection. A huge one is cut off all the same."""
-    for _ in range(_READ_AT_MOST // _CHUNK):
-        if not body.read(_CHUNK):
-            return
-
-
-def _before_workers(_parent) -> None:
-    """What is loaded by now is shared by all workers, while none of them touches it."""
+def _prepare_fork(_parent: Arbiter) -> None:
+    """All workers share the memory that is in use now, until they write to it."""
     session.load(CONF)
-    memory.settle()
+    memory.trim_and_freeze()
 
 
-def _start_worker(_parent, _worker) -> None:
+def _start_worker(_parent: Arbiter, _worker: ApiWorker) -> None:
     start_process()
 
 
-def _handle_signals(_worker) -> None:
+def _handle_signals(_worker: ApiWorker) -> None:
     signal.signal(signal.SIGUSR2, service.dump_state)
 
 
-def _stop_worker(_parent, _worker) -> None:
+def _stop_worker(_parent: Arbiter, _worker: ApiWorker) -> None:
     rpc.cleanup()

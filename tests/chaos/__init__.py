@@ -1,9 +1,9 @@
-"""Chaos: whatever happens to whatever part in the middle of whatever, nothing is stuck or leaked.
+"""Chaos tests: a fault of any part during any operation leaves nothing stuck and nothing leaked.
 
-One story in few files. ``operations`` is the table of what users ask of servers, ``fleet`` the
-servers that it is asked of; ``faults`` is what happens meanwhile; ``rounds`` lets it happen and
-judges; ``discovery`` finds the moments; ``plan`` puts them in an order that a seed repeats;
-``report`` prints. ``asked`` is one request and ``rivals`` are several for one server, each with
-what its users see of its end. A *site* is where all of it takes place: the functional tests' cloud
-of processes (``local_site``) or the stack's cloud of real neighbours (``stack_site``).
+``operations`` is the table of the requests for servers, ``fleet`` manages the servers. ``faults``
+defines the faults, ``discovery`` finds the fault injection points, ``plan`` makes the order of the
+injections, which a seed repeats. ``rounds`` injects them and judges the results. ``user_request``
+is one request, and ``concurrent_requests`` are several for one server, with the result that users
+see. ``report`` prints. A *site* is the cloud under test: the processes of the functional tests
+(``local_site``), or the stack's cloud with real external services (``stack_site``).
 """

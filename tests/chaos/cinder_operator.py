@@ -1,4 +1,4 @@
-"""Who looks after Cinder, which is not unbreakable, while everything around it is broken."""
+"""Repairs Cinder, which does not recover from all faults by itself."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from tests.integration.cloud.harness import node
 from tests.integration.cloud.harness.cloud import Cloud
 
 _UNIT = "nova-mini-stack-cinder-volume"
-_LOST = 20  # seconds after which Cinder has lost what it was asked for
-_BACK_SECONDS = 90  # in which it goes on, once it was started again
+_LOST = 20  # seconds after which Cinder has lost a request
+_BACK_SECONDS = 90  # in which it continues after a restart
 _ATTEMPTS = 3
 
 
 class CinderOperator:
-    """Cinder loses what it was asked for together with its broker or its database. It goes on with
-    a deletion only when it is started again, and with a volume that is to be made, never."""
+    """Cinder loses requests when its broker or its database is killed. After a restart it continues
+    to delete volumes, but not to create them."""
 
     def __init__(self, cloud: Cloud):
         self._cloud = cloud
-        self._since: dict[str, float] = {}  # when each volume was first seen as it is deleted
+        self._since: dict[str, float] = {}  # when each volume was first seen in status deleting
 
-    def make_volume(self, name: str) -> str:
+    def make_volume(self, name: str, metadata: dict[str, str]) -> str:
         storage = self._cloud.of_user.block_storage
         for _ in range(_ATTEMPTS):
-            volume = storage.create_volume(size=1, name=name)
+            volume = storage.create_volume(size=1, name=name, metadata=metadata)
             try:
                 return storage.wait_for_status(volume, "available", wait=_LOST, interval=0.3).id
             except ResourceTimeout:
                 self.remove(volume.id)
-        raise AssertionError("Cinder makes no volume")
+        raise AssertionError("Cinder does not create a volume")
 
     def remove(self, volume_id: str) -> None:
-        """A volume that no server has, whatever state it is in, until it is gone."""
+        """Delete a volume in any state, and wait until it is deleted. No server may use it."""
         storage = self._cloud.of_admin.block_storage
         storage.delete_volume(volume_id, force=True)
 
@@ -46,7 +46,7 @@ class CinderOperator:
         until(f"volume {volume_id} is gone", gone, _BACK_SECONDS, 0.3)
 
     def deleting(self) -> set[str]:
-        """The volumes that Cinder is deleting; it is started again when that takes too long."""
+        """The volumes that Cinder is deleting. Restarts Cinder when that takes too long."""
         volumes = self._cloud.of_admin.block_storage.volumes
         now = time.monotonic()
         self._since = {

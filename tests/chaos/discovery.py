@@ -1,6 +1,5 @@
-"""The moments of an operation: the steps that its daemons walk, the calls by which they
-change the database, the messages that they send and the requests that they make of neighbours, in a
-run that nothing disturbs."""
+"""Finds the fault injection points of an operation in a run without faults: its steps, the calls
+that change the database, the messages, and the requests to external services."""
 
 from __future__ import annotations
 
@@ -17,17 +16,17 @@ from tests.chaos.operations import Operation
 
 _BEGINS = re.compile(r"step (\S+) begins")
 _ENDS = re.compile(r"step (\S+) took")
-# A call that only reads changes nothing: dying after it is dying before it.
+# Calls that only read are left out: they change nothing.
 _CALLS = re.compile(r"call (\w+\.(?!get_|has_)\w+) is done")
 _CASTS = re.compile(r"Casting (\S+)")
-# What goes on by itself, whether anything is asked or not.
+# Messages that are not sent by an operation.
 _PERIODIC = ("external_instance_event",)
 
 
 @dataclass(frozen=True)
 class Walk:
-    """``steps``, ``calls`` and ``messages``: (daemon, name), each once, and a call that is made
-    several times as "…", "… #2", …; ``requests``: how many each neighbour got."""
+    """``steps``, ``calls`` and ``messages``: (daemon, name), without duplicates; repeated calls are
+    named "…", "… #2", …. ``requests``: external service -> number of requests."""
 
     steps: list[tuple[str, str]]
     calls: list[tuple[str, str]]
@@ -35,15 +34,17 @@ class Walk:
     requests: dict[str, int]
 
     def __str__(self) -> str:
-        asked = ", ".join(f"{number} to {name}" for name, number in self.requests.items())
+        requests = ", ".join(f"{number} to {name}" for name, number in self.requests.items())
         found = f"{len(self.steps)} steps, {len(self.calls)} calls, {len(self.messages)} messages"
-        return f"{found}; requests: {asked}"
+        return f"{found}; requests: {requests}"
 
 
 def walks(site, fleet, operations: Iterable[Operation], kept: pathlib.Path) -> dict[str, Walk]:
-    """Of each by its name. ``kept`` is where they are from, or will be: a seed repeats a run only
-    if the moments are the same, and which steps are walked depends a little on time. What was
-    found in other code is of no use."""
+    """The walk of each operation, by its name.
+
+    They are stored in the file ``kept`` for later runs of the same code: a seed repeats a run only
+    if the points are the same, and the steps of an operation depend on timing.
+    """
     code = _digest(pathlib.Path(nova_mini.__file__).parent)
     stored = json.loads(kept.read_text()) if kept.exists() else {}
     found = stored.get("walks", {}) if stored.get("code") == code else {}
@@ -62,15 +63,16 @@ def _digest(directory: pathlib.Path) -> str:
 
 
 def walk(site, fleet, operation: Operation) -> Walk:
-    """Have it done once, on any server."""
+    """Execute the operation once, on any server."""
     server = fleet.take(operation, site.hosts[0])
     logs = {name: daemon.log.stat().st_size for name, daemon in site.daemons.items()}
-    asked = {name: proxy.requests for name, proxy in site.neighbours.items()}
+    proxies = site.external_services
+    before = {name: each.requests for name, each in proxies.items()}
     request_id = fleet.do(operation, server)
     texts = {name: _read(site.daemons[name].log, offset) for name, offset in logs.items()}
     if operation.ends is not None:
-        fleet.put_back(server)
-    steps = {(name, moment): None for name, text in texts.items() for moment in _steps(text)}
+        fleet.release(server)
+    steps = {(name, point): None for name, text in texts.items() for point in _steps(text)}
     calls = [(name, call) for name, text in texts.items() for call in _calls(text, request_id)]
     messages = {
         (name, method): None
@@ -78,19 +80,19 @@ def walk(site, fleet, operation: Operation) -> Walk:
         for method in _CASTS.findall(text)
         if method not in _PERIODIC
     }
-    requests = {name: proxy.requests - asked[name] for name, proxy in site.neighbours.items()}
+    requests = {name: each.requests - before[name] for name, each in proxies.items()}
     return Walk(list(steps), calls, list(messages), requests)
 
 
 def _steps(text: str) -> list[str]:
-    """The end of each step, and the begin of the first and of those that send a message."""
+    """The end of each step, and the begin of the first step and of steps that send a message."""
     begun = _BEGINS.findall(text)
     begins = [f"before {step}" for step in begun if step == begun[0] or "API." in step]
     return [*begins, *_ENDS.findall(text)]
 
 
 def _calls(text: str, request_id: str) -> list[str]:
-    """Those that the request made: others are made all the time."""
+    """The calls with this request ID. Periodic tasks make calls at the same time."""
     made = collections.Counter()
     found = []
     for line in text.splitlines():

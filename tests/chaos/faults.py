@@ -1,8 +1,9 @@
-"""What happens meanwhile: each fault is armed, strikes, and is mended.
+"""The faults.
 
-``arm(site)`` before anything is asked, ``strike(site)`` when it is on its way (tells whether the
-fault has struck; one that waits for a moment gives up after the site's ``patience``), and
-``mend(site)`` when it has. ``excuses``: an operation may fail by it, if its user is told.
+``arm(site)`` is called before the requests are sent, ``inject(site)`` while they are executed.
+``inject`` returns whether the fault was injected: a fault that waits for its point gives up after
+``site.timeout``. ``repair(site)`` is called if it was injected. ``allows_failure``: the operation
+may fail because of it, with a fault for the user.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 
 
 def _comes(site, happened: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + site.patience
+    deadline = time.monotonic() + site.timeout
     while not happened():
         if time.monotonic() > deadline:
             return False
@@ -23,13 +24,13 @@ def _comes(site, happened: Callable[[], bool]) -> bool:
 
 @dataclass(frozen=True)
 class Death:
-    """A daemon is killed at a step (its end, or "before" it) or a call ("#2": when it is made for
-    the second time) and is started ``pause`` s later."""
+    """A daemon is killed at a point, and started ``pause`` seconds later. The point is a step (its
+    end, or "before" it) or a call ("#2": the second one)."""
 
     daemon: str
-    moment: str
+    point: str
     pause: float = 0
-    excuses = False
+    allows_failure = False
 
     @property
     def kind(self) -> str:
@@ -37,51 +38,51 @@ class Death:
         return f"kill {service}, {self.pause:g} s"
 
     def arm(self, site) -> None:
-        name, _, nth = self.moment.partition(" #")
-        site.daemons[self.daemon].strike_at(name, f"SIGKILL {nth or 1}", self.pause)
+        name, _, nth = self.point.partition(" #")
+        site.daemons[self.daemon].inject_at(name, f"SIGKILL {nth or 1}", self.pause)
 
-    def strike(self, site) -> bool:
+    def inject(self, site) -> bool:
         daemon = site.daemons[self.daemon]
-        name = self.moment.partition(" #")[0]
-        return _comes(site, lambda: daemon.is_struck(name))
+        name = self.point.partition(" #")[0]
+        return _comes(site, lambda: daemon.is_injected(name))
 
-    def mend(self, site) -> None:
-        site.daemons[self.daemon].rise(self.pause)
+    def repair(self, site) -> None:
+        site.daemons[self.daemon].recover(self.pause)
 
 
 @dataclass(frozen=True)
 class Kill:
-    """A daemon is killed with all its processes ``after`` seconds, wherever they are, and rises."""
+    """All processes of a daemon are killed after ``after`` seconds, and started again."""
 
     name: str
     after: float
-    excuses = False
+    allows_failure = False
 
     @property
     def kind(self) -> str:
         return f"kill {self.name}"
 
     @property
-    def moment(self) -> str:
+    def point(self) -> str:
         return f"after {self.after * 1000:.0f} ms"
 
     def arm(self, site) -> None:
-        """It strikes by itself."""
+        """Needs no preparation."""
 
-    def strike(self, site) -> bool:
+    def inject(self, site) -> bool:
         time.sleep(self.after)
         self._victim(site).kill()
         return True
 
-    def mend(self, site) -> None:
-        self._victim(site).rise()
+    def repair(self, site) -> None:
+        self._victim(site).recover()
 
     def _victim(self, site):
         return site.daemons[self.name]
 
 
 class EngineKill(Kill):
-    """The same of the broker, the database or libvirtd."""
+    """The broker, the database or libvirtd is killed, and started again."""
 
     def _victim(self, site):
         return site.engines[self.name]
@@ -89,107 +90,107 @@ class EngineKill(Kill):
 
 @dataclass(frozen=True)
 class Message:
-    """The next message of a method is sent as many times as ``copies`` says: 0, it is lost."""
+    """The next message of a method is sent ``copies`` times; 0: it is lost."""
 
     daemon: str
     method: str
     copies: int
-    excuses = False
+    allows_failure = False
 
     @property
     def kind(self) -> str:
         return "message twice" if self.copies else "message lost"
 
     @property
-    def moment(self) -> str:
+    def point(self) -> str:
         return f"{self.method} from {self.daemon}"
 
     def arm(self, site) -> None:
         site.daemons[self.daemon].order(f"cast {self.method}", str(self.copies))
 
-    def strike(self, site) -> bool:
+    def inject(self, site) -> bool:
         daemon = site.daemons[self.daemon]
-        return _comes(site, lambda: daemon.is_struck(f"cast {self.method}"))
+        return _comes(site, lambda: daemon.is_injected(f"cast {self.method}"))
 
-    def mend(self, site) -> None:
-        """Nobody notices: that is the point."""
+    def repair(self, site) -> None:
+        """The cloud must recover by itself."""
 
 
 @dataclass(frozen=True)
 class Partition:
-    """A host and the broker do not hear each other for some seconds."""
+    """The connection between a host and the broker is interrupted for some seconds."""
 
     host: str
     after: float
     seconds: float
-    excuses = False
+    allows_failure = False
     kind = "partition of the host"
 
     @property
-    def moment(self) -> str:
+    def point(self) -> str:
         return f"after {self.after * 1000:.0f} ms, for {self.seconds:g} s"
 
     def arm(self, site) -> None:
-        """It strikes by itself."""
+        """Needs no preparation."""
 
-    def strike(self, site) -> bool:
+    def inject(self, site) -> bool:
         time.sleep(self.after)
         site.cut_off(self.host)
         time.sleep(self.seconds)
         return True
 
-    def mend(self, site) -> None:
+    def repair(self, site) -> None:
         site.let_back(self.host)
 
 
 @dataclass(frozen=True)
-class Neighbour:
-    """From the ``nth`` request on, a neighbour answers 503 or hangs for ``seconds``; or the answer
-    to just that request is lost ("drop"), after the work was done."""
+class ServiceFault:
+    """From the ``nth`` request on, an external service responds with 503 or hangs for ``seconds``;
+    or the response to this request alone is lost after it was executed ("drop")."""
 
     service: str
     mode: str
     nth: int
     seconds: float
-    excuses = True
+    allows_failure = True
 
     @property
     def kind(self) -> str:
         return f"{self.service}: {self.mode}"
 
     @property
-    def moment(self) -> str:
+    def point(self) -> str:
         return f"from request {self.nth}, for {self.seconds:g} s"
 
     def arm(self, site) -> None:
-        site.neighbours[self.service].break_at(self.nth, self.mode)
+        site.external_services[self.service].break_at(self.nth, self.mode)
 
-    def strike(self, site) -> bool:
-        if not _comes(site, lambda: site.neighbours[self.service].is_broken):
+    def inject(self, site) -> bool:
+        if not _comes(site, lambda: site.external_services[self.service].is_broken):
             return False
         if self.mode != "drop":
             time.sleep(self.seconds)
         return True
 
-    def mend(self, site) -> None:
-        site.neighbours[self.service].repair()
+    def repair(self, site) -> None:
+        site.external_services[self.service].repair()
 
 
 @dataclass(frozen=True)
 class DiskFull:
-    """No image can be fetched for some seconds: there is no room for it."""
+    """No image can be fetched for some seconds, because the disk is full."""
 
     seconds: float
-    excuses = True
+    allows_failure = True
     kind = "disk full"
-    moment = "at image fetch"
+    point = "at image fetch"
 
     def arm(self, site) -> None:
         site.fill_disk()
 
-    def strike(self, site) -> bool:
+    def inject(self, site) -> bool:
         time.sleep(self.seconds)
         return True
 
-    def mend(self, site) -> None:
+    def repair(self, site) -> None:
         site.empty_disk()

@@ -1,4 +1,4 @@
-"""The servers of a run: idle ones that wait for an operation that fits them."""
+"""The servers of a run."""
 
 from __future__ import annotations
 
@@ -14,17 +14,24 @@ from tests.chaos.operations import Operation, Server
 from tests.functional.harness.waiting import until
 
 _PREFIX = "chaos-"  # of the names of all servers
-SECONDS = 120  # for what happens without any fault
+SECONDS = 120  # timeout of operations without a fault
 
-# How an ACTIVE server gets the status that an operation begins with.
-_WAY_TO = {"SHUTOFF": "stop", "PAUSED": "pause", "SUSPENDED": "suspend",
-           "SHELVED_OFFLOADED": "shelve"}  # fmt: skip
-# What an operation takes away must have been given.
+# The operation that brings an ACTIVE server into the initial status of another operation.
+_WAY_TO = {
+    "SHUTOFF": "stop",
+    "PAUSED": "pause",
+    "SUSPENDED": "suspend",
+    "SHELVED_OFFLOADED": "shelve",
+    "RESCUE": "rescue",
+    "VERIFY_RESIZE": "migrate",
+}
+# The operation that must be executed before another one.
 _FIRST = {"detach volume": "attach volume", "detach interface": "attach interface"}
 
 
 class Fleet:
-    """Servers are *idle* until :meth:`take` gives them away, and again after :meth:`put_back`."""
+    """Manages servers. A server is idle until it is taken, and idle again after
+    :meth:`release`."""
 
     def __init__(self, site, rng: random.Random, known: list[Operation]):
         self._site = site
@@ -34,15 +41,16 @@ class Fleet:
         self._lock = threading.Lock()
         self._hosts = itertools.cycle(site.hosts)
 
-    # -- servers come and go ---------------------------------------------------------------------
+    # -- take and release ------------------------------------------------------------------------
 
     def new(self, host: str | None = None) -> Server:
-        """One that nobody has asked for yet; its name finds it when an answer is lost."""
+        """A server that was not requested yet. Its name is unique, so that it can be found when
+        the response is lost."""
         return Server(f"{_PREFIX}{uuid.uuid4().hex[:8]}", host or next(self._hosts))
 
     def take(self, operation: Operation, host: str | None = None) -> Server:
-        """A server on ``host`` (or any) to which the operation may be done: an idle one, or one
-        that is made for it."""
+        """A server on ``host`` (None: any) that is ready for the operation: an idle one, or a new
+        one."""
         if operation.begins is None:
             return self.new(host)
         server = self._take_idle(operation, host) or self._make(operation, host)
@@ -52,24 +60,31 @@ class Fleet:
     def _take_idle(self, operation: Operation, host: str | None) -> Server | None:
         with self._lock:
             for server in self._idle:
-                if operation.may_be_asked_of(server) and host in (None, server.host):
+                if operation.accepts(server) and host in (None, server.host):
                     self._idle.remove(server)
                     return server
         return None
 
     def _make(self, operation: Operation, host: str | None) -> Server:
-        server = self.new(host)
+        """The server is on ``host`` at last, so one that must be migrated first begins on another
+        host."""
+        is_migrated = _WAY_TO.get(operation.begins) == "migrate"
+        server = self.new(self._other_than(host) if host and is_migrated else host)
         way = ("create", _WAY_TO.get(operation.begins), _FIRST.get(operation.name))
         for name in filter(None, way):
             self.do(operations.ALL[name], server)
         return server
 
-    def some(self, number: int) -> list[tuple[Operation, Server]]:
-        """As many idle servers, each with an operation that fits it; fewer when there are fewer."""
+    def _other_than(self, host: str) -> str:
+        return next(each for each in self._site.hosts if each != host)
+
+    def take_some(self, number: int) -> list[tuple[Operation, Server]]:
+        """At most ``number`` idle servers, each with an operation that fits."""
         return [(self._choose(server, 1)[0], server) for server in self._take_any(number)]
 
-    def crowds(self, number: int) -> list[tuple[list[Operation], Server]]:
-        """The same with up to three operations for each, of which each fits it as it is now."""
+    def take_for_concurrent(self, number: int) -> list[tuple[list[Operation], Server]]:
+        """At most ``number`` idle servers, each with two or three operations that fit its current
+        state."""
         taken = self._take_any(number, lambda server: server.status is not None)
         return [(self._choose(server, self._rng.choice((2, 3))), server) for server in taken]
 
@@ -81,24 +96,29 @@ class Fleet:
         return taken
 
     def _choose(self, server: Server, number: int) -> list[Operation]:
-        fitting = [each for each in self.known if each.may_be_asked_of(server)]
+        fitting = [each for each in self.known if each.accepts(server)]
         chosen = self._rng.choices(fitting, k=number)
-        # What two of them have changed of its parts is not to be told from what one has.
-        chosen = [each for place, each in enumerate(chosen)
-                  if not each.changes or each not in chosen[:place]]  # fmt: skip
+        # An operation that changes volumes or ports is chosen only once: two of them could not be
+        # distinguished from one.
+        chosen = [
+            each
+            for place, each in enumerate(chosen)
+            if not each.changes or each not in chosen[:place]
+        ]
         for operation in chosen:
             self._provide(operation, server)
         return chosen
 
-    def put_back(self, server: Server) -> None:
+    def release(self, server: Server) -> None:
+        self._locate(server)
         with self._lock:
-            if any(each.may_be_asked_of(server) for each in self.known):
+            if any(each.accepts(server) for each in self.known):
                 self._idle.append(server)
                 return
         self.delete([server])
 
     def keep(self, number: int) -> None:
-        """Have as many idle servers, by making some or deleting some."""
+        """Create or delete idle servers until there are ``number``."""
         with self._lock:
             surplus = self._idle[number:]
             self._idle = self._idle[:number]
@@ -111,7 +131,7 @@ class Fleet:
             self._idle += fresh
 
     def delete(self, servers: list[Server]) -> None:
-        """For good, whatever state they are in."""
+        """Delete servers in any state, with their volumes, and wait until they are deleted."""
         for server in servers:
             if server.id:
                 self._site.user.request("DELETE", f"/servers/{server.id}")
@@ -122,37 +142,48 @@ class Fleet:
                 self._site.delete_volume(server.volume)
 
     def end(self) -> None:
-        """Delete all of them, also those of which nobody knows what became."""
+        """Delete all servers of the run, also those whose creation was not confirmed."""
         self.keep(0)
         left = self._site.user.get(f"/servers?name={_PREFIX}")["servers"]
         self.delete([Server(each["name"], id=each["id"]) for each in left])
 
-    # -- what is done to them without a fault ------------------------------------------------------
+    # -- operations without a fault --------------------------------------------------------------
 
     def _provide(self, operation: Operation, server: Server) -> None:
         if operation.needs_volume and server.volume is None:
             server.volume = self._site.new_volume()
 
     def do(self, operation: Operation, server: Server) -> str:
-        """Ask and wait for the end, which is as asked. Returns the id of the request."""
+        """Execute an operation, and wait for its success. Return the request ID."""
         self._provide(operation, server)
-        answer = operation.ask(self._site, server)
-        assert answer.status_code in (200, 202, 204), answer.text
+        response = operation.send(self._site, server)
+        assert response.status_code in (200, 202, 204), response.text
         if operation.begins is None:
-            server.id = answer.json()["server"]["id"]
-        request_id = answer.headers["x-openstack-request-id"]
+            server.id = response.json()["server"]["id"]
+        request_id = response.headers["x-openstack-request-id"]
         if operation.ends is None:
             self._site.user.wait_gone(server.id, SECONDS)
             return request_id
         self._site.user.wait_for(server.id, operation.ends, SECONDS)
         adopt(operation, server)
-        until(f"{operation.name} is done", lambda: parts_are_right(self._site, server), SECONDS,
-              self._site.pause)  # fmt: skip
+        self._locate(server)
+        until(
+            f"{operation.name} is done",
+            lambda: parts_are_right(self._site, server),
+            SECONDS,
+            self._site.pause,
+        )
         return request_id
+
+    def _locate(self, server: Server) -> None:
+        """Note the host of a server that may have moved."""
+        if server.id and server.status and len(self._site.hosts) > 1:
+            found = self._site.admin.show(server.id)["OS-EXT-SRV-ATTR:host"]
+            server.host = found or server.host  # a shelved server is on no host
 
 
 def adopt(operation: Operation, server: Server) -> None:
-    """The operation was done: that is what the server is like now."""
+    """Update the expected state of a server after a successful operation."""
     if operation.ends is None:
         server.is_gone()
         return
@@ -164,13 +195,13 @@ def adopt(operation: Operation, server: Server) -> None:
 
 
 def parts_are_right(site, server: Server) -> bool:
-    """Whether it has the volumes and ports that it should have."""
+    """Whether the server has the expected volumes and ports."""
     if not site.has_parts:
         return True
-    wanted = "available"
+    expected = "available"
     if server.attached:
-        wanted = "reserved" if server.status == "SHELVED_OFFLOADED" else "in-use"
-    if server.volume and site.volume_status(server.volume) != wanted:
+        expected = "reserved" if server.status == "SHELVED_OFFLOADED" else "in-use"
+    if server.volume and site.volume_status(server.volume) != expected:
         return False
     volumes = site.user.get(f"/servers/{server.id}/os-volume_attachments")["volumeAttachments"]
     ports = site.user.get(f"/servers/{server.id}/os-interface")["interfaceAttachments"]

@@ -1,10 +1,10 @@
-"""The functional tests' cloud as a site of chaos: processes of ours, fake hypervisors, real broker
-and database, and a Glance at its REST boundary behind a proxy."""
+"""The cloud of the functional tests as a site: the daemons as processes, fake hypervisors, a real
+broker and database, and a stand-in for Glance behind a proxy."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tests.chaos.proxy import Proxy
 from tests.chaos.wire import Wire
@@ -19,7 +19,7 @@ _DEATH_SECONDS = 15
 
 
 class _Daemon:
-    """We are its systemd."""
+    """A daemon that the site restarts, as systemd would."""
 
     def __init__(self, daemon: daemons.Daemon):
         self._daemon = daemon
@@ -28,13 +28,13 @@ class _Daemon:
     def order(self, name: str, text: str) -> None:
         self._daemon.order(name, text)
 
-    def strike_at(self, moment: str, order: str, _pause: float) -> None:
-        self._daemon.strike_at(moment, order)
+    def inject_at(self, point: str, order: str, _pause: float) -> None:
+        self._daemon.inject_at(point, order)
 
-    def is_struck(self, moment: str) -> bool:
-        return self._daemon.is_struck(moment)
+    def is_injected(self, point: str) -> bool:
+        return self._daemon.is_injected(point)
 
-    def rise(self, pause: float = 0) -> None:
+    def recover(self, pause: float = 0) -> None:
         """The API's parent replaces its workers by itself."""
         if self._daemon.name != "api":
             self._daemon.process.wait_dead(_DEATH_SECONDS)
@@ -49,23 +49,29 @@ class _Engine:
     def kill(self) -> None:
         self._engine.process.kill()
 
-    def rise(self) -> None:
+    def recover(self) -> None:
         self._engine.start()
         self._engine.wait_ready()
 
 
 class LocalSite:
-    """``wires``: host -> its way to the broker. ``other_image`` is one to rebuild from."""
+    """``wires``: host -> its connection to the broker. ``other_image``: the image of rebuilds.
+    ``flavors``: two, between which servers are resized."""
 
-    pause = 0.05  # seconds between two looks at how things are
-    patience = 15  # seconds in which the moment of a fault comes, if it does
+    pause = 0.05  # seconds between two checks
+    timeout = 15  # seconds to wait for the injection point of a fault
     has_parts = False
     ports_at_birth = 0
 
     def __init__(
-        self, cloud: Cloud, project: Project, glance: Proxy, wires: Mapping[str, Wire],
+        self,
+        cloud: Cloud,
+        project: Project,
+        glance: Proxy,
+        wires: Mapping[str, Wire],
         other_image: str,
-    ):  # fmt: skip
+        flavors: Sequence[str],
+    ):
         self._cloud = cloud
         self._project = project
         self._wires = wires
@@ -73,12 +79,13 @@ class LocalSite:
         self.user, self.admin = project.user, project.admin
         self.hosts = list(cloud.computes)
         self.other_image = other_image
+        self.flavors = flavors
         self.daemons = {daemon.name: _Daemon(daemon) for daemon in cloud.daemons}
         self.engines = {
             "broker": _Engine(cloud.engines.rabbitmq),
             "database": _Engine(cloud.engines.mariadb),
         }
-        self.neighbours = {"glance": glance}
+        self.external_services = {"glance": glance}
 
     def new_server(self, _kind: str, name: str, host: str | None) -> dict:
         return self._project.server(name=name, availability_zone=f"nova:{host}")
@@ -87,16 +94,16 @@ class LocalSite:
         self._wires[host].cut()
 
     def let_back(self, host: str) -> None:
-        self._wires[host].mend()
+        self._wires[host].repair()
 
     def disarm(self) -> None:
-        self._cloud.mend()
-        for proxy in self.neighbours.values():
+        self._cloud.repair()
+        for proxy in self.external_services.values():
             proxy.repair()
 
     def violations(self) -> list[str]:
         return [each for each in oracle.violations(self._cloud) if each not in self._forgiven]
 
     def forgive(self, violations: list[str]) -> None:
-        """They were told of; what comes after is not to blame for them."""
+        """Ignore these violations from now on, because they were reported."""
         self._forgiven.update(violations)

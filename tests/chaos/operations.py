@@ -1,4 +1,4 @@
-"""What users ask of a server: the state in which it may be asked, how it is asked, how it ends."""
+"""The operations on servers: the initial state, the request, and the final state."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from dataclasses import dataclass, field
 
 import requests
 
-SNAPSHOT = "chaos"  # the name of images that are made
+from tests.chaos import tenant
+
+SNAPSHOT = "chaos"  # the name of all snapshots
 
 
 @dataclass
 class Server:
-    """What its user knows of one: ``id`` None while the answer that told it was lost.
+    """The expected state of a server. ``id`` is None until a response has contained it.
 
-    ``volume`` is a volume of the user's that is meant for it; ``attached`` and ``ports`` are how
-    many volumes and ports, beyond those it was made with, it should have.
+    ``volume``: the user's volume for this server. ``attached`` and ``ports``: how many volumes and
+    ports it has in addition to those that it was created with.
     """
 
     name: str
@@ -28,13 +30,13 @@ class Server:
     from_volume: bool = False
 
     def is_gone(self) -> None:
-        """It was deleted, with its ports and attachments; another may be made of its name."""
+        """Set the state after the deletion. Another server may be created with the name."""
         self.id = self.status = None
         self.attached = self.ports = 0
         self.from_volume = False
 
 
-Ask = Callable[["object", Server], requests.Response]
+Send = Callable[["object", Server], requests.Response]
 
 
 def _always(_server: Server) -> bool:
@@ -43,45 +45,48 @@ def _always(_server: Server) -> bool:
 
 @dataclass(frozen=True)
 class Operation:
-    """``begins`` and ``ends``: the server's status before and after (None: there is none).
+    """``begins`` and ``ends``: the status before and after (None: the server does not exist).
 
-    ``ask(site, server)`` sends the request. ``fits(server)``: whether more than the status allows
-    it; ``changes``: what else of :class:`Server` it changes, with by how much. ``sets_status``: it
-    ends with ``ends`` whatever another request did to the server just before.
+    ``send(site, server)`` sends the request. ``fits(server)``: a condition in addition to the
+    status. ``changes``: field of :class:`Server` -> increment. ``sets_status``: the final status is
+    ``ends`` even if a concurrent request has changed it. ``moves``: two hosts execute it, and the
+    server may be on the other one afterwards.
     """
 
     name: str
     begins: str | None
     ends: str | None
-    ask: Ask
+    send: Send
     fits: Callable[[Server], bool] = _always
     changes: dict[str, int] = field(default_factory=dict)
     sets_status: bool = True
     needs_volume: bool = False
-    is_repeatable: bool = True  # asked for twice, it is done once
-    may_fail: bool = False  # by whatever fault, if its user is told
+    moves: bool = False
+    is_repeatable: bool = True  # a repeated request has no further effect
+    may_fail: bool = False  # with any fault that the user sees
 
-    def may_be_asked_of(self, server: Server) -> bool:
+    def accepts(self, server: Server) -> bool:
         return server.status == self.begins and self.fits(server)
 
 
-def _create(kind: str) -> Ask:
-    def ask(site, server: Server) -> requests.Response:
+def _create(kind: str) -> Send:
+    def send(site, server: Server) -> requests.Response:
         body = site.new_server(kind, server.name, server.host)
+        body["server"] |= tenant.words(server.name)
         return site.admin.request("POST", "/servers", body)
 
-    return ask
+    return send
 
 
-def _request(method: str, path: str = "", body: Callable | dict | None = None) -> Ask:
-    def ask(site, server: Server) -> requests.Response:
+def _request(method: str, path: str = "", body: Callable | dict | None = None) -> Send:
+    def send(site, server: Server) -> requests.Response:
         made = body(site, server) if callable(body) else body
         return site.user.request(method, f"/servers/{server.id}{path}", made)
 
-    return ask
+    return send
 
 
-def _action(name: str, arguments: dict | None = None) -> Ask:
+def _action(name: str, arguments: dict | None = None) -> Send:
     return _request("POST", "/action", {name: arguments})
 
 
@@ -101,53 +106,119 @@ def _detach_interface(site, server: Server) -> requests.Response:
 
 
 def _unshelve(site, server: Server) -> requests.Response:
-    """To where it was, if there is a choice: who breaks its host must know which it is."""
-    wishes = {"host": server.host} if len(site.hosts) > 1 else None
-    return site.admin.request("POST", f"/servers/{server.id}/action", {"unshelve": wishes})
+    """To its former host, if there are several: faults of the host must affect the operation."""
+    arguments = {"host": server.host} if len(site.hosts) > 1 else None
+    return site.admin.request("POST", f"/servers/{server.id}/action", {"unshelve": arguments})
 
 
 def _rebuild(site, server: Server) -> requests.Response:
     return _action("rebuild", {"imageRef": site.other_image})(site, server)
 
 
+def _rescue(site, server: Server) -> requests.Response:
+    return _action("rescue", {"rescue_image_ref": site.other_image})(site, server)
+
+
+def _resize(site, server: Server) -> requests.Response:
+    """To the flavor that the server does not have."""
+    name = site.user.show(server.id)["flavor"]["original_name"]
+    (other,) = set(site.flavors) - {name}
+    return _action("resize", {"flavorRef": other})(site, server)
+
+
+def _migrate(site, server: Server) -> requests.Response:
+    return site.admin.request("POST", f"/servers/{server.id}/action", {"migrate": None})
+
+
 ALL = {
     each.name: each
     for each in (
         Operation("create", None, "ACTIVE", _create("image")),
-        # Only its user can make the volume, and the user's token goes with the process that dies.
+        # The volume is created with the user's token, which is lost when the process is killed.
         Operation("create from volume", None, "ACTIVE", _create("volume"), may_fail=True),
         Operation("delete", "ACTIVE", None, _request("DELETE")),
         Operation("stop", "ACTIVE", "SHUTOFF", _action("os-stop")),
         Operation("start", "SHUTOFF", "ACTIVE", _action("os-start")),
         Operation("hard reboot", "ACTIVE", "ACTIVE", _action("reboot", {"type": "HARD"})),
-        Operation("soft reboot", "ACTIVE", "ACTIVE", _action("reboot", {"type": "SOFT"}),
-                  sets_status=False),
+        Operation(
+            "soft reboot",
+            "ACTIVE",
+            "ACTIVE",
+            _action("reboot", {"type": "SOFT"}),
+            sets_status=False,
+        ),
         Operation("pause", "ACTIVE", "PAUSED", _action("pause")),
         Operation("unpause", "PAUSED", "ACTIVE", _action("unpause")),
         Operation("suspend", "ACTIVE", "SUSPENDED", _action("suspend")),
         Operation("resume", "SUSPENDED", "ACTIVE", _action("resume")),
-        Operation("rebuild", "ACTIVE", "ACTIVE", _rebuild,
-                  fits=lambda server: not server.from_volume, sets_status=False),
-        Operation("snapshot", "ACTIVE", "ACTIVE", _action("createImage", {"name": SNAPSHOT}),
-                  fits=lambda server: not server.from_volume, sets_status=False),
+        Operation(
+            "rebuild",
+            "ACTIVE",
+            "ACTIVE",
+            _rebuild,
+            fits=lambda server: not server.from_volume,
+            sets_status=False,
+        ),
+        Operation(
+            "snapshot",
+            "ACTIVE",
+            "ACTIVE",
+            _action("createImage", {"name": SNAPSHOT}),
+            fits=lambda server: not server.from_volume,
+            sets_status=False,
+        ),
+        Operation(
+            "rescue", "ACTIVE", "RESCUE", _rescue, fits=lambda server: not server.from_volume
+        ),
+        Operation("unrescue", "RESCUE", "ACTIVE", _action("unrescue")),
         Operation("shelve", "ACTIVE", "SHELVED_OFFLOADED", _action("shelve")),
         Operation("unshelve", "SHELVED_OFFLOADED", "ACTIVE", _unshelve),
-        Operation("attach volume", "ACTIVE", "ACTIVE",
-                  _request("POST", "/os-volume_attachments", _volume_body),
-                  fits=lambda server: not server.attached, changes={"attached": 1},
-                  sets_status=False, needs_volume=True),
-        Operation("detach volume", "ACTIVE", "ACTIVE", _detach_volume,
-                  fits=lambda server: server.attached > 0, changes={"attached": -1},
-                  sets_status=False),
-        Operation("attach interface", "ACTIVE", "ACTIVE",
-                  _request("POST", "/os-interface", {"interfaceAttachment": {}}),
-                  fits=lambda server: not server.ports, changes={"ports": 1},
-                  sets_status=False, is_repeatable=False),
-        Operation("detach interface", "ACTIVE", "ACTIVE", _detach_interface,
-                  fits=lambda server: server.ports > 0, changes={"ports": -1},
-                  sets_status=False),
+        Operation("resize", "ACTIVE", "VERIFY_RESIZE", _resize, moves=True),
+        Operation("migrate", "ACTIVE", "VERIFY_RESIZE", _migrate, moves=True),
+        Operation(
+            "confirm resize", "VERIFY_RESIZE", "ACTIVE", _action("confirmResize"), moves=True
+        ),
+        Operation("revert resize", "VERIFY_RESIZE", "ACTIVE", _action("revertResize"), moves=True),
+        Operation(
+            "attach volume",
+            "ACTIVE",
+            "ACTIVE",
+            _request("POST", "/os-volume_attachments", _volume_body),
+            fits=lambda server: not server.attached,
+            changes={"attached": 1},
+            sets_status=False,
+            needs_volume=True,
+        ),
+        Operation(
+            "detach volume",
+            "ACTIVE",
+            "ACTIVE",
+            _detach_volume,
+            fits=lambda server: server.attached > 0,
+            changes={"attached": -1},
+            sets_status=False,
+        ),
+        Operation(
+            "attach interface",
+            "ACTIVE",
+            "ACTIVE",
+            _request("POST", "/os-interface", {"interfaceAttachment": {}}),
+            fits=lambda server: not server.ports,
+            changes={"ports": 1},
+            sets_status=False,
+            is_repeatable=False,
+        ),
+        Operation(
+            "detach interface",
+            "ACTIVE",
+            "ACTIVE",
+            _detach_interface,
+            fits=lambda server: server.ports > 0,
+            changes={"ports": -1},
+            sets_status=False,
+        ),
     )
-}  # fmt: skip
+}
 
-# The table's operations that a cloud without volumes and networks can do.
+# The operations that a cloud without volumes and networks supports.
 PLAIN = tuple(name for name in ALL if "volume" not in name and "interface" not in name)

@@ -1,4 +1,4 @@
-"""Which fault strikes when: every moment of every operation, in an order that a seed repeats."""
+"""The plan of a run: faults at every point of every operation, in an order that a seed repeats."""
 
 from __future__ import annotations
 
@@ -11,28 +11,52 @@ from tests.chaos.discovery import Walk
 from tests.chaos.operations import ALL
 from tests.chaos.rounds import Injection
 
-PAUSES = (0, 10)  # seconds that a killed daemon stays dead
+PAUSES = (0, 10)  # seconds until a killed daemon is started again
 PARTITION_SECONDS = 30
-OUTAGE_SECONDS = 8  # of a neighbour
+OUTAGE_SECONDS = 8  # of an external service
 
 
 def deaths(
-    moments: Mapping[str, Sequence[tuple[str, str]]], pauses: Iterable[float], hosts: Sequence[str]
+    points: Mapping[str, Sequence[tuple[str, str]]], pauses: Iterable[float], hosts: Sequence[str]
 ) -> list[Injection]:
-    """Each daemon dies at each moment of each operation (name -> steps or calls of its
-    :class:`Walk`); the computes of ``hosts`` in turn."""
+    """Each daemon is killed at each point of each operation; the computes of ``hosts`` in turn.
+
+    ``points``: operation -> steps or calls of its :class:`Walk`, in which the server was on the
+    first of the hosts.
+    """
     turns = itertools.cycle(hosts)
     made = []
-    for name, places in moments.items():
-        for daemon, moment in places:
-            who = next(turns) if daemon in hosts else daemon
-            for pause in pauses if who != "api" else [0]:  # whose parent replaces it by itself
-                made.append(_injection(name, faults.Death(who, moment, pause), who))
+    for name, places in points.items():
+        for daemon, point in places:
+            victim = next(turns) if daemon in hosts else daemon
+            # Of an operation that moves the server, some points are on the other host.
+            elsewhere = ALL[name].moves and daemon in hosts[1:]
+            host = next(each for each in hosts if each != victim) if elsewhere else victim
+            # The parent process of the API replaces a killed worker at once.
+            for pause in pauses if victim != "api" else [0]:
+                made.append(_injection(name, faults.Death(victim, point, pause), host))
     return made
 
 
+def thinned(
+    points: Mapping[str, Sequence[tuple[str, str]]], rng: random.Random, most: int
+) -> dict[str, list[tuple[str, str]]]:
+    """``points`` of :func:`deaths`, with each place in at most ``most`` operations. Many operations
+    have the same steps, for example the sending of a message."""
+    operations: dict[tuple[str, str], list[str]] = {}
+    for name, places in points.items():
+        for place in dict.fromkeys(places):
+            operations.setdefault(place, []).append(name)
+    kept = {
+        place: set(rng.sample(names, min(most, len(names)))) for place, names in operations.items()
+    }
+    return {
+        name: [each for each in places if name in kept[each]] for name, places in points.items()
+    }
+
+
 def messages(walks: Mapping[str, Walk]) -> list[Injection]:
-    """Each message of each operation is lost, and comes twice."""
+    """Each message of each operation is lost, or sent twice."""
     return [
         _injection(name, faults.Message(daemon, method, copies))
         for name, walk in walks.items()
@@ -41,12 +65,13 @@ def messages(walks: Mapping[str, Walk]) -> list[Injection]:
     ]
 
 
-def neighbours(
+def external_services(
     walks: Mapping[str, Walk], rng: random.Random, seconds: float, modes=proxy.MODES
 ) -> list[Injection]:
-    """Each neighbour fails in each way in each operation that needs it, at any of its requests."""
+    """Each external service fails in each mode in each operation that uses it, at a random
+    request."""
     return [
-        _injection(name, faults.Neighbour(service, mode, rng.randint(1, number), seconds))
+        _injection(name, faults.ServiceFault(service, mode, rng.randint(1, number), seconds))
         for name, walk in walks.items()
         for service, number in walk.requests.items()
         if number
@@ -55,10 +80,13 @@ def neighbours(
 
 
 def surroundings(
-    walks: Mapping[str, Walk], rng: random.Random, engines: Iterable[str],
-    partitions: Mapping[str, float], has_disk: bool,
-) -> list[Injection]:  # fmt: skip
-    """What serves all dies in the middle; hosts are cut off, ``partitions`` says for how long."""
+    walks: Mapping[str, Walk],
+    rng: random.Random,
+    engines: Iterable[str],
+    partitions: Mapping[str, float],
+    has_disk: bool,
+) -> list[Injection]:
+    """The engines are killed, and hosts lose the broker for ``partitions[host]`` seconds."""
     made = []
     for name in walks:
         made += [
@@ -80,15 +108,17 @@ def _injection(name: str, fault, daemon: str | None = None) -> Injection:
 
 
 def of_all_kinds(injections: list[Injection]) -> list[Injection]:
-    """The same, first one of each kind of fault: a run of a few has them all."""
+    """Sort the injections so that one of each kind of fault comes first."""
     first = {each.fault.kind: each for each in reversed(injections)}
     return sorted(injections, key=lambda each: first[each.fault.kind] is not each)
 
 
 def rounds_of(injections: list[Injection], at_once: int) -> list[list[Injection]]:
-    """In the order of ``injections``, at most ``at_once`` in a round: each daemon and neighbour is
-    broken once in it, what excuses a failure is not beside what does not, and what breaks
-    everything has a round for itself."""
+    """Group the injections into rounds of at most ``at_once``, in their order.
+
+    In a round each daemon and each service has at most one fault. Faults that allow failures are
+    not mixed with others. Faults that affect everything have a round of their own.
+    """
     waiting, made = list(injections), []
     while waiting:
         together: dict[str, Injection] = {}
@@ -96,7 +126,7 @@ def rounds_of(injections: list[Injection], at_once: int) -> list[list[Injection]
             if _is_alone(waiting[0]):
                 together = {"": each}
                 break
-            if not _is_alone(each) and each.fault.excuses == waiting[0].fault.excuses:
+            if not _is_alone(each) and each.fault.allows_failure == waiting[0].fault.allows_failure:
                 together.setdefault(_place(each.fault), each)
         made.append(list(together.values())[:at_once])
         taken = set(map(id, made[-1]))
@@ -109,8 +139,9 @@ def _is_alone(injection: Injection) -> bool:
 
 
 def _place(fault) -> str:
-    """A conductor that waits for a dead scheduler does not come to the moment of its own death."""
+    """The part that a fault affects. Scheduler and conductor count as one: a conductor that waits
+    for a killed scheduler does not reach its own point."""
     if isinstance(fault, faults.Message):
         return f"{fault.method} from {fault.daemon}"
-    place = fault.service if isinstance(fault, faults.Neighbour) else fault.daemon
+    place = fault.service if isinstance(fault, faults.ServiceFault) else fault.daemon
     return "conductor" if place == "scheduler" else place

@@ -1,4 +1,4 @@
-"""An HTTP proxy before a neighbour, which can be made to fail as neighbours do."""
+"""An HTTP proxy for an external service that can be made to fail."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _OF_ONE_CONNECTION = {"connection", "keep-alive", "transfer-encoding", "content-
 
 
 class Proxy:
-    """Hands everything on to ``target`` (an http URL), until it is told to fail.
+    """Forwards requests to ``target`` (an http URL) until :meth:`break_at` makes it fail.
 
-    ``requests`` counts what came so far; ``url`` is where it listens.
+    ``requests``: the number of requests so far. ``url``: the URL of the proxy.
     """
 
     def __init__(self, target: str):
@@ -37,8 +37,11 @@ class Proxy:
         self.url = f"http://127.0.0.1:{self._server.server_port}{self._target.path.rstrip('/')}"
 
     def break_at(self, nth: int, mode: str) -> None:
-        """From the ``nth`` request from now on (1: the next one): answer 503, or hang, until
-        :meth:`repair`; or hang up on just that one, when its work is done."""
+        """Fail from the ``nth`` request on (1: the next one), until :meth:`repair`.
+
+        UNAVAILABLE: respond with 503. HANG: do not respond. DROP: forward only this request, and
+        close the connection instead of responding.
+        """
         with self._lock:
             self._repaired.clear()
             self._nth, self._mode, self.is_broken = self.requests + nth, mode, False
@@ -49,7 +52,7 @@ class Proxy:
             self._repaired.set()
 
     def _fault(self) -> str | None:
-        """How the request that has just come is to fail."""
+        """The fault for the current request."""
         with self._lock:
             self.requests += 1
             if self._mode is None or self.requests < self._nth:
@@ -76,7 +79,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 64
 
     def handle_error(self, request, client_address) -> None:
-        """A client that was killed, or that a fault has made hang up."""
+        """Ignored: the client was killed, or a fault has closed the connection."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -91,7 +94,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._hang_up()
         if fault == UNAVAILABLE:
             for _ in self._body():
-                continue  # a client that still sends would not hear the answer
+                continue  # a client reads the response only when it has sent everything
             return self._answer(503, [("Content-Type", "text/plain")], [b"out of order\n"], 13)
         return self._forward(drop=fault == DROP)
 
@@ -102,18 +105,18 @@ class _Handler(BaseHTTPRequestHandler):
         line = http.client.HTTPConnection(target.hostname, target.port, timeout=_SECONDS)
         with contextlib.closing(line):
             try:
-                answer = self._ask(line)
+                response = self._ask(line)
             except OSError:
-                return self._hang_up()  # as the neighbour, which is away, would
+                return self._hang_up()  # the service is down
             if drop:
-                answer.read()
+                response.read()
                 return self._hang_up()
-            length = answer.getheader("Content-Length")
+            length = response.getheader("Content-Length")
             headers = [
-                pair for pair in answer.getheaders() if pair[0].lower() not in _OF_ONE_CONNECTION
+                pair for pair in response.getheaders() if pair[0].lower() not in _OF_ONE_CONNECTION
             ]
-            parts = iter(lambda: answer.read(_CHUNK), b"")
-            return self._answer(answer.status, headers, parts, length)
+            parts = iter(lambda: response.read(_CHUNK), b"")
+            return self._answer(response.status, headers, parts, length)
 
     def _ask(self, line: http.client.HTTPConnection) -> http.client.HTTPResponse:
         chunked = "chunked" in self.headers.get("Transfer-Encoding", "")
@@ -160,4 +163,4 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
 
     def log_message(self, *args) -> None:
-        """The daemons' logs tell enough."""
+        """Not needed: the daemons log their requests."""

@@ -1,4 +1,4 @@
-"""What a run tells: a line for each injection as it comes, the table at the end."""
+"""The report of a run: a line for each injection, and a table at the end."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 
-# How an injection can end. The last three are what must never be.
-RECOVERED = "recovered"  # the server is what was asked for
-REFUSED = "refused"  # the user was told no, and nothing has changed
-FAILED = "failed"  # the user was told why, the server can be used or deleted
-MISSED = "missed"  # the moment did not come; what was asked for was done
+# The outcomes of an injection. The last three are errors.
+RECOVERED = "recovered"  # the server is in the requested state
+REFUSED = "refused"  # the request was refused, and nothing has changed
+FAILED = "failed"  # the user sees the reason, and the server can be used or deleted
+MISSED = "missed"  # the fault was not injected, and the operation succeeded
 STUCK = "stuck"
 LEAKED = "leaked"
-WRONG = "wrong"  # a failure that nothing excuses, or an answer that is not true
+WRONG = "wrong"  # a failure that the fault does not allow, or a wrong response
 BAD = (STUCK, LEAKED, WRONG)
 OUTCOMES = (RECOVERED, REFUSED, FAILED, MISSED, STUCK, LEAKED, WRONG)
 
 
 @dataclass
 class Row:
-    """``fault`` is its kind, ``moment`` when it struck; ``seconds``: until all was well again,
-    once what was broken was back."""
+    """``fault``: the kind of the fault. ``point``: when it was injected. ``seconds``: the time from
+    the repair until everything was in order."""
 
     operation: str
     fault: str
-    moment: str
+    point: str
     outcome: str
     seconds: float
     detail: str = ""
 
     def __str__(self) -> str:
         line = (
-            f"{self.operation:18} {self.fault:24} {self.moment:58} "
+            f"{self.operation:18} {self.fault:24} {self.point:58} "
             f"{self.outcome:9} {self.seconds:5.1f} s"
         )
         return f"{line}\n    {self.detail}" if self.outcome in BAD else line
@@ -50,7 +50,8 @@ class Report:
         return [row for row in self.rows if row.outcome in BAD]
 
     def table(self) -> list[str]:
-        """operation × fault -> how often, how it ended, the median and longest recovery."""
+        """The lines of the table: operation × fault -> number of runs, outcomes, and the median and
+        maximum of the recovery times."""
         cells: dict[tuple[str, str], list[Row]] = defaultdict(list)
         for row in self.rows:
             cells[row.operation, row.fault].append(row)
@@ -60,7 +61,7 @@ class Report:
         return [*lines, _line("all", "", self.rows)]
 
     def save(self, path: pathlib.Path) -> None:
-        """The rows as JSON lines, the table beside them."""
+        """Write the rows as JSON lines, and the table as text."""
         path.with_suffix(".jsonl").write_text(
             "".join(json.dumps(asdict(row)) + "\n" for row in self.rows)
         )

@@ -1,4 +1,4 @@
-"""A round: operations are asked for, faults strike, and how all of it has ended is judged."""
+"""A round: send requests, inject faults, and judge the results."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from dataclasses import dataclass
 import requests
 
 from tests.chaos import report
-from tests.chaos.asked import Asked, Verdict
+from tests.chaos.concurrent_requests import ConcurrentRequests
 from tests.chaos.fleet import Fleet
 from tests.chaos.operations import Operation
 from tests.chaos.report import Row
-from tests.chaos.rivals import Rivals
+from tests.chaos.user_request import UserRequest, Verdict
 
-RIVALS = "rivals"  # in the table, with what they asked for as their moment
-SECONDS = 60  # within which all is well again, once what was broken is back
+CONCURRENT = "concurrent"  # the name of ConcurrentRequests in the table
+SECONDS = 60  # in which the cloud must recover after the repair
 
 
 @dataclass(frozen=True)
 class Injection:
-    """``fault`` strikes while ``operation`` is done, to a server on ``host`` (None: any)."""
+    """``fault`` is injected during ``operation`` on a server on ``host`` (None: any)."""
 
     operation: Operation
     fault: object
@@ -29,24 +29,27 @@ class Injection:
 
 
 def play(site, fleet: Fleet, injections: list[Injection], beside: int) -> list[Row]:
-    """One round: the injections, all at once, and ``beside`` more servers that something is asked
-    of, the last of them several things at the same time."""
+    """Run one round: all injections at the same time, and operations on ``beside`` other servers,
+    the last of which gets several concurrent requests."""
     with futures.ThreadPoolExecutor(max(2 * len(injections) + beside, 1)) as pool:
         servers = pool.map(lambda each: fleet.take(each.operation, each.host), injections)
         broken = [
-            Asked(each.operation, server) for each, server in zip(injections, servers, strict=True)
+            UserRequest(each.operation, server)
+            for each, server in zip(injections, servers, strict=True)
         ]
-        others = [Asked(*pair) for pair in fleet.some(beside - 1)]
-        others += [Rivals(*crowd) for crowd in fleet.crowds(min(beside, 1))]
+        others = [UserRequest(*pair) for pair in fleet.take_some(beside - 1)]
+        others += [
+            ConcurrentRequests(*crowd) for crowd in fleet.take_for_concurrent(min(beside, 1))
+        ]
         for each in injections:
             each.fault.arm(site)
-        strikes = {
-            one: pool.submit(_suffer, site, each.fault)
+        injected = {
+            one: pool.submit(_inject, site, each.fault)
             for one, each in zip(broken, injections, strict=True)
         }
-        asks = {one: pool.submit(one.ask, site) for one in [*broken, *others]}
-        judge = _Judge(site, strikes, any(each.fault.excuses for each in injections))
-        ended = judge.wait_for_end(asks)
+        sending = {one: pool.submit(one.send, site) for one in [*broken, *others]}
+        judge = _Judge(site, injected, any(each.fault.allows_failure for each in injections))
+        ended = judge.wait_for_end(sending)
     site.disarm()
     clean = judge.wait_for_clean_slate()
     rows = [
@@ -55,114 +58,117 @@ def play(site, fleet: Fleet, injections: list[Injection], beside: int) -> list[R
     kind = injections[0].fault.kind if len(injections) == 1 else "several" if injections else "none"
     for one in others:
         verdict, seconds = ended[one].verdict, ended[one].seconds
-        name, moment = (RIVALS, one.name) if isinstance(one, Rivals) else (one.name, "beside")
-        rows.append(Row(name, kind, moment, verdict.outcome, seconds, verdict.detail))
-    if clean.verdict.detail and not injections:  # or else they are told of it
+        name, point = (
+            (CONCURRENT, one.name) if isinstance(one, ConcurrentRequests) else (one.name, "beside")
+        )
+        rows.append(Row(name, kind, point, verdict.outcome, seconds, verdict.detail))
+    if clean.verdict.detail and not injections:  # else it is in the rows of the injections
         rows.append(_leak(kind, "afterwards", clean.seconds, clean.verdict.detail))
     try:
-        _put_back(fleet, ended)
+        _return_servers(fleet, ended)
     except AssertionError as exc:
         rows.append(_leak(kind, "when they are deleted", SECONDS, str(exc)))
     return rows
 
 
-def _suffer(site, fault) -> tuple[bool, float]:
-    """Whether it struck, and when all that it broke was back."""
-    struck = fault.strike(site)
-    if struck:
-        fault.mend(site)
-    return struck, time.monotonic()
+def _inject(site, fault) -> tuple[bool, float]:
+    """Inject and repair the fault. Return whether it was injected, and the time of the repair."""
+    injected = fault.inject(site)
+    if injected:
+        fault.repair(site)
+    return injected, time.monotonic()
 
 
-def _row(injection: Injection, one: Asked, end: _End, clean: _End) -> Row:
+def _row(injection: Injection, one: UserRequest, end: _End, clean: _End) -> Row:
     outcome, detail = end.verdict.outcome, end.verdict.detail
     if outcome not in report.BAD and clean.verdict.detail:
         outcome, detail = clean.verdict.outcome, clean.verdict.detail
-    elif outcome == report.RECOVERED and not end.struck:
+    elif outcome == report.RECOVERED and not end.injected:
         outcome = report.MISSED
     fault, seconds = injection.fault, end.seconds + clean.seconds
-    return Row(one.name, fault.kind, fault.moment, outcome, seconds, detail)
+    return Row(one.name, fault.kind, fault.point, outcome, seconds, detail)
 
 
-def _leak(kind: str, moment: str, seconds: float, detail: str) -> Row:
-    """What nobody in particular is to blame for."""
-    return Row("all", kind, moment, report.LEAKED, seconds, detail)
+def _leak(kind: str, point: str, seconds: float, detail: str) -> Row:
+    """The row of a leak that is not of one request."""
+    return Row("all", kind, point, report.LEAKED, seconds, detail)
 
 
-def _put_back(fleet: Fleet, ended: dict[Asked | Rivals, _End]) -> None:
-    """Those of which is known what they are like; the others are deleted, which must go."""
+def _return_servers(fleet: Fleet, ended: dict[UserRequest | ConcurrentRequests, _End]) -> None:
+    """Release the servers whose state is known, and delete the others."""
     for one, end in ended.items():
         if end.verdict.after and end.verdict.outcome not in report.BAD:
-            fleet.put_back(end.verdict.after)
+            fleet.release(end.verdict.after)
         elif one.server.id:
             fleet.delete([one.server])
 
 
 @dataclass
 class _End:
-    """``seconds``: until it was so, from when what was broken was back."""
+    """``seconds``: the time from the repair until the end."""
 
     verdict: Verdict
     seconds: float
-    struck: bool = True
+    injected: bool = True
 
 
 class _Judge:
-    """Waits until everything that was asked for has ended, and until the slate is clean.
+    """Waits until all requests have ended, and until nothing is stuck or leaked.
 
-    ``strikes``: what was asked for -> what became of what was to break it (see :func:`_suffer`).
+    ``injected``: request -> future of the result of :func:`_inject`.
     """
 
-    def __init__(self, site, strikes: dict[Asked, futures.Future], excused: bool):
+    def __init__(self, site, injected: dict[UserRequest, futures.Future], may_fail: bool):
         self._site = site
-        self._strikes = strikes
-        self._excused = excused
+        self._injected = injected
+        self._may_fail = may_fail
         self._begun = time.monotonic()
 
-    def wait_for_end(self, asks: dict[Asked | Rivals, futures.Future]) -> dict:
-        """How each of ``asks`` has ended; the future says that it has been asked for."""
-        ended: dict[Asked | Rivals, _End] = {}
-        while len(ended) < len(asks):
-            for one, ask in asks.items():
-                if one not in ended and ask.done() and self._struck(one):
-                    ask.result()  # an error of ours is not to be lost
+    def wait_for_end(self, sending: dict[UserRequest | ConcurrentRequests, futures.Future]) -> dict:
+        """Wait for the end of each request in ``sending`` (request -> future that sends it)."""
+        ended: dict[UserRequest | ConcurrentRequests, _End] = {}
+        while len(ended) < len(sending):
+            for one, future in sending.items():
+                if one not in ended and future.done() and self._is_injected(one):
+                    future.result()  # raises an error of the test itself
                     if end := self._end_of(one):
                         ended[one] = end
             time.sleep(self._site.pause)
         return ended
 
-    def _struck(self, one: Asked | Rivals) -> bool:
-        """Whether what was to break it has struck, or not come; who is beside has all of them."""
-        mine = [self._strikes[one]] if one in self._strikes else self._strikes.values()
-        return all(strike.done() for strike in mine)
+    def _is_injected(self, one: UserRequest | ConcurrentRequests) -> bool:
+        """Whether the fault of this request was injected or missed; for a request without a fault,
+        all faults."""
+        faults = [self._injected[one]] if one in self._injected else self._injected.values()
+        return all(future.done() for future in faults)
 
     def _seconds(self) -> float:
-        """Since the last of what was broken is back: one operation may need all of it."""
-        back = [strike.result()[1] for strike in self._strikes.values() if strike.done()]
+        """The time since the last repair: an operation may need all parts."""
+        back = [future.result()[1] for future in self._injected.values() if future.done()]
         return time.monotonic() - max(back, default=self._begun)
 
     def wait_for_clean_slate(self) -> _End:
-        """``seconds`` are those that it took when every operation had ended."""
+        """Wait until there are no violations. ``seconds``: the time since all requests ended."""
         begun = time.monotonic()
         while True:
             try:
                 wrong = self._site.violations()
-            except Exception as exc:  # what it asks may be back a moment later than the rest
-                wrong = [f"the oracle cannot ask: {exc}"]
+            except Exception as exc:  # a part that the oracle needs is not ready yet
+                wrong = [f"the oracle failed: {exc}"]
             seconds = time.monotonic() - begun
             if not wrong or seconds > SECONDS:
                 self._site.forgive(wrong)
                 return _End(Verdict(report.LEAKED, "; ".join(wrong)), seconds)
             time.sleep(self._site.pause)
 
-    def _end_of(self, one: Asked | Rivals) -> _End | None:
-        """None: not yet, and it still has time."""
+    def _end_of(self, one: UserRequest | ConcurrentRequests) -> _End | None:
+        """The end of a request; None if it has not ended and still has time."""
         try:
-            verdict = one.verdict(self._site, self._excused)
-        except (requests.RequestException, AssertionError) as exc:  # the API is not back
+            verdict = one.verdict(self._site, self._may_fail)
+        except (requests.RequestException, AssertionError) as exc:
             verdict = Verdict(report.STUCK, f"the API does not answer: {exc}")
         seconds = self._seconds()
         if verdict.outcome == report.STUCK and seconds < SECONDS:
             return None
-        struck = one not in self._strikes or self._strikes[one].result()[0]
-        return _End(verdict, seconds, struck)
+        injected = one not in self._injected or self._injected[one].result()[0]
+        return _End(verdict, seconds, injected)

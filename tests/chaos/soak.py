@@ -1,5 +1,5 @@
-"""Load for a long time with faults all the while; at the end nothing is stuck, nothing leaked, and
-no daemon has grown."""
+"""Soak test: load with faults for a long time. At the end nothing is stuck or leaked, and no
+daemon's memory has grown."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tests.chaos.rounds import Injection
 
 _EVERY = 20  # seconds from one fault to the next
 _IDLE = 6  # servers
-_BESIDE = 3  # operations beside the one that is broken
-_ASKS_ALL_NEIGHBOURS = "create from volume"
-_SETTLED = 5  # minutes, after which a daemon has loaded all that it loads
-_GROWTH = 1.15  # of a daemon's memory from then on, by which it is still flat
+_BESIDE = 3  # concurrent operations without a fault
+_USES_ALL_SERVICES = "create from volume"
+_SETTLED = 5  # minutes until a daemon has loaded everything
+_GROWTH = 1.15  # the allowed growth of a daemon's memory after that, as a factor
 
 
 def run(site, fleet: Fleet, rng: random.Random, minutes: float, report: Report) -> bool:
-    """Whether the memory of every daemon was flat; what else was wrong is in ``report``."""
+    """Return whether the memory of every daemon has not grown. Other errors are in ``report``."""
     begun = time.monotonic()
     memory: list[dict[str, int]] = []
     while time.monotonic() < begun + 60 * minutes:
@@ -45,7 +45,7 @@ def run(site, fleet: Fleet, rng: random.Random, minutes: float, report: Report) 
 
 
 def _next(site, fleet: Fleet, rng: random.Random) -> Injection:
-    """Any fault that needs no moment to be known before, in any operation that it concerns."""
+    """A random fault that needs no injection point, in a random operation that it affects."""
     after = round(rng.uniform(0, 2), 3)
     fault = rng.choice(
         [
@@ -53,14 +53,14 @@ def _next(site, fleet: Fleet, rng: random.Random) -> Injection:
             *(faults.EngineKill(engine, after) for engine in site.engines),
             *(faults.Partition(host, after, plan.PARTITION_SECONDS) for host in site.hosts),
             *(
-                faults.Neighbour(name, mode, 1, plan.OUTAGE_SECONDS)
-                for name in site.neighbours
+                faults.ServiceFault(name, mode, 1, plan.OUTAGE_SECONDS)
+                for name in site.external_services
                 for mode in proxy.MODES
             ),
         ]
     )
-    if isinstance(fault, faults.Neighbour):
-        return Injection(ALL[_ASKS_ALL_NEIGHBOURS], fault)
+    if isinstance(fault, faults.ServiceFault):
+        return Injection(ALL[_USES_ALL_SERVICES], fault)
     return Injection(rng.choice(fleet.known), fault)
 
 
@@ -70,8 +70,8 @@ def _line(minute: int, memory: dict[str, int]) -> str:
 
 
 def _is_flat(memory: list[dict[str, int]]) -> bool:
-    """Daemons that are killed begin anew, so what tells is the most that each ever had: in the
-    second half of the time no more than in the first."""
+    """Compare the maximum of each daemon in the second half of the time with that in the first.
+    Killed daemons start with less memory, so only the maximum is significant."""
     settled = memory[_SETTLED:]
     middle = len(settled) // 2
     if not middle:

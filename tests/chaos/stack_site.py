@@ -1,4 +1,4 @@
-"""The stack's cloud as a site of chaos: real guests, ports, images and volumes. Run in its node."""
+"""The stack's cloud as a site: real guests, ports, images and volumes. Runs in the stack's node."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from keystoneauth1.exceptions import ClientException
 from openstack.exceptions import SDKException
 
+from tests.chaos import tenant
 from tests.chaos.cinder_operator import CinderOperator
 from tests.chaos.operations import SNAPSHOT
 from tests.chaos.proxy import Proxy
@@ -24,18 +25,18 @@ _DROP_INS = pathlib.Path("/run/systemd/system")
 _USER = "nova-mini"
 _BACK_SECONDS = 90
 _GUESTS_PER_CPU = 16  # idle ones
-_GUEST_SECONDS = 10  # that a guest, which may not have booted, is asked politely
+_GUEST_SECONDS = 10  # timeout of a guest's shutdown: it may not have booted
 _BROKER_PORT = 5672
-_DELETING = "is deleting"  # says the oracle of a volume
+_DELETING = "is deleting"  # part of the oracle's text about a volume
 _IMAGE_CACHE = node.INSTANCES / "_base"
-# neighbour -> its type in the catalog
-_NEIGHBOURS = {"glance": "image", "neutron": "network", "cinder": "block-storage"}
+# external service -> its type in the catalog
+_SERVICES = {"glance": "image", "neutron": "network", "cinder": "block-storage"}
 _IMAGE, _OTHER_IMAGE = "mini-qcow2", "mini-raw"
 _VOLUME = "chaos"
 
 
 class _Daemon:
-    """A unit of nova_mini's, with a directory of orders of its own."""
+    """A systemd unit of nova_mini, with its own directory for orders of faults."""
 
     def __init__(self, name: str):
         self._unit = node.unit(name)
@@ -46,7 +47,7 @@ class _Daemon:
 
     def equip(self, variables: Mapping[str, str]) -> None:
         self._orders.mkdir(parents=True)
-        shutil.chown(self._orders, user=_USER)  # who obeys takes the order away
+        shutil.chown(self._orders, user=_USER)  # the daemon removes the orders
         variables = {"NOVA_MINI_FAULT_DIR": str(self._orders), **variables}
         self._drop_in("chaos", [f"Environment={name}={text}" for name, text in variables.items()])
 
@@ -55,27 +56,27 @@ class _Daemon:
         draft.write_text(text)
         draft.rename(self._orders / name)
 
-    def strike_at(self, moment: str, order: str, pause: float) -> None:
+    def inject_at(self, point: str, order: str, pause: float) -> None:
         self._drop_in("chaos-pause", [f"RestartSec={max(pause, 0.1)}"])
         node.run("systemctl", "daemon-reload")
-        # The API's parent replaces its workers by itself.
+        # The parent process of the API replaces its workers by itself.
         self._before = 0 if self._name == "api" else node.main_pid(self._unit)
-        self.order(moment, order)
+        self.order(point, order)
 
-    def is_struck(self, moment: str) -> bool:
-        return not (self._orders / moment).exists()
+    def is_injected(self, point: str) -> bool:
+        return not (self._orders / point).exists()
 
     def kill(self) -> None:
         self._before = node.main_pid(self._unit)
         node.kill(self._unit)
 
-    def rise(self, _pause: float = 0) -> None:
-        """systemd starts it, ``pause`` seconds after its death."""
+    def recover(self, _pause: float = 0) -> None:
+        """Wait until systemd has restarted it."""
         if self._before:
             _wait_back(self._unit, self._before)
 
     def memory(self) -> int:
-        """MiB that its processes have for themselves, and their share of what they share."""
+        """The proportional set size (PSS) of its processes, in MiB."""
         return sum(map(_pss, node.processes(self._unit))) // 1024
 
     def disarm(self) -> None:
@@ -92,19 +93,19 @@ class _Daemon:
 
 
 class _Engine:
-    """``answers()``: whether it is of use again."""
+    """``is_available()``: whether the engine can be used again."""
 
-    def __init__(self, unit: str, answers, whom: str = "all"):
-        self._unit, self._answers, self._whom = unit, answers, whom
+    def __init__(self, unit: str, is_available, whom: str = "all"):
+        self._unit, self._is_available, self._whom = unit, is_available, whom
         self._before = 0
 
     def kill(self) -> None:
         self._before = node.main_pid(self._unit)
         node.kill(self._unit, whom=self._whom)
 
-    def rise(self) -> None:
+    def recover(self) -> None:
         _wait_back(self._unit, self._before)
-        until(f"{self._unit} answers", self._answers, _BACK_SECONDS, 0.2)
+        until(f"{self._unit} answers", self._is_available, _BACK_SECONDS, 0.2)
 
 
 def _wait_back(unit: str, before: int) -> None:
@@ -115,12 +116,12 @@ def _wait_back(unit: str, before: int) -> None:
 
 
 class StackSite:
-    pause = 0.3  # seconds between two looks at how things are
-    patience = 40  # seconds in which the moment of a fault comes, if it does
+    pause = 0.3  # seconds between two checks
+    timeout = 40  # seconds to wait for the injection point of a fault
     has_parts = True
     ports_at_birth = 1
 
-    def __init__(self, cloud: Cloud, neighbours: Mapping[str, Proxy]):
+    def __init__(self, cloud: Cloud, external_services: Mapping[str, Proxy]):
         self.cloud = cloud
         self.user, self.admin = cloud.user, cloud.user
         self.hosts = [node.NAME]
@@ -128,44 +129,53 @@ class StackSite:
         self._image = cloud.image(_IMAGE)
         self._network = cloud.network("private")
         self._cinder = CinderOperator(cloud)
-        self.neighbours = neighbours
+        self.external_services = external_services
         self.daemons = {
             node.NAME if name == "compute" else name: _Daemon(name) for name in node.DAEMONS
         }
         self.engines = {
-            "broker": _Engine("nova-mini-stack-rabbitmq", _broker_answers),
-            "database": _Engine("nova-mini-stack-mariadb", self._database_answers),
-            "libvirtd": _Engine("nova-mini-stack-libvirtd", _libvirt_answers, whom="main"),
+            "broker": _Engine("nova-mini-stack-rabbitmq", _is_broker_available),
+            "database": _Engine("nova-mini-stack-mariadb", self._is_database_available),
+            "libvirtd": _Engine("nova-mini-stack-libvirtd", _is_libvirt_available, whom="main"),
         }
 
-    # -- what users have -------------------------------------------------------------------------
+    # -- resources of users ----------------------------------------------------------------------
 
     def new_server(self, kind: str, name: str, _host: str | None) -> dict:
         server = {"name": name, "flavorRef": FLAVOR, "networks": [{"uuid": self._network}]}
         if kind == "image":
             return {"server": {**server, "imageRef": self._image}}
-        disk = {"boot_index": 0, "uuid": self.other_image, "source_type": "image",
-                "destination_type": "volume", "volume_size": 1,
-                "delete_on_termination": True}  # fmt: skip
+        disk = {
+            "boot_index": 0,
+            "uuid": self.other_image,
+            "source_type": "image",
+            "destination_type": "volume",
+            "volume_size": 1,
+            "delete_on_termination": True,
+        }
         return {"server": {**server, "block_device_mapping_v2": [disk]}}
 
     def new_volume(self) -> str:
-        return self._cinder.make_volume(_VOLUME)
+        return self._cinder.make_volume(_VOLUME, tenant.volume_metadata())
 
     def volume_status(self, volume_id: str) -> str:
-        """AssertionError when Cinder cannot say now."""
+        """Raises AssertionError when Cinder does not answer."""
         try:
             return self.cloud.of_user.block_storage.get_volume(volume_id).status
         except (SDKException, ClientException) as exc:
             raise AssertionError(f"Cinder: {exc}") from exc
 
     def delete_volume(self, volume_id: str) -> None:
-        """Until it is gone: a fault that comes meanwhile is not to strike what no server has."""
-        until(f"volume {volume_id} is free",
-              lambda: self.volume_status(volume_id) == "available", _BACK_SECONDS, 0.3)  # fmt: skip
+        """Delete it and wait: the next fault must not affect a volume that no server uses."""
+        until(
+            f"volume {volume_id} is free",
+            lambda: self.volume_status(volume_id) == "available",
+            _BACK_SECONDS,
+            0.3,
+        )
         self._cinder.remove(volume_id)
 
-    # -- what is done to them --------------------------------------------------------------------
+    # -- faults ----------------------------------------------------------------------------------
 
     def cut_off(self, _host: str) -> None:
         _firewall("--insert")
@@ -174,7 +184,7 @@ class StackSite:
         _firewall("--delete")
 
     def fill_disk(self) -> None:
-        """What the image cache lies on is small, for a while; those who use it have it open."""
+        """Mount a small file system over the image cache. Running guests have their files open."""
         node.run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(_IMAGE_CACHE))
 
     def empty_disk(self) -> None:
@@ -183,10 +193,10 @@ class StackSite:
     def disarm(self) -> None:
         for daemon in self.daemons.values():
             daemon.disarm()
-        for proxy in self.neighbours.values():
+        for proxy in self.external_services.values():
             proxy.repair()
 
-    # -- how it is -------------------------------------------------------------------------------
+    # -- state -----------------------------------------------------------------------------------
 
     def violations(self) -> list[str]:
         found = oracle.violations(self.cloud)
@@ -199,26 +209,26 @@ class StackSite:
         return {name: daemon.memory() for name, daemon in self.daemons.items()}
 
     def clean_up(self) -> None:
-        """What users keep when their servers are gone. A list in pages goes on from what was last
-        seen, which must not be gone by then."""
+        """Delete snapshots and volumes. The lists are read completely before the first deletion,
+        because the next page begins after the last item."""
         for image in list(self.cloud.of_user.image.images(name=SNAPSHOT)):
             self.cloud.of_user.image.delete_image(image)
         for volume in list(self.cloud.of_user.block_storage.volumes(name=_VOLUME)):
             self._cinder.remove(volume.id)
 
     def forgive(self, violations: list[str]) -> None:
-        """They were told of; what comes after is not to blame for them."""
+        """Ignore these violations from now on, because they were reported."""
         self.cloud.forgiven.update(violations)
 
-    def _database_answers(self) -> bool:
+    def _is_database_available(self) -> bool:
         try:
             return bool(self.cloud.query("SELECT 1"))
-        except Exception:  # of whatever driver
+        except Exception:  # of any driver
             return False
 
 
 def _pss(pid: int) -> int:
-    """KiB; none of a process that has gone meanwhile."""
+    """The PSS of a process in KiB; 0 if it has ended."""
     try:
         text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
     except (FileNotFoundError, ProcessLookupError):
@@ -226,30 +236,45 @@ def _pss(pid: int) -> int:
     return int(re.search(r"^Pss:\s+(\d+)", text, re.MULTILINE)[1])
 
 
-def _broker_answers() -> bool:
+def _is_broker_available() -> bool:
     return node.succeeds("bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{_BROKER_PORT}")
 
 
-def _libvirt_answers() -> bool:
+def _is_libvirt_available() -> bool:
     return node.succeeds("virsh", "--connect", "qemu:///system", "--quiet", "version")
 
 
 def _firewall(change: str) -> None:
-    """Nothing that the compute service sends reaches the broker: no acknowledgement either."""
+    """Insert or delete the rule that drops all packets of the compute service to the broker."""
     group = f"system.slice/system-nova\\x2dmini\\x2dcompute.slice/{node.unit('compute')}.service"
-    node.run("iptables", "--wait", change, "OUTPUT", "--protocol", "tcp", "--dport",
-             str(_BROKER_PORT), "--match", "cgroup", "--path", group, "--jump", "DROP")  # fmt: skip
+    node.run(
+        "iptables",
+        "--wait",
+        change,
+        "OUTPUT",
+        "--protocol",
+        "tcp",
+        "--dport",
+        str(_BROKER_PORT),
+        "--match",
+        "cgroup",
+        "--path",
+        group,
+        "--jump",
+        "DROP",
+    )
 
 
 @contextlib.contextmanager
 def running() -> Iterator[StackSite]:
-    """The site; inside, the daemons obey orders and ask their neighbours through proxies."""
+    """The site. In the block the daemons obey orders of faults, and use the external services
+    through proxies."""
     cloud = Cloud()
     shutil.rmtree(_HOME, ignore_errors=True)
     with contextlib.ExitStack() as stack:
         proxies = {
             name: stack.enter_context(Proxy(_endpoint(cloud, kind)).running())
-            for name, kind in _NEIGHBOURS.items()
+            for name, kind in _SERVICES.items()
         }
         site = StackSite(cloud, proxies)
         variables = {

@@ -1,4 +1,4 @@
-"""A wire between a host and the broker, which can be cut: nothing comes through, nobody is told."""
+"""A TCP relay between a host and the broker that can be interrupted without closing connections."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ _CHUNK = 64 * 1024
 
 
 class Wire:
-    """Relays what comes to ``port`` of loopback to ``target`` there, and back. What is sent while
-    it is cut arrives when it is whole again, as TCP would send it once more."""
+    """Relays connections to ``port`` on the loopback interface to the port ``target``. Data that is
+    sent while it is cut arrives after the repair, as with TCP's retransmission."""
 
     def __init__(self, target: int):
         self._target = target
@@ -24,7 +24,7 @@ class Wire:
     def cut(self) -> None:
         self._whole.clear()
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         self._whole.set()
 
     def _listen(self) -> None:
@@ -46,7 +46,7 @@ class Wire:
         self._pump(far, near)
 
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
-        """To the end of either side; then the other learns of it."""
+        """Relay until one side closes the connection, then close the other."""
         with contextlib.suppress(OSError):
             while data := source.recv(_CHUNK):
                 self._whole.wait()

@@ -1,4 +1,4 @@
-"""One broker, one database and one cloud for all functional tests, but for those that break it."""
+"""One broker, one database and one cloud for all functional tests that do not break the cloud."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ import pytest
 
 from tests.functional.harness import cloud as clouds
 from tests.functional.harness import engines as all_engines
-from tests.functional.harness import image_service
+from tests.functional.harness import image_service, source
 from tests.functional.harness.cloud import Cloud
 from tests.functional.harness.engines import Engines
 from tests.functional.harness.image_service import ImageService
 from tests.functional.harness.project import Project
+
+OLD_RELEASE = "44604b2"  # 0.1.0
 
 
 @pytest.fixture(scope="session")
@@ -49,26 +51,32 @@ def cloud(engines, images, workspace) -> Iterator[Cloud]:
 
 
 @pytest.fixture(scope="session")
+def old_release(workspace) -> source.Source:
+    """The oldest release from which a cloud can be upgraded to this one."""
+    return source.checkout(OLD_RELEASE, workspace / OLD_RELEASE)
+
+
+@pytest.fixture(scope="session")
 def catalog(cloud, images) -> dict[str, str]:
-    """What servers are made of: ``image`` and ``flavor`` (1 vcpu, 64 MiB, 1 GiB)."""
+    """The ids of an ``image`` and a ``flavor`` (1 vcpu, 64 MiB, 1 GiB) for servers."""
     return make_catalog(cloud, images)
 
 
-def make_catalog(cloud: Cloud, images: ImageService) -> dict[str, str]:
-    flavor = {"name": "tiny", "id": "tiny", "vcpus": 1, "ram": 64, "disk": 1}
+def make_catalog(cloud: Cloud, images: ImageService, flavor_id: str = "tiny") -> dict[str, str]:
+    flavor = {"name": flavor_id, "id": flavor_id, "vcpus": 1, "ram": 64, "disk": 1}
     cloud.admin.post("/flavors", {"flavor": flavor})
-    return {"image": images.add(), "flavor": "tiny"}
+    return {"image": images.add(), "flavor": flavor_id}
 
 
 @pytest.fixture
 def project(request, cloud, catalog) -> Iterator[Project]:
-    """A project of the test's own. At the end it is emptied, and then the slate must be clean."""
+    """A project for one test. At the end its servers are deleted, and the cloud is checked."""
     one = Project(cloud, request.node.name, catalog)
     yield one
     one.end()
 
 
-# -- when a test fails, show what the daemons said -----------------------------------------------
+# -- the logs of the daemons in the report of a failed test --------------------------------------
 
 _failed: list[str] = []
 

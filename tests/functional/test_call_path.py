@@ -1,4 +1,4 @@
-"""One request's walk through the four services, by the names that readers of Nova know."""
+"""The steps of one request in the four services, with the names that Nova uses."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import re
 
 _BEGINS = re.compile(r"^(\S+ \S+) DEBUG nova_mini\.trace \[(\S+)\] step (\S+) begins$", re.M)
 
-# Begins in this order. A name may come twice: once where it is asked, once where it is sent.
+# In the order of their begin. A name may be there twice: for the caller and for the endpoint.
 CHAIN = [
     ("api", "ServersController.create"),
     ("api", "API.create"),
     ("api", "API._create_instance"),
-    ("api", "ComputeTaskAPI.schedule_and_build_instances"),
     ("api", "ComputeTaskAPI.schedule_and_build_instances"),
     ("conductor", "ComputeTaskManager.schedule_and_build_instances"),
     ("conductor", "BuildTask._schedule_instances"),
@@ -46,19 +45,19 @@ def _walk(cloud, request_id: str, host: str) -> list[tuple[str, str]]:
     return [(service, step) for _, service, step in sorted(found, key=lambda each: each[0])]
 
 
-def _in_order(wanted: list, walk: list) -> None:
+def _in_order(expected: list, walk: list) -> None:
     rest = iter(walk)
-    for each in wanted:
+    for each in expected:
         assert each in rest, f"{each} did not begin in its place; the walk was {walk}"
 
 
 def test_a_build_walks_the_call_path(cloud, project):
-    answer = project.user.request("POST", "/servers", project.server())
-    server_id = answer.json()["server"]["id"]
+    response = project.user.request("POST", "/servers", project.server())
+    server_id = response.json()["server"]["id"]
     project.user.wait_for(server_id, "ACTIVE")
     host = project.host_of(server_id)
 
-    walk = _walk(cloud, answer.headers["x-compute-request-id"], host)
+    walk = _walk(cloud, response.headers["x-compute-request-id"], host)
     _in_order(CHAIN, walk)
     names = [step for _, step in walk]
     for side in (NETWORKS, DISKS):

@@ -1,4 +1,4 @@
-"""A hypervisor has no way to the database: no address of it, no connection to it."""
+"""A compute has neither the address of the database nor a connection to it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def _sockets(pid: int) -> set[str]:
 
 
 def _connections_to(port: int, pid: int) -> int:
-    """How many TCP connections the process has to a loopback port."""
+    """The number of TCP connections of the process to a loopback port."""
     inodes = _sockets(pid)
     remote = f":{port:04X}"
     rows = [line.split() for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]]
@@ -27,7 +27,7 @@ def test_only_the_control_plane_is_connected(cloud, engines, project):
         assert _connections_to(port, compute.process.pid) == 0
 
 
-def test_a_compute_is_not_told_where_the_database_is(cloud):
+def test_a_compute_does_not_get_the_address_of_the_database(cloud):
     for compute in cloud.computes.values():
         arguments = pathlib.Path(f"/proc/{compute.process.pid}/cmdline").read_text().split("\0")
         files = [word.partition("=")[2] for word in arguments if word.startswith("--config-file")]

@@ -1,4 +1,4 @@
-"""nova-mini-manage doctor, in a cloud that is damaged and whose own rounds are far away."""
+"""nova-mini-manage doctor in a damaged cloud whose periodic tasks do not run during the test."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ def cloud(slow_cloud) -> Cloud:
 
 @pytest.fixture
 def at_once(tmp_path) -> pathlib.Path:
-    """The doctor's own configuration: what is a second old is no work under way."""
+    """A configuration in which the doctor reports records that are one second old."""
     return config.write(tmp_path / "doctor.conf", {"conductor": {"sweep_interval": 1}})
 
 
 @pytest.fixture
 def doctor(cloud, at_once):
-    """``doctor(*options)``: the exit status and, by their kinds, the findings."""
+    """``doctor(*options)``: the exit status, and {kind: finding}."""
 
     def examine(*options: str) -> tuple[int, dict[str, dict]]:
         done = cloud.manage("doctor", "--json", *options, configs=[at_once])
-        told = json.loads(done.stdout)
-        assert told["looked_at"] == ["the database", "2 of 2 hypervisors", "Glance"]
-        return done.returncode, {one["kind"]: one for one in told["findings"]}
+        report = json.loads(done.stdout)
+        assert report["looked_at"] == ["the database", "2 of 2 hypervisors", "Glance"]
+        return done.returncode, {one["kind"]: one for one in report["findings"]}
 
     return examine
 
@@ -77,7 +77,7 @@ def test_damage_of_every_kind_is_found_and_fixed(cloud: Cloud, project: Project,
     assert {kind: one["subject"] for kind, one in found.items()} == {
         "stranded-task": f"server {stuck}",
         "power-state": f"server {lying}",
-        "leftover-guest": f"server {lost}",
+        "orphaned-guest": f"server {lost}",
         "orphaned-allocation": f"server {lost}",
         "orphaned-records": f"server {lost}",
         "wrong-ledger": "host c2",
@@ -98,19 +98,19 @@ def test_damage_of_every_kind_is_found_and_fixed(cloud: Cloud, project: Project,
 
 
 def _history(project: Project, server_id: str) -> list[str]:
-    """What was recovered of a server, as os-instance-actions tells it; each says why."""
+    """The recoveries in the history of a server (os-instance-actions); each gives a reason."""
     events = project.events(server_id, "create")
     recovered = [event for event in events if event["event"].startswith("recovery_")]
     assert all(event["details"] for event in recovered)
     return [event["event"] for event in recovered]
 
 
-def test_what_waits_for_a_dead_host_is_told(cloud: Cloud, project: Project, at_once):
+def test_actions_of_a_host_that_is_down_are_findings(cloud: Cloud, project: Project, at_once):
     server_id = project.boot(host="c1")
     host = cloud.computes["c1"]
-    host.strike_at("before FakeDriver.power_off")
+    host.inject_at("before FakeDriver.power_off")
     project.user.act(server_id, "os-stop")
-    host.wait_struck("before FakeDriver.power_off")
+    host.wait_injected("before FakeDriver.power_off")
     host.process.wait_dead(_SECONDS)
     until("the host counts as dead", lambda: _state(cloud, "c1") == "down", _SECONDS)
 
@@ -139,10 +139,10 @@ def _state(cloud: Cloud, host: str) -> str:
     return service["state"]
 
 
-def test_it_says_when_it_cannot_look(cloud: Cloud, tmp_path):
-    url = f"mysql+pymysql://nobody:s3cret@127.0.0.1:{free_port()}/nova"
+def test_the_doctor_reports_an_unavailable_database(cloud: Cloud, tmp_path):
+    url = f"mysql+pymysql://user:s3cret@127.0.0.1:{free_port()}/nova"
     elsewhere = config.write(tmp_path / "elsewhere.conf", {"database": {"connection": url}})
     done = cloud.manage("doctor", configs=[elsewhere])
     assert done.returncode == 2
-    assert "cannot look" in done.stderr
+    assert "cannot check the cloud" in done.stderr
     assert "s3cret" not in done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""Which host a server gets, and what happens when it gets none."""
+"""The choice of a host for a server, and the faults when there is no suitable host."""
 
 from __future__ import annotations
 
@@ -47,11 +47,23 @@ def test_no_valid_host_is_a_fault_on_the_server(cloud, project):
     cloud.admin.put(f"/os-quota-sets/{project.id}", {"quota_set": {"ram": -1}})
     server_id = project.create(flavorRef="huge")
     server = project.user.wait_for(server_id, "ERROR")
-    assert "No valid host" in server["fault"]["message"]
+    # The message names neither hosts, nor their number, nor filters.
+    assert server["fault"]["message"] == (
+        "No valid host was found. There are not enough hosts available."
+    )
     assert server["fault"]["code"] == 500
     assert project.host_of(server_id) is None
     project.user.delete(f"/servers/{server_id}")
     project.user.wait_gone(server_id)
+
+
+def test_an_option_that_no_host_supports_is_named_in_the_fault(cloud, project):
+    pinned = {"name": "pinned", "id": "pinned", "vcpus": 1, "ram": 64, "disk": 1}
+    cloud.admin.post("/flavors", {"flavor": pinned})
+    specs = {"extra_specs": {"hw:cpu_policy": "dedicated"}}
+    cloud.admin.post("/flavors/pinned/os-extra_specs", specs)
+    server = project.user.wait_for(project.create(flavorRef="pinned"), "ERROR")
+    assert "extra spec hw:cpu_policy=dedicated" in server["fault"]["message"]
 
 
 @pytest.mark.parametrize("bad", ["c1", "c2"])
@@ -69,12 +81,12 @@ def test_when_a_host_fails_the_next_one_builds(project, bad):
     assert all(event["host"] == bad for event in failed)
 
 
-def test_when_every_host_fails_the_server_says_why(project):
+def test_when_every_host_fails_the_fault_has_the_reason(project):
     server_id = project.create(metadata={FAIL_ON: "*"})
     server = project.user.wait_for(server_id, "ERROR")
-    assert "Build of instance" in server["fault"]["message"] or (
-        "No valid host" in server["fault"]["message"]
-    )
+    message = server["fault"]["message"]
+    assert "Exhausted all hosts" in message or "No valid host" in message
+    assert "c1" not in message and "c2" not in message
     tried = {e["host"] for e in project.events(server_id, "create") if e["result"] == "Error"}
     assert {"c1", "c2"} <= tried
 
@@ -89,7 +101,7 @@ def _service(cloud, host: str) -> dict:
 
 @pytest.fixture
 def changed_service(cloud):
-    """``change(host, **fields)`` of its compute service; undone at the end."""
+    """``change(host, **fields)`` changes the compute service of a host for one test."""
     changed = []
 
     def change(host: str, **fields) -> None:

@@ -1,4 +1,4 @@
-"""A project never has more than it may, whoever asks how fast."""
+"""A project never exceeds its quota, also with concurrent requests."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def limit_servers(project):
 def test_a_server_too_many_is_refused(project, limit_servers):
     limit_servers(1)
     project.boot()
-    told = project.user.refusal(403, "POST", "/servers", project.server())
-    assert "Quota exceeded for instances" in told
+    message = project.user.refusal(403, "POST", "/servers", project.server())
+    assert "Quota exceeded for instances" in message
     used = project.user.get("/limits")["limits"]["absolute"]
     assert (used["totalInstancesUsed"], used["maxTotalInstances"]) == (1, 1)
 
@@ -35,11 +35,11 @@ def test_as_many_as_the_quota_allows(project, limit_servers):
 def test_requests_at_the_same_time_never_exceed_the_quota(project, limit_servers):
     limit_servers(3)
     with futures.ThreadPoolExecutor(8) as pool:
-        asked = [
+        requests = [
             pool.submit(project.user.request, "POST", "/servers", project.server())
             for _ in range(16)
         ]
-    codes = collections.Counter(each.result().status_code for each in asked)
+    codes = collections.Counter(each.result().status_code for each in requests)
     assert codes == {202: 3, 403: 13}
     assert len(project.servers()) == 3
     for server_id in project.servers():
@@ -58,7 +58,7 @@ def test_cores_and_memory_are_counted(project):
     limits = {"quota_set": {"cores": 1, "ram": 64}}
     project.admin.put(f"/os-quota-sets/{project.id}", limits)
     project.boot()
-    told = project.user.refusal(403, "POST", "/servers", project.server())
-    assert "cores" in told
+    message = project.user.refusal(403, "POST", "/servers", project.server())
+    assert "cores" in message
     detail = project.user.get(f"/os-quota-sets/{project.id}/detail")["quota_set"]
     assert (detail["cores"]["in_use"], detail["ram"]["in_use"]) == (1, 64)

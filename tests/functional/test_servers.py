@@ -8,14 +8,14 @@ import pytest
 
 
 def test_a_server_is_created_built_shown_and_deleted(project, catalog):
-    asked = project.server(
+    fields = project.server(
         name="web",
         description="a test",
         metadata={"role": "web"},
         tags=["blue"],
         user_data=base64.b64encode(b"#!/bin/sh").decode(),
     )
-    created = project.user.post("/servers", asked, 202)["server"]
+    created = project.user.post("/servers", fields, 202)["server"]
     assert created["adminPass"]
     assert created["OS-DCF:diskConfig"] == "MANUAL"
 
@@ -36,17 +36,17 @@ def test_a_server_is_created_built_shown_and_deleted(project, catalog):
     assert project.servers() == []
 
 
-def test_the_creating_answer_points_to_the_server(project):
-    answer = project.user.request("POST", "/servers", project.server())
-    server = answer.json()["server"]
-    assert answer.headers["Location"].endswith(f"/servers/{server['id']}")
-    assert answer.headers["x-compute-request-id"].startswith("req-")
+def test_the_response_to_create_has_the_location_of_the_server(project):
+    response = project.user.request("POST", "/servers", project.server())
+    server = response.json()["server"]
+    assert response.headers["Location"].endswith(f"/servers/{server['id']}")
+    assert response.headers["x-compute-request-id"].startswith("req-")
     project.user.wait_for(server["id"], "ACTIVE")
 
 
 def test_many_servers_of_one_request(project):
-    asked = project.server(name="n", min_count=3, max_count=3, return_reservation_id=True)
-    reservation = project.user.post("/servers", asked, 202)["reservation_id"]
+    body = project.server(name="n", min_count=3, max_count=3, return_reservation_id=True)
+    reservation = project.user.post("/servers", body, 202)["reservation_id"]
     found = project.user.get(f"/servers?reservation_id={reservation}")["servers"]
     assert sorted(server["name"] for server in found) == ["n-1", "n-2", "n-3"]
     for server in found:
@@ -149,8 +149,8 @@ def test_a_locked_server_is_left_alone(project):
     server = project.user.show(server_id)
     assert (server["locked"], server["locked_reason"]) == (True, "mine")
     body = {"os-stop": None}
-    told = project.user.refusal(409, "POST", f"/servers/{server_id}/action", body)
-    assert "locked" in told
+    message = project.user.refusal(409, "POST", f"/servers/{server_id}/action", body)
+    assert "locked" in message
     project.user.refusal(409, "DELETE", f"/servers/{server_id}")
     project.admin.act(server_id, "unlock")
     project.user.act(server_id, "os-stop")
@@ -196,7 +196,7 @@ def test_addresses_of_a_server_without_networks(project):
     assert project.user.get(f"/servers/{server_id}/os-interface")["interfaceAttachments"] == []
 
 
-def test_the_history_tells_every_action(project):
+def test_the_history_shows_every_action(project):
     server_id = project.boot()
     project.user.act(server_id, "os-stop")
     project.user.wait_for(server_id, "SHUTOFF")

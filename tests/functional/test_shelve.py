@@ -1,4 +1,4 @@
-"""Servers that are shelved, taken off their host, and brought back."""
+"""Servers are shelved, offloaded and unshelved."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_server_is_shelved_and_is_on_no_host(cloud, project, images, before):
     assert image["owner"] == project.id
 
 
-def test_it_comes_back_from_its_image(cloud, project, catalog):
+def test_a_server_is_unshelved_from_its_image(cloud, project, catalog):
     server_id = project.boot(name="web")
     shelve(project, server_id)
     cloud.damage("UPDATE instances SET launched_at = '2020-01-01' WHERE uuid = :u", u=server_id)
@@ -62,7 +62,7 @@ def test_it_comes_back_from_its_image(cloud, project, catalog):
     project.user.wait_for(server_id, "ACTIVE")
 
 
-def test_the_shelved_image_goes_with_its_server(cloud, project):
+def test_the_shelved_image_is_deleted_with_its_server(cloud, project):
     server_id = project.boot()
     shelve(project, server_id)
     image_id = shelved_image(cloud, server_id)
@@ -101,14 +101,15 @@ def test_no_host_can_have_it(cloud, project):
     project.user.wait_for(server_id, "ACTIVE")
 
 
-def test_a_host_that_cannot_spawn_it_leaves_it_shelved(cloud, project):
+def test_a_failed_unshelve_leaves_the_server_shelved(cloud, project):
     server_id = project.boot()
     shelve(project, server_id)
     image_id = shelved_image(cloud, server_id)
     cloud.damage(
         "UPDATE instances SET metadata = :metadata WHERE uuid = :uuid",
-        metadata='{"fake:fail_spawn_on": "*"}', uuid=server_id,
-    )  # fmt: skip
+        metadata='{"fake:fail_spawn_on": "*"}',
+        uuid=server_id,
+    )
     project.user.act(server_id, "unshelve")
     project.user.wait_for(server_id, SHELVED)
     assert project.host_of(server_id) is None
@@ -118,19 +119,24 @@ def test_a_host_that_cannot_spawn_it_leaves_it_shelved(cloud, project):
     project.user.wait_for(server_id, "ACTIVE")
 
 
-def test_what_is_refused_of_an_offloaded_server(project):
+def test_operations_that_an_offloaded_server_refuses(project):
     server_id = project.boot()
     shelve(project, server_id)
     for action, argument in (
-        ("os-start", None), ("os-stop", None), ("reboot", {"type": "HARD"}), ("pause", None),
-        ("shelve", None), ("createImage", {"name": "i"}), ("rebuild", {"imageRef": "x"}),
-    ):  # fmt: skip
+        ("os-start", None),
+        ("os-stop", None),
+        ("reboot", {"type": "HARD"}),
+        ("pause", None),
+        ("shelve", None),
+        ("createImage", {"name": "i"}),
+        ("rebuild", {"imageRef": "x"}),
+    ):
         body = {action: argument}
         if action == "rebuild":
             body = {"rebuild": {"imageRef": project.user.show(server_id)["image"]["id"]}}
         path = f"/servers/{server_id}/action"
-        told = project.user.refusal(409, "POST", path, body)
-        assert "vm_state shelved_offloaded" in told, action
+        message = project.user.refusal(409, "POST", path, body)
+        assert "vm_state shelved_offloaded" in message, action
     project.admin.refusal(409, "POST", f"/servers/{server_id}/action", {"shelveOffload": None})
     assert project.user.show(server_id)["status"] == SHELVED
 
@@ -147,8 +153,8 @@ def test_quota_and_lists_count_it(project):
 def test_a_locked_server_is_shelved_by_administrators_alone(project):
     server_id = project.boot()
     project.user.act(server_id, "lock")
-    told = project.user.refusal(409, "POST", f"/servers/{server_id}/action", {"shelve": None})
-    assert "locked" in told
+    message = project.user.refusal(409, "POST", f"/servers/{server_id}/action", {"shelve": None})
+    assert "locked" in message
     project.admin.act(server_id, "shelve")
     project.user.wait_for(server_id, SHELVED)
     project.user.act(server_id, "unlock")

@@ -1,7 +1,7 @@
-"""Cinder's API, scheduler and volume service in one process, so that no message broker is needed.
+"""Cinder's API, scheduler and volume service in one process, without a message broker.
 
-Run with Cinder's own Python libraries. The volumes are LVM's, in the group ``cinder-volumes``; the
-kernel's own target (LIO) offers them on 127.0.0.1, with CHAP.
+Runs with Cinder's own Python libraries. The volumes are logical volumes in the group
+``cinder-volumes``; the kernel's target (LIO) offers them on 127.0.0.1, with CHAP.
 """
 
 import pathlib
@@ -57,7 +57,7 @@ class Server(socketserver.ThreadingMixIn, wsgiref.simple_server.WSGIServer):
 
 
 def main(directory: pathlib.Path, etc: pathlib.Path) -> None:
-    """``etc``: the directory of the files that Cinder comes with."""
+    """``etc``: the directory with Cinder's configuration files."""
     text = CONFIGURATION.format(
         directory=directory,
         backend=BACKEND,
@@ -66,7 +66,7 @@ def main(directory: pathlib.Path, etc: pathlib.Path) -> None:
     )
     (directory / "cinder.conf").write_text(text)
     sys.argv[1:] = ["--config-file", str(directory / "cinder.conf")]
-    # This process is root already: it takes no helper to become it.
+    # This process is root already, so no helper is needed.
     utils.get_root_helper = lambda: "env"
     privsep.sys_admin_pctxt.set_client_mode(False)
     cfg.CONF(sys.argv[1:], project="cinder")

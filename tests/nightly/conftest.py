@@ -1,4 +1,4 @@
-"""Hosts and their storage, for real: each test runs in an emulated Debian, as root.
+"""Hosts with real storage: each test runs as root in an emulated Debian.
 
 ``tools/test --tier nightly``
 """
@@ -18,7 +18,8 @@ from tests import servers
 from tests.functional.harness.waiting import until
 from tests.nightly import relay, storage
 from tests.nightly.tgt import Target
-from tests.unit.virt.conftest import override, state_path  # noqa: F401
+from tests.unit.conftest import override  # noqa: F401
+from tests.unit.virt.conftest import state_path  # noqa: F401
 
 RESTART_SECONDS = 3
 
@@ -32,11 +33,11 @@ def kill_tgtd() -> None:
 
 
 class NoHost:
-    """No guest runs here."""
+    """A stand-in for libvirt's connection: no guest runs here."""
 
 
 def process() -> volumes.Volumes:
-    """What a compute service knows that was just started."""
+    """The volume drivers of a compute service that was just started."""
     return volumes.Volumes(NoHost())
 
 
@@ -47,14 +48,14 @@ def instance():
 
 @pytest.fixture(autouse=True)
 def nothing_left():
-    """Every test takes down what it has connected; the volumes are its targets' affair."""
+    """Checks that every test has disconnected its volumes; the targets delete them."""
     yield
     assert not any(storage.everything().values()), storage.everything()
 
 
 @pytest.fixture
 def targets(tmp_path, iscsid, nothing_left):
-    """``targets(luns=1)`` makes one."""
+    """``targets(luns=1)`` makes a target."""
     storage.run("systemctl", "start", "tgt")
     yield functools.partial(Target, tmp_path)
     kill_tgtd()
@@ -62,7 +63,7 @@ def targets(tmp_path, iscsid, nothing_left):
 
 @pytest.fixture(scope="session")
 def iscsid():
-    """One attempt at a portal that refuses, instead of two minutes."""
+    """iscsid with one attempt at a portal that refuses, instead of attempts for two minutes."""
     with open("/etc/iscsi/iscsid.conf", "a") as settings:
         print("node.session.initial_login_retry_max = 1", file=settings)
     storage.run("systemctl", "start", "iscsid")
@@ -70,7 +71,7 @@ def iscsid():
 
 @pytest.fixture
 def connect(instance):
-    """``connect(connection_info)``: the device's path; every call as a new process would do it."""
+    """``connect(connection_info)`` returns the device's path. Each call is as of a new process."""
     return functools.partial(_connect, instance)
 
 
@@ -80,8 +81,8 @@ def _connect(instance, connection_info: dict) -> str:
 
 
 def connect_and_die(instance, connection_info: dict, when: Callable[[], object]) -> None:
-    """A service that connects, and is killed once ``when()`` is true: with all that it started, as
-    systemd does. What it has asked of others goes on until the next one is there."""
+    """A service connects a volume, and is killed with its child processes, as by systemd, when
+    ``when()`` is true. Requests that it has sent to other daemons continue."""
     child = os.fork()
     if not child:
         os.setsid()

@@ -1,7 +1,7 @@
-"""Tests of this folder run in the test host; what they say there is said here.
+"""Tests of this folder run in the test host; their reports are repeated here.
 
-Outside, the first of them starts the machine with all that were chosen, and each waits for its own
-reports. Inside, every report goes to the machine's port.
+Outside, the first test starts the machine with all selected tests, and each test waits for its
+reports. Inside, every report is written to the machine's port.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ HERE = pathlib.Path(__file__).parent
 INSIDE = "NOVA_MINI_TEST_HOST"
 GUEST = "NOVA_MINI_GUEST"  # the folder of the small guest's images
 SILENCE = 600  # seconds without a report, after which the machine is given up
-# What hangs says where, on the console.
+# A test that hangs prints its stack on the console.
 _OPTIONS = ("-p", "no:cacheprovider", "-o", f"faulthandler_timeout={SILENCE // 2}")
 
 
 class Inside:
-    """Writes reports as lines of JSON."""
+    """The plugin inside: writes reports as lines of JSON."""
 
     def __init__(self, config: pytest.Config):
         self._config = config
@@ -41,7 +41,7 @@ class Inside:
 
 
 class Outside:
-    """Runs nothing itself."""
+    """The plugin outside: runs no test itself."""
 
     def __init__(self, config: pytest.Config):
         self._config = config
@@ -52,7 +52,7 @@ class Outside:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item):
-        """What runs elsewhere is nobody else's to run."""
+        """Replace the run of the test by the reports from the test host."""
         if HERE not in item.path.parents:
             return None
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)

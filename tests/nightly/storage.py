@@ -1,4 +1,4 @@
-"""What this host sees of storage, and how it is asked."""
+"""The state of storage on this host, read with its commands."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 
 
 def run(*argv: str, seconds: float = 120) -> str:
-    """What ``argv`` prints; AssertionError with its complaint when it fails."""
+    """Run a command. Returns its output. Raises AssertionError with its errors when it fails."""
     done = subprocess.run(argv, capture_output=True, text=True, timeout=seconds)
     assert done.returncode == 0, f"{' '.join(argv)}: {done.stdout}{done.stderr}"
     return done.stdout
@@ -28,7 +28,7 @@ def sessions() -> list[str]:
 
 
 def known_targets() -> list[str]:
-    """Those of which iscsiadm keeps a record, with their passwords."""
+    """The targets of which iscsiadm keeps a record, with their passwords."""
     return sorted(path.name for path in pathlib.Path("/etc/iscsi/nodes").glob("*"))
 
 
@@ -43,13 +43,13 @@ def multipath_maps() -> list[str]:
 
 
 def shares() -> list[str]:
-    """What is mounted by NFS."""
+    """The mounted NFS shares."""
     lines = pathlib.Path("/proc/self/mounts").read_text().splitlines()
     return [line.split()[0] for line in lines if line.split()[2] in ("nfs", "nfs4")]
 
 
 def make_group(name: str, file: pathlib.Path) -> str:
-    """A volume group on a file; the loop device that it is on."""
+    """Make a volume group on a file. Returns its loop device."""
     loop = run("losetup", "--find", "--show", str(file)).strip()
     run("vgcreate", name, loop)
     return loop
@@ -61,14 +61,14 @@ def remove_group(name: str, loop: str) -> None:
 
 
 def volumes(group: str) -> list[str]:
-    """Names of the logical volumes, whatever is said of them, and of devices without one."""
+    """Names of all logical volumes, also unfinished ones, and of devices without a volume."""
     listed = run("lvs", "--noheadings", "--options", "lv_name", group).split()
     devices = [path.name for path in pathlib.Path("/dev", group).glob("*")]
     return sorted({*listed, *devices})
 
 
 def everything() -> dict[str, list[str]]:
-    """All that a volume may leave behind, by kind."""
+    """All orphans that a volume can leave, by kind."""
     return {
         "sessions": sessions(),
         "records": known_targets(),
@@ -80,20 +80,34 @@ def everything() -> dict[str, list[str]]:
 
 
 def write(path: str, text: bytes, offset: int = 0) -> None:
-    """Straight to the device, as a guest with cache mode "none" does."""
+    """Write directly to the device, as a guest with the cache mode "none" does."""
     block = text.ljust(4096, b"\0")
-    command = ["dd", f"of={path}", "bs=4096", f"seek={offset // 4096}", "oflag=direct",
-               "conv=notrunc", "status=none"]  # fmt: skip
+    command = [
+        "dd",
+        f"of={path}",
+        "bs=4096",
+        f"seek={offset // 4096}",
+        "oflag=direct",
+        "conv=notrunc",
+        "status=none",
+    ]
     subprocess.run(command, input=block, check=True, timeout=60)
 
 
 def read(path: str, length: int, offset: int = 0) -> bytes:
-    """Straight from the device."""
-    command = ["dd", f"if={path}", "bs=4096", "count=1", f"skip={offset // 4096}",
-               "iflag=direct", "status=none"]  # fmt: skip
+    """Read directly from the device."""
+    command = [
+        "dd",
+        f"if={path}",
+        "bs=4096",
+        "count=1",
+        f"skip={offset // 4096}",
+        "iflag=direct",
+        "status=none",
+    ]
     return subprocess.run(command, check=True, capture_output=True, timeout=60).stdout[:length]
 
 
 def size(path: str) -> int:
-    """Bytes of a block device."""
+    """The size of a block device in bytes."""
     return int(run("blockdev", "--getsize64", path))

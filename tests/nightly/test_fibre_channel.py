@@ -1,7 +1,7 @@
 """Fibre channel without a fabric: os-brick and the kernel's disk are real, the adapter is not.
 
-No emulated machine has a fibre channel adapter. Its entry in sysfs, and the link that udev would
-make, are made by hand; the disk behind the link is one of the kernel's SCSI test driver.
+No emulated machine has a fibre channel adapter. The tests make its entry in sysfs and the link that
+udev would make; the link refers to a disk of the kernel's SCSI test driver.
 """
 
 import pathlib
@@ -22,12 +22,14 @@ SLOT = "0000:00:1f.0"
 
 @pytest.fixture
 def adapter(tmp_path, monkeypatch):
-    """As the kernel shows one that is in a slot and online."""
+    """The entries in sysfs of an adapter that is in a slot and online."""
     entry = tmp_path / f"devices/pci0000:00/{SLOT}/host9/fc_host/host9"
     entry.mkdir(parents=True)
     for name, value in {
-        "port_name": f"0x{ADAPTER}", "node_name": f"0x{NODE}", "port_state": "Online",
-    }.items():  # fmt: skip
+        "port_name": f"0x{ADAPTER}",
+        "node_name": f"0x{NODE}",
+        "port_state": "Online",
+    }.items():
         (entry / name).write_text(value)
     everyone = tmp_path / "fc_host"
     everyone.mkdir()
@@ -48,7 +50,7 @@ def disk(nothing_left):
     link.symlink_to(f"/dev/{name}")
     yield link
     link.unlink(missing_ok=True)
-    # What the disk's removal has set off may hold it for a moment.
+    # Reactions to the removal of the disk may keep it open for a short time.
     remove = ("modprobe", "--remove", "scsi_debug")
     until("the disk to go", lambda: storage.succeeds(*remove), 30, pause=0.5)
 
@@ -57,14 +59,19 @@ def volume(lun: int = 1, **data) -> dict:
     return {
         "driver_volume_type": "fibre_channel",
         "serial": "2f0f4b0c-0000-4000-8000-000000000001",
-        "data": {"target_discovered": True, "target_wwn": [TARGET.upper()], "target_lun": lun,
-                 "initiator_target_map": {ADAPTER: [TARGET]}, **data},
-    }  # fmt: skip
+        "data": {
+            "target_discovered": True,
+            "target_wwn": [TARGET.upper()],
+            "target_lun": lun,
+            "initiator_target_map": {ADAPTER: [TARGET]},
+            **data,
+        },
+    }
 
 
-def test_what_cinder_is_told_of_this_host(adapter):
-    told = drivers.get_volume_connector("host1")
-    assert (told["wwpns"], told["wwnns"]) == ([ADAPTER], [NODE])
+def test_the_connector_of_this_host(adapter):
+    connector = drivers.get_volume_connector("host1")
+    assert (connector["wwpns"], connector["wwnns"]) == ([ADAPTER], [NODE])
 
 
 def test_there_and_back(adapter, disk, connect, instance):
@@ -84,7 +91,7 @@ def test_a_volume_that_the_fabric_does_not_show(adapter, disk, connect, instance
 
 
 def test_ports_of_a_target_in_the_plural(adapter, disk, connect, instance):
-    """As some of Cinder's drivers tell them."""
+    """The form of the ports in the connection info of some of Cinder's drivers."""
     connection = volume()
     data = connection["data"]
     data["target_wwns"], data["target_luns"] = data.pop("target_wwn"), [data.pop("target_lun")]

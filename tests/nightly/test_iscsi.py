@@ -1,4 +1,4 @@
-"""Volumes by the kernel's own iSCSI initiator: one login per target, one disk per volume."""
+"""Volumes over the kernel's iSCSI initiator: one login per target, one disk per volume."""
 
 import pathlib
 import time
@@ -15,12 +15,12 @@ from tests.nightly.tgt import PASSWORD
 pytestmark = pytest.mark.nightly
 
 
-def test_what_cinder_is_told_of_this_host(targets):
+def test_the_connector_of_this_host(targets):
     targets()  # iscsid gives the initiator its name
     name = pathlib.Path("/etc/iscsi/initiatorname.iscsi").read_text()
-    told = drivers.get_volume_connector("host1")
-    assert f"InitiatorName={told['initiator']}" in name.splitlines()
-    assert told["host"] == "host1"
+    connector = drivers.get_volume_connector("host1")
+    assert f"InitiatorName={connector['initiator']}" in name.splitlines()
+    assert connector["host"] == "host1"
 
 
 def test_there_and_back(targets, connect, instance):
@@ -35,7 +35,7 @@ def test_there_and_back(targets, connect, instance):
     assert not any(storage.everything().values())
 
 
-def test_twice_is_as_good_as_once(targets, connect, instance):
+def test_connect_and_disconnect_are_idempotent(targets, connect, instance):
     target = targets()
     assert connect(target.connection()) == connect(target.connection())
     assert len(storage.sessions()) == 1
@@ -74,7 +74,7 @@ def test_two_volumes_of_one_target_share_a_session(targets, connect, instance):
     process()._disconnect_volume(instance.uuid, target.connection(2))
 
 
-def test_a_volume_of_two_servers_goes_with_the_last(targets, connect, instance):
+def test_a_volume_of_two_servers_is_disconnected_with_the_last(targets, connect, instance):
     target, other = targets(), servers.make_instance()
     device = connect(target.connection())
     process()._connect_volume(other.uuid, target.connection())
@@ -84,8 +84,8 @@ def test_a_volume_of_two_servers_goes_with_the_last(targets, connect, instance):
     assert storage.read(str(target.files[0]), 12) == b"of the other"
 
 
-def test_what_was_not_written_yet_is_written(targets, connect, instance):
-    """Somebody has the device open still: nobody but us flushes it."""
+def test_unwritten_data_is_flushed(targets, connect, instance):
+    """Another process has the device open, so the kernel does not flush it at the disconnection."""
     target = targets()
     with open(connect(target.connection()), "r+b") as device:
         device.write(b"in the page cache")
@@ -96,7 +96,7 @@ def test_what_was_not_written_yet_is_written(targets, connect, instance):
 
 @pytest.mark.parametrize("when", [storage.known_targets, storage.sessions, storage.scsi_disks])
 def test_a_service_that_dies_while_it_connects(targets, instance, when):
-    """Its successor takes down what it finds, told of the server's end by nobody but its host."""
+    """Its successor disconnects the volumes that it finds on the host; nothing else names them."""
     target = targets()
     connect_and_die(instance, target.connection(), when)
     assert process().connected_instances() == {instance.uuid}
@@ -104,7 +104,7 @@ def test_a_service_that_dies_while_it_connects(targets, instance, when):
     assert process().connected_instances() == set()
 
 
-def test_what_a_service_began_its_successor_ends(targets, connect, instance):
+def test_a_successor_disconnects_the_volume_of_a_killed_service(targets, connect, instance):
     target = targets()
     connect_and_die(instance, target.connection(), storage.sessions)
     storage.write(connect(target.connection()), b"by the other")

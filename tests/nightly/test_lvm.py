@@ -1,4 +1,4 @@
-"""Volumes of the real Cinder in LVM, offered by the kernel's own target."""
+"""Volumes of the real Cinder in LVM, offered by the kernel's target."""
 
 import os
 import pathlib
@@ -34,7 +34,7 @@ def volume(cinder, nothing_left):
 
 
 def behind(volume: str) -> str:
-    """The logical volume."""
+    """The logical volume of a volume."""
     return str(pathlib.Path("/dev", GROUP, f"volume-{volume}"))
 
 

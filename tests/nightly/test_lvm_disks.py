@@ -1,5 +1,5 @@
-"""Disks of servers in logical volumes: whole or not there, cleared when they go, whatever is killed
-on the way."""
+"""Disks of servers in logical volumes: they are made completely or not at all, and cleared at their
+removal, also if a process is killed meanwhile."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from collections.abc import Callable
 import pytest
 
 from nova_mini import exception, faults
+from nova_mini.virt.block_device_info import BlockDeviceInfo, EphemeralDisk, SwapDisk
 from nova_mini.virt.libvirt import blockinfo, disks, utils
-from nova_mini.virt.libvirt.imagebackend import load_backend
+from nova_mini.virt.libvirt.imagebackend.factory import load_backend
 from tests.functional.harness.waiting import until
 from tests.nightly import storage
 
@@ -33,7 +34,7 @@ KILLS = 12  # at moments that are spread over all that is done
 
 @pytest.fixture(scope="module")
 def device(tmp_path_factory):
-    """The file that is the group's device."""
+    """The file on which the volume group is."""
     path = tmp_path_factory.mktemp("group") / "device"
     with path.open("wb") as stream:
         for _ in range(BEFORE_MIB):
@@ -58,7 +59,7 @@ def backend(device, override, instance):
 
 @pytest.fixture
 def root(backend, instance):
-    """The root disk, which is not made yet."""
+    """The root disk, which does not exist yet."""
     return backend.by_name(instance, blockinfo.LOCAL_ROOT)
 
 
@@ -85,13 +86,14 @@ def is_whole(disk) -> bool:
 
 
 def holds_secret(device: pathlib.Path) -> bool:
-    """Also where no volume is. Nothing is in the page cache: loop devices read the file."""
+    """Whether the device has the secret, also outside of volumes. Reads the file, as loop devices
+    do, so the page cache has no effect."""
     os.sync()
     return subprocess.run(["grep", "-qF", SECRET.decode(), device]).returncode == 0
 
 
 def write_secrets(disk) -> None:
-    """At the beginning of the disk and at its end."""
+    """Write the secret to the beginning and to the end of the disk."""
     for offset in (0, SIZE - 4096):
         storage.write(str(disk.path), SECRET, offset)
 
@@ -101,7 +103,7 @@ def write_secrets(disk) -> None:
 
 @pytest.mark.parametrize("fetch_func", [fetch, fetch_qcow2])
 def test_a_disk_has_the_content_of_its_image_and_the_size_of_the_flavor(root, fetch_func):
-    """Where the image has nothing the disk has zeros, not what was on the device before."""
+    """Holes of the image become zeros on the disk, which has no old data of the device."""
     assert not root.exists()
     make(root, fetch_func)
     assert root.exists() and is_whole(root)
@@ -112,8 +114,9 @@ def test_a_disk_has_the_content_of_its_image_and_the_size_of_the_flavor(root, fe
 
 
 def test_ephemeral_disks_and_swap_are_formatted(backend, instance):
-    disks.create_ephemerals(instance, backend, {"ephemerals": [{"size": 1}]})
-    disks.create_swap(instance, backend, {"swap": {"swap_size": 16}})
+    requested = BlockDeviceInfo(ephemerals=[EphemeralDisk(size_gb=1)], swap=SwapDisk(size_mb=16))
+    disks.create_ephemerals(instance, backend, requested)
+    disks.create_swap(instance, backend, requested)
     for name, kind, size in (("disk.eph0", "ext4", GiB), ("disk.swap", "swap", 16 * MiB)):
         path = str(backend.by_name(instance, name).path)
         assert storage.run("blkid", "--output", "value", "-s", "TYPE", path).strip() == kind
@@ -131,15 +134,16 @@ def test_a_disk_grows_and_never_shrinks(root):
 
 
 @pytest.mark.parametrize("out_format", ["raw", "qcow2"])
-def test_a_snapshot_is_a_whole_copy(root, tmp_path, out_format):
+def test_a_snapshot_is_a_complete_copy(root, tmp_path, out_format):
     make(root)
     storage.write(str(root.path), b"by the guest", SIZE - 4096)
     root.snapshot_extract(tmp_path / "copy", out_format)
-    storage.run("qemu-img", "compare", "-f", out_format, "-F", "raw",
-                str(tmp_path / "copy"), str(root.path))  # fmt: skip
+    storage.run(
+        "qemu-img", "compare", "-f", out_format, "-F", "raw", str(tmp_path / "copy"), str(root.path)
+    )
 
 
-def test_what_is_injected_is_there_before_the_disk_is(root):
+def test_data_is_injected_before_the_disk_gets_its_name(root):
     def finish(path, driver_format):
         assert not root.exists() and driver_format == "raw"
         storage.write(str(path), b"injected", SIZE - 4096)
@@ -150,7 +154,7 @@ def test_what_is_injected_is_there_before_the_disk_is(root):
     assert storage.read(str(root.path), 8, SIZE - 4096) == b"injected"
 
 
-def test_the_group_is_what_the_host_has(backend, root):
+def test_the_group_is_the_storage_of_the_host(backend, root):
     before = backend.get_storage()
     make(root)
     after = backend.get_storage()
@@ -164,7 +168,7 @@ def test_a_group_that_is_full(root):
     assert storage.volumes(GROUP) == []
 
 
-def test_a_group_that_is_not_there(device, override):
+def test_a_missing_group(device, override):
     override("images_volume_group", "no-such-group", "libvirt")
     with pytest.raises(exception.ConfigurationError, match="vgcreate no-such-group"):
         load_backend("lvm", None).init_host()
@@ -174,7 +178,7 @@ def test_a_group_that_is_not_there(device, override):
 
 
 @pytest.mark.parametrize("how", ["zero", "shred"])
-def test_what_a_tenant_wrote_is_nowhere_when_its_disk_is_gone(
+def test_the_data_of_a_tenant_is_cleared_with_its_disk(
     backend, root, instance, device, override, how
 ):
     override("volume_clear", how, "libvirt")
@@ -186,7 +190,7 @@ def test_what_a_tenant_wrote_is_nowhere_when_its_disk_is_gone(
     backend.remove_disks(instance.uuid)
 
 
-def test_an_operator_who_clears_a_part_or_nothing(backend, root, instance, device, override):
+def test_the_options_to_clear_a_part_or_nothing(backend, root, instance, device, override):
     override("volume_clear_size", 1, "libvirt")
     make(root)
     storage.write(str(root.path), SECRET)
@@ -206,8 +210,8 @@ def test_an_operator_who_clears_a_part_or_nothing(backend, root, instance, devic
 
 
 def die(do: Callable[[], None], at: Callable[[int], None]) -> None:
-    """``do()`` in another process, with all that it starts in its group; ``at(pid)`` lets it die
-    there by SIGKILL, or kills it."""
+    """Run ``do()`` in another process with its own process group. ``at(pid)`` kills it, or lets it
+    kill itself at a step."""
     child = os.fork()
     if not child:
         os.setpgid(0, 0)
@@ -215,7 +219,7 @@ def die(do: Callable[[], None], at: Callable[[int], None]) -> None:
             do()
         finally:
             os._exit(0)
-    os.setpgid(child, child)  # whoever is first
+    os.setpgid(child, child)  # also done by the child
     at(child)
 
 
@@ -232,7 +236,7 @@ def die_at(step: str, do: Callable[[], None], monkeypatch, tmp_path) -> None:
 
 
 def kill(child: int) -> None:
-    """With the programs that it runs, as systemd does."""
+    """Kill the process with its child processes, as systemd does."""
     os.killpg(child, signal.SIGKILL)
     os.waitpid(child, 0)
 
@@ -272,7 +276,7 @@ def test_a_service_that_dies_while_it_removes_a_disk(
 ):
     make(root)
     write_secrets(root)
-    disks.create_swap(instance, backend, {"swap": {"swap_size": 4}})
+    disks.create_swap(instance, backend, BlockDeviceInfo(swap=SwapDisk(size_mb=4)))
     die_at(step, lambda: backend.remove_disks(instance.uuid), monkeypatch, tmp_path)
     assert root.exists() == there
     assert backend.list_local_owners() == {instance.uuid}, "what is left finds who sweeps it"
@@ -299,7 +303,7 @@ def test_a_service_that_dies_while_it_clears(backend, root, instance, device, ov
 
 @pytest.mark.parametrize("number", range(KILLS))
 def test_a_service_that_dies_at_any_moment(backend, root, instance, number):
-    """With what it runs: LVM's own commands are cut off as well."""
+    """LVM's commands, which it runs, are killed with it."""
 
     def make_and_remove():
         make(root)

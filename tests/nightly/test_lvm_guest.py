@@ -1,4 +1,4 @@
-"""A guest on logical volumes: emulated twice, so it is slow, and one test has it all."""
+"""A guest on logical volumes. It is slow, because it is emulated twice; so there is one test."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from nova_mini.compute import power_state
 from nova_mini.conf import CONF
+from nova_mini.states import power_state
 from nova_mini.virt.libvirt import utils
 from tests import servers
 from tests.integration.libvirt import cloud
@@ -32,7 +32,6 @@ def driver(device, override):  # noqa: F811
     storage.run("systemctl", "start", "virtlogd.socket", "libvirtd")
     override("images_type", "lvm", "libvirt")
     override("images_volume_group", GROUP, "libvirt")
-    override("enabled", False, "vnc")
     made = cloud.make_driver("qemu:///system", state_path, pathlib.Path(os.environ[GUEST]))
     yield made
     for uuid in made.list_instance_uuids():
@@ -44,18 +43,18 @@ def driver(device, override):  # noqa: F811
 
 def await_console(driver, instance, text: str) -> None:
     deadline = time.monotonic() + BOOT_SECONDS
-    while text not in (said := driver.get_console_output(None, instance).decode()):
-        assert time.monotonic() < deadline, said
+    while text not in (output := driver.get_console_output(None, instance).decode()):
+        assert time.monotonic() < deadline, output
         time.sleep(1)
 
 
-def boots_told_by(disk: pathlib.Path) -> str:
-    """How often a guest booted from it, by what that guest wrote on its second partition."""
+def boot_count_on(disk: pathlib.Path) -> str:
+    """The number of boots from the disk, which the guest has written on its second partition."""
     with disk.open("rb") as stream:
         stream.seek(446 + 16 + 8)  # of the partition table's second entry: where it starts
         start = int.from_bytes(stream.read(4), "little") * 512
-    asked = ["debugfs", "-R", "cat /var/lib/guest/boots", f"{disk}?offset={start}"]
-    return storage.run(*asked).strip()
+    command = ["debugfs", "-R", "cat /var/lib/guest/boots", f"{disk}?offset={start}"]
+    return storage.run(*command).strip()
 
 
 def test_a_guest_runs_from_logical_volumes(driver):
@@ -72,6 +71,6 @@ def test_a_guest_runs_from_logical_volumes(driver):
     driver.snapshot(None, instance, "snapshot", lambda **state: None)
     copy = driver._image_api.uploads / "snapshot"
     assert copy.stat().st_size == 1 << 30
-    assert boots_told_by(copy) == "1", "the guest wrote this"
+    assert boot_count_on(copy) == "1", "the guest wrote this"
     driver.destroy(None, instance)
     assert driver.list_instance_uuids() == [] and storage.volumes(GROUP) == []

@@ -1,4 +1,4 @@
-"""Volumes over two portals of their target: one map, two paths."""
+"""Volumes over two portals of a target: one map with two paths."""
 
 import pathlib
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.nightly
 
 @pytest.fixture(autouse=True)
 def multipath(nothing_left, override):
-    """127.0.0.0/8 is this host, all of it."""
+    """multipathd, and two portals: every address in 127.0.0.0/8 is this host."""
     storage.run("modprobe", "dm_multipath")
     storage.run("systemctl", "start", "multipathd")
     override("volume_use_multipath", True, "libvirt")
@@ -32,8 +32,8 @@ def test_there_and_back(targets, connect, instance):
     assert not any(storage.everything().values())
 
 
-def test_one_way_is_enough(targets, connect, instance):
-    """The other portal was never there."""
+def test_one_path_is_enough(targets, connect, instance):
+    """The other portal does not exist."""
     target = targets()
     connection = target.two_ways()
     connection["data"]["target_portals"][1] = "127.0.0.2:3261"

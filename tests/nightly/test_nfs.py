@@ -1,4 +1,4 @@
-"""Volumes in NFS shares: mounted by the first that needs it, given up by the last."""
+"""Volumes in NFS shares: a share is mounted for its first volume, and unmounted after its last."""
 
 import pathlib
 
@@ -23,7 +23,7 @@ def share(nothing_left):
 
 
 def volume(name: str) -> dict:
-    """What Cinder says of a volume; its file is there."""
+    """The connection info of a volume, whose file exists."""
     with (EXPORTED / name).open("wb") as file:
         file.truncate(1 << 20)
     data = {"export": EXPORT, "name": name, "format": "raw"}
@@ -40,7 +40,7 @@ def test_there_and_back(connect, instance):
     assert storage.shares() == [] and not path.exists()
 
 
-def test_a_share_goes_with_the_last_volume_in_it(connect, instance):
+def test_a_share_is_used_until_its_last_volume(connect, instance):
     other = servers.make_instance()
     connect(volume("volume-1"))
     process()._connect_volume(other.uuid, volume("volume-2"))
@@ -50,7 +50,7 @@ def test_a_share_goes_with_the_last_volume_in_it(connect, instance):
     assert storage.shares() == []
 
 
-def test_a_share_that_is_not_there(connect, instance):
+def test_a_missing_share(connect, instance):
     connection = volume("volume-1")
     connection["data"]["export"] = "127.0.0.1:/srv/nothing"
     with pytest.raises(exception.VolumeAttachFailed):

@@ -1,6 +1,6 @@
-"""iSCSI targets of tgtd, each over a sparse file, with a user and a password.
+"""iSCSI targets of tgtd, each on a sparse file, with a user and a password.
 
-tgtd forgets them when it ends.
+They exist until tgtd ends.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _numbers = itertools.count(1)
 
 
 class Target:
-    """``luns`` volumes of 64 MiB, with the numbers 1 and up."""
+    """A target with ``luns`` volumes of 64 MiB, with numbers from 1."""
 
     def __init__(self, directory: pathlib.Path, luns: int = 1):
         self._number = str(next(_numbers))
@@ -35,20 +35,25 @@ class Target:
         self._admin("bind", "account", "--user", self._user)
 
     def connection(self, lun: int = 1, **data) -> dict:
-        """What Cinder says of a volume of this target."""
+        """The connection info of a volume of this target, as of Cinder."""
         return {
             "driver_volume_type": "iscsi",
             "serial": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.iqn}/{lun}")),
             "data": {
-                "target_discovered": False, "target_portal": "127.0.0.1:3260",
-                "target_iqn": self.iqn, "target_lun": lun, "auth_method": "CHAP",
-                "auth_username": self._user, "auth_password": PASSWORD, "access_mode": "rw",
+                "target_discovered": False,
+                "target_portal": "127.0.0.1:3260",
+                "target_iqn": self.iqn,
+                "target_lun": lun,
+                "auth_method": "CHAP",
+                "auth_username": self._user,
+                "auth_password": PASSWORD,
+                "access_mode": "rw",
                 **data,
             },
-        }  # fmt: skip
+        }
 
     def two_ways(self, lun: int = 1) -> dict:
-        """The same over two portals."""
+        """The connection info with two portals."""
         return self.connection(
             lun,
             target_portals=["127.0.0.1:3260", "127.0.0.2:3260"],

@@ -1,4 +1,4 @@
-"""The real Cinder with volumes in LVM, on this host, and what a compute service asks of it."""
+"""The real Cinder with volumes in LVM, on this host, and the requests of a compute service."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SECONDS = 120
 
 
 class Cinder:
-    """Its process, the volume group, and its API, asked as an administrator."""
+    """Cinder's process, its volume group, and requests to its API as an administrator."""
 
     def __init__(self, directory: pathlib.Path):
         self._directory = directory
@@ -70,21 +70,21 @@ class Cinder:
         }
 
     def _log(self, name: str = "cinder.log") -> str:
-        """Its last words, and what the programs said that it ran."""
+        """The end of its log, with the output of the programs that it ran."""
         text = (self._directory / name).read_text()
-        said = [line for line in text.splitlines() if "Stderr: " in line]
-        return "\n".join([*said[-3:], text[-1000:]])
+        errors = [line for line in text.splitlines() if "Stderr: " in line]
+        return "\n".join([*errors[-3:], text[-1000:]])
 
     # -- volumes ---------------------------------------------------------------------------------
 
     def create(self, size: int) -> str:
-        """The id of a new volume of ``size`` GiB."""
+        """Create a volume of ``size`` GiB. Returns its id."""
         volume = self._ask("POST", "/volumes", {"volume": {"size": size}})["volume"]["id"]
         self._await(volume, "available")
         return volume
 
     def extend(self, volume: str, size: int) -> None:
-        """While it is in use."""
+        """Extend a volume that is in use."""
         self._ask("POST", f"/volumes/{volume}/action", {"os-extend": {"new_size": size}})
         until("the new size", lambda: self._show(volume)["size"] == size, SECONDS, pause=1)
 
@@ -93,9 +93,10 @@ class Cinder:
         until("the volume to go", functools.partial(self._is_gone, volume), SECONDS, pause=1)
 
     def attach(self, volume: str, connector: dict) -> Attachment:
-        """As a compute service has it: ``connection_info`` with the volume's id as the serial."""
-        asked = {"attachment": {"volume_uuid": volume, "connector": connector}}
-        made = self._ask("POST", "/attachments", asked)["attachment"]
+        """Attach a volume. Returns its ``connection_info`` as compute services have it, with the
+        volume's id as the serial."""
+        connection = {"attachment": {"volume_uuid": volume, "connector": connector}}
+        made = self._ask("POST", "/attachments", connection)["attachment"]
         attachment = _attachment(made)
         self._ask("POST", f"/attachments/{attachment.id}/action", {"os-complete": {}})
         attachment.connection_info["serial"] = volume
@@ -135,8 +136,8 @@ class Cinder:
             },
         )
         try:
-            with urllib.request.urlopen(request, timeout=SECONDS) as answer:
-                text = answer.read()
+            with urllib.request.urlopen(request, timeout=SECONDS) as response:
+                text = response.read()
         except urllib.error.HTTPError as exc:
             assert exc.code < 500, self._log()
             raise

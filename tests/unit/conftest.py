@@ -1,4 +1,4 @@
-"""What unit tests stand on: a database of their own, contexts, the API over its real pipeline."""
+"""Fixtures of the unit tests: a database, contexts, and the API with its real WSGI pipeline."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy
 import webob
 
-from nova_mini import objects
+from nova_mini import objects, policy
 from nova_mini.api import wsgi_app
 from nova_mini.conf import CONF
 from nova_mini.context import RequestContext
@@ -22,7 +22,7 @@ _PASTE = pathlib.Path(__file__).parents[2] / "etc" / "nova-mini" / "api-paste.in
 
 @pytest.fixture(scope="session")
 def _empty_database(tmp_path_factory) -> pathlib.Path:
-    """Made once: a test gets a copy."""
+    """An empty database, created once. Each test gets a copy."""
     path = tmp_path_factory.mktemp("database") / "empty.db"
     engine = sqlalchemy.create_engine(f"sqlite:///{path}")
     models.metadata.create_all(engine)
@@ -62,8 +62,23 @@ def admin_context() -> RequestContext:
 
 
 @pytest.fixture
+def operators_file(tmp_path):
+    """``operators_file(text)``: the policy file that is in force."""
+
+    def write(text: str) -> None:
+        path = tmp_path / "policy.yaml"
+        path.write_text(text)
+        CONF.set_override("policy_file", str(path), group="oslo_policy")
+        policy.reset()
+
+    yield write
+    CONF.clear_override("policy_file", group="oslo_policy")
+    policy.reset()
+
+
+@pytest.fixture
 def override():
-    """``override(option, value, group)`` for one test."""
+    """``override(option, value, group)`` sets an option for one test."""
     changed = []
 
     def set_override(name, value, group=None):
@@ -84,8 +99,8 @@ class ApiClient:
     def request(
         self, method, path, body=None, *, token="user:project", version=None, headers=None
     ) -> webob.Response:
-        """``body``: bytes as they are, anything else as JSON. ``path`` is below ``/v2.1`` unless
-        it is a full one ("//...")."""
+        """``body``: bytes are sent unchanged, anything else as JSON. ``path`` is relative to
+        ``/v2.1``; a path that begins with "//" is absolute."""
         path = path[1:] if path.startswith("//") else f"/v2.1{path}"
         req = webob.Request.blank(path, method=method)
         if token:
@@ -116,7 +131,7 @@ ADMIN = "admin:admin"
 
 @pytest.fixture(scope="session")
 def _application():
-    """Loaded once: it holds no state of a test."""
+    """The WSGI application, loaded once: it keeps no state between requests."""
     CONF([], project="nova-mini", default_config_files=[])
     CONF.set_override("api_paste_config", str(_PASTE), group="wsgi")
     with _noauth():
@@ -134,6 +149,7 @@ def _noauth():
 
 @pytest.fixture
 def api(database, _application) -> ApiClient:
-    """The Compute API with ``noauth2``: a token is "user:project", the user ``admin`` is one."""
+    """The Compute API with ``noauth2``: a token is "user:project", the user ``admin`` is an
+    administrator."""
     with _noauth():
         yield ApiClient(_application)

@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback that plays a neighbour at its REST boundary."""
+"""An HTTP server on the loopback interface that stands in for the REST API of another service."""
 
 import contextlib
 import json
@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 from nova_mini import service_auth
 from nova_mini.conf import CONF
 
-HANG_UP = object()  # an answer: the connection is closed instead
+HANG_UP = object()  # a response: the connection is closed without one
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -19,14 +19,14 @@ class Handler(BaseHTTPRequestHandler):
     def _serve(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         url = urlsplit(self.path)
-        answer = self.server.respond(
+        response = self.server.respond(
             self.command, url.path, parse_qs(url.query), dict(self.headers), body
         )
-        if answer is HANG_UP:
+        if response is HANG_UP:
             self.close_connection = True
             self.connection.close()
             return
-        status, data, *length = answer
+        status, data, *length = response
         if not isinstance(data, bytes):
             data = json.dumps(data).encode()
         self.send_response(status)
@@ -34,7 +34,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(length[0] if length else len(data)))
         self.end_headers()
         self.wfile.write(data)
-        self.close_connection = bool(length)  # promised more than came
+        self.close_connection = bool(length)  # before the whole body was sent
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
 
@@ -43,7 +43,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def page(items, query: dict[str, list[str]]) -> list[dict]:
-    """What a list answers to ``limit`` and ``marker``, in the order of ids; to neither, all."""
+    """One page of a list in the order of ids, as requested by ``limit`` and ``marker``; without
+    them all items."""
     if "limit" not in query:
         return list(items)
     after = query.get("marker", [""])[0]
@@ -53,8 +54,10 @@ def page(items, query: dict[str, list[str]]) -> list[dict]:
 
 @contextlib.contextmanager
 def running(respond, handler=Handler):
-    """The address of a server that answers with
-    ``respond(method, path, query, headers, body)`` -> (status, data[, promised length]) or HANG_UP.
+    """Run a server, and yield its URL.
+
+    ``respond(method, path, query, headers, body)`` returns (status, data[, Content-Length]) or
+    HANG_UP.
     """
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
@@ -70,10 +73,10 @@ def running(respond, handler=Handler):
 
 
 @contextlib.contextmanager
-def serving(group, respond, path=""):
-    """The same, with ``[group] endpoint_override`` pointing at ``path`` there."""
+def serving(group, respond, path="", handler=Handler):
+    """Run a server, and set ``[group] endpoint_override`` to its URL and ``path``."""
     CONF([], project="nova-mini", default_config_files=[])
-    with running(respond) as url:
+    with running(respond, handler) as url:
         CONF.set_override("endpoint_override", url + path, group=group)
         service_auth.reset()
         try:

@@ -1,4 +1,4 @@
-"""A service's heartbeats: most are only said, some are answered, and what the answers do."""
+"""The heartbeats and check-ins of a service."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from nova_mini.conf import CONF
 
 
 class Record:
-    """The record of the service at the conductors: notes what it hears, answers with ``answer``."""
+    """The record of the service in the conductors. ``reply`` is the reply to a check-in."""
 
     def __init__(self):
-        self.heard: list[str] = []
+        self.received: list[str] = []
         self.available: list[bool] = []
-        self.answer: list | None = []
+        self.reply: list | Exception | None = []
 
     def report(self, incarnation, available) -> None:
-        self.heard.append("report")
+        self.received.append("report")
         self.available.append(available)
 
     def check_in(self, context, incarnation, available) -> list | None:
-        self.heard.append("check_in")
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
+        self.received.append("check_in")
+        if isinstance(self.reply, Exception):
+            raise self.reply
+        return self.reply
 
 
 class Manager(service.Manager):
     def __init__(self):
-        self.taken_up: list[list] = []
-        self.well = iter(lambda: True, None)  # what it says of itself, one time after the other
+        self.resumed: list[list] = []
+        self.availability = iter(lambda: True, None)  # the results of is_available()
 
     def is_available(self) -> bool:
-        return next(self.well)
+        return next(self.availability)
 
-    def take_up(self, unfinished: list) -> None:
-        self.taken_up.append(unfinished)
+    def resume_actions(self, unfinished: list) -> None:
+        self.resumed.append(unfinished)
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def running(record, clock) -> service.Service:
     made = service.Service("nova-mini-compute", "compute", "h1", lambda *_: Manager())
     made.manager = Manager()
     made._check_in(True)
-    record.heard.clear()
+    record.received.clear()
     return made
 
 
@@ -70,56 +70,58 @@ def beat(running: service.Service, clock: list[float], times: int, late: float =
 
 
 @pytest.mark.parametrize("late", [-0.2, 0.0, 0.2])
-def test_every_30_seconds_one_is_answered(running, record, clock, late):
+def test_every_sixth_heartbeat_is_a_check_in(running, record, clock, late):
     beat(running, clock, 12, late)
-    assert record.heard == (["report"] * 5 + ["check_in"]) * 2
-    assert running.manager.taken_up == [[], [], []]
+    assert record.received == (["report"] * 5 + ["check_in"]) * 2
+    assert running.manager.resumed == [[], [], []]
 
 
-def test_what_is_not_done_is_taken_up(running, record, clock):
-    record.answer = [(1, "stop_instance", "uuid", {})]
+def test_unfinished_actions_are_resumed(running, record, clock):
+    record.reply = [(1, "stop_instance", "uuid", {})]
     beat(running, clock, 6)
-    assert running.manager.taken_up == [[], record.answer]
+    assert running.manager.resumed == [[], record.reply]
 
 
-def test_while_nobody_answers_nothing_else_is_sent(running, record, clock):
-    record.answer = ConnectionError("nobody")
+def test_while_no_conductor_replies_only_check_ins_are_sent(running, record, clock):
+    record.reply = ConnectionError("no conductor")
     clock[0] += CONF.resume_actions_interval
     for _ in range(3):
         with pytest.raises(ConnectionError):
             running._report()
-    record.answer = []
+    record.reply = []
     beat(running, clock, 2)
-    assert record.heard == ["check_in"] * 4 + ["report"]
+    assert record.received == ["check_in"] * 4 + ["report"]
 
 
-def test_who_is_replaced_stops(running, record, clock):
-    record.answer = None
+def test_a_superseded_service_stops(running, record, clock):
+    record.reply = None
     beat(running, clock, 5)
     assert not running.superseded.is_set()
     beat(running, clock, 1)
-    assert running.superseded.is_set() and running.manager.taken_up == [[]]
+    assert running.superseded.is_set() and running.manager.resumed == [[]]
 
 
-def test_who_was_frozen_asks_when_it_goes_on(running, record, clock):
+def test_a_service_that_was_frozen_checks_in_when_it_continues(running, record, clock):
     clock[0] += CONF.resume_actions_interval
     beat(running, clock, 1)
-    assert record.heard == ["check_in"]
+    assert record.received == ["check_in"]
 
 
 @pytest.mark.parametrize(
-    ("looks", "told"), [([False, True], [False, True]), ([False] * 10, [False])]
+    ("checks", "reported"), [([False, True], [False, True]), ([False] * 10, [False])]
 )
-def test_who_is_well_again_says_so(running, record, clock, looks, told):
-    running.manager.well = iter(looks)
+def test_a_service_reports_at_once_that_it_is_available_again(
+    running, record, clock, checks, reported
+):
+    running.manager.availability = iter(checks)
     running._stopping.wait = lambda seconds: clock.__setitem__(0, clock[0] + seconds)
     running._report()
-    assert record.available == told
-    assert not list(running.manager.well)
+    assert record.available == reported
+    assert not list(running.manager.availability)
 
 
-def test_who_stops_looks_no_more(running, record):
-    running.manager.well = iter([False])
+def test_a_stopping_service_does_not_check_its_availability_again(running, record):
+    running.manager.availability = iter([False])
     running._stopping.set()
     running._report()
     assert record.available == [False]

@@ -1,4 +1,4 @@
-"""Whose token goes to a neighbour, and where the neighbour is found, with a Keystone of answers."""
+"""Which tokens requests to other services carry, and which endpoints they use."""
 
 import socket
 
@@ -13,7 +13,7 @@ from tests.unit import rest_server
 CONFIG = """
 [glance]
 auth_type = password
-auth_url = {glance_logs_in_at}/v3
+auth_url = {glance_auth_url}/v3
 username = nova
 password = secret
 project_name = service
@@ -25,7 +25,7 @@ endpoint_override = http://127.0.0.1:1/networking
 send_service_user_token = {send}
 auth_type = password
 auth_url = {url}/v3
-username = {vouches}
+username = {service_user}
 password = secret
 project_name = service
 user_domain_id = default
@@ -34,6 +34,8 @@ project_domain_id = default
 
 
 class Keystone:
+    """The part of Keystone's REST API that a login needs."""
+
     def __init__(self):
         self.logins = 0
         self.seen = []
@@ -56,17 +58,19 @@ class Keystone:
         ]
         catalog = [{"type": "image", "name": "glance", "endpoints": endpoints}]
         token = {
-            "methods": ["password"], "issued_at": "2026-01-01T00:00:00.000000Z",
-            "expires_at": "2099-01-01T00:00:00.000000Z", "catalog": catalog,
+            "methods": ["password"],
+            "issued_at": "2026-01-01T00:00:00.000000Z",
+            "expires_at": "2099-01-01T00:00:00.000000Z",
+            "catalog": catalog,
             "user": {"id": "u", "name": "nova", "domain": {"id": "default", "name": "d"}},
             "project": {"id": "p", "name": "service", "domain": {"id": "default", "name": "d"}},
             "roles": [],
-        }  # fmt: skip
+        }
         return 201, {"token": token}
 
 
 class TokenHandler(rest_server.Handler):
-    """Keystone says the token in a header."""
+    """Adds the header with the token."""
 
     def send_header(self, name, value):
         if name == "Content-Type":
@@ -83,14 +87,14 @@ def keystone():
 
 @pytest.fixture
 def configure(keystone, tmp_path):
-    def configure(send=True, vouches="nova", glance_logs_in_at=keystone.url):
+    def configure(send=True, service_user="nova", glance_auth_url=keystone.url):
         path = tmp_path / "nova-mini.conf"
         path.write_text(
             CONFIG.format(
                 url=keystone.url,
                 send=send,
-                vouches=vouches,
-                glance_logs_in_at=glance_logs_in_at,
+                service_user=service_user,
+                glance_auth_url=glance_auth_url,
             )
         )
         CONF(["--config-file", str(path)], project="nova-mini")
@@ -99,7 +103,7 @@ def configure(keystone, tmp_path):
     yield configure
     service_auth.reset()
     CONF.clear()
-    for group in ("glance", "service_user"):  # what loading the plugin has registered
+    for group in ("glance", "service_user"):  # registered when the plugin was loaded
         CONF.unregister_opts(loading.get_auth_plugin_conf_options("password"), group=group)
     CONF([], project="nova-mini", default_config_files=[])
 
@@ -108,7 +112,7 @@ def user():
     return context.RequestContext(auth_token="users-token", overwrite=False)
 
 
-def test_the_users_token_goes_with_ours_to_the_endpoint_of_our_catalog(keystone, configure):
+def test_a_request_has_the_users_and_a_service_token_and_the_services_catalog(keystone, configure):
     configure()
     for _ in range(3):
         service_auth.get_adapter(user(), "glance").get("/v2/images")
@@ -119,7 +123,7 @@ def test_the_users_token_goes_with_ours_to_the_endpoint_of_our_catalog(keystone,
     assert keystone.logins == 1  # the same credentials in both sections, and for all requests
 
 
-def test_each_request_is_in_the_history_of_what_it_is_made_for(keystone, configure):
+def test_each_request_is_recorded_as_a_step(keystone, configure):
     configure(send=False)
     client = service_auth.get_adapter(user(), "glance")
     client.get("/v2/images/1")
@@ -129,28 +133,28 @@ def test_each_request_is_in_the_history_of_what_it_is_made_for(keystone, configu
     assert name == "request to glance: GET /v2/images/2" and start < finish
 
 
-def test_one_that_is_not_answered_is_not(keystone, configure):
+def test_a_failed_request_is_not_recorded_as_a_step(keystone, configure):
     configure()
     with trace.collecting() as steps, pytest.raises(exceptions.ClientException):
         service_auth.get_adapter(user(), "neutron").get("/v2.0/ports", connect_retries=0)
     assert [name.rpartition(" ")[2] for name, *_ in steps] == ["/v3", "/v3/auth/tokens"]
 
 
-def test_other_credentials_are_another_login(keystone, configure):
-    configure(vouches="somebody")
+def test_sections_with_different_credentials_log_in_separately(keystone, configure):
+    configure(service_user="another")
     for _ in range(3):
         service_auth.get_adapter(user(), "glance").get("/v2/images")
     assert keystone.logins == 2
 
 
-def test_without_service_user_the_users_token_goes_alone(keystone, configure):
+def test_without_service_user_there_is_no_service_token(keystone, configure):
     configure(send=False)
     service_auth.get_adapter(user(), "glance").get("/v2/images")
     headers = keystone.seen[-1][1]
     assert headers["X-Auth-Token"] == "users-token" and "X-Service-Token" not in headers
 
 
-def test_work_that_nobody_asked_for_is_done_as_ourselves(keystone, configure):
+def test_a_request_without_a_user_uses_the_services_own_token(keystone, configure):
     configure()
     service_auth.get_adapter(context.get_admin_context(), "glance").get("/v2/images")
     assert keystone.seen[-1][1]["X-Auth-Token"] == "our-token"
@@ -158,7 +162,7 @@ def test_work_that_nobody_asked_for_is_done_as_ourselves(keystone, configure):
     assert keystone.seen[-1][1]["X-Auth-Token"] == "our-token"
 
 
-def test_a_token_of_noauth2_is_shown_to_nobody(keystone, configure):
+def test_a_token_of_noauth2_is_not_sent_to_other_services(keystone, configure):
     configure()
     CONF.set_override("auth_strategy", "noauth2", group="api")
     try:
@@ -168,14 +172,14 @@ def test_a_token_of_noauth2_is_shown_to_nobody(keystone, configure):
         CONF.clear_override("auth_strategy", group="api")
 
 
-def test_a_neighbour_without_keystone_needs_only_its_address(configure):
+def test_a_service_without_keystone_needs_only_an_endpoint_override(configure):
     configure()
     adapter = service_auth.get_adapter(context.get_admin_context(), "neutron")
     assert adapter.get_endpoint() == "http://127.0.0.1:1/networking"
     assert adapter.get_token() == "notused"
 
 
-def test_who_has_logged_in_before_asks_for_nothing_but_what_is_wanted(keystone, configure):
+def test_after_log_in_a_request_needs_no_request_to_keystone(keystone, configure):
     configure()
     service_auth.log_in()
     before = len(keystone.seen)
@@ -184,8 +188,8 @@ def test_who_has_logged_in_before_asks_for_nothing_but_what_is_wanted(keystone, 
     assert keystone.logins == 1
 
 
-def test_no_connection_stays_of_a_login(keystone, configure, monkeypatch):
-    """Who logs in may fork, and two processes must not write to one connection."""
+def test_log_in_closes_its_connections(keystone, configure, monkeypatch):
+    """The process may fork afterwards, and two processes must not write to one connection."""
     opened = []
     connect = HTTPConnection.connect
     monkeypatch.setattr(HTTPConnection, "connect", lambda own: opened.append(own) or connect(own))
@@ -194,26 +198,28 @@ def test_no_connection_stays_of_a_login(keystone, configure, monkeypatch):
     assert opened and all(connection.sock is None for connection in opened)
 
 
-def test_who_does_not_answer_is_asked_once(keystone, configure, monkeypatch):
-    asked, log_in = [], service_auth._log_in
+def test_log_in_tries_credentials_once_when_keystone_does_not_answer(
+    keystone, configure, monkeypatch
+):
+    groups, log_in = [], service_auth._log_in
     monkeypatch.setattr(
-        service_auth, "_log_in", lambda group, login: asked.append(group) or log_in(group, login)
+        service_auth, "_log_in", lambda group, login: groups.append(group) or log_in(group, login)
     )
-    monkeypatch.setattr(service_auth, "_LOGIN_SECONDS", 0.1)
+    monkeypatch.setattr(service_auth, "_LOGIN_TIMEOUT", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         keystone.url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        configure(glance_logs_in_at=keystone.url)
+        configure(glance_auth_url=keystone.url)
         service_auth.log_in()
-    assert asked == ["glance"]  # for [service_user] it would be the same question
+    assert groups == ["glance"]  # [service_user] has the same credentials
 
 
-def test_nobody_has_to_be_there_to_log_in(keystone, configure):
-    configure(glance_logs_in_at="http://127.0.0.1:1")
+def test_log_in_continues_after_a_section_that_fails(keystone, configure):
+    configure(glance_auth_url="http://127.0.0.1:1")
     service_auth.log_in()
-    assert keystone.logins == 1  # that of the other section
+    assert keystone.logins == 1  # of [service_user]
 
 
-def test_who_is_not_configured_is_said():
+def test_a_section_without_credentials_and_endpoint_is_an_error():
     CONF([], project="nova-mini", default_config_files=[])
     service_auth.reset()
     assert not service_auth.is_configured("glance")

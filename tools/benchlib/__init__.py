@@ -1,2 +1,2 @@
-"""The parts of the benchmarks. What tools/bench itself is made of needs the standard library alone:
-it measures any Compute API v2.1."""
+"""The parts of the benchmarks. tools/bench needs only the standard library, and can measure any
+Compute API v2.1."""

@@ -1,4 +1,4 @@
-"""Who the benchmark is: a Keystone token from `OS_*` variables, or noauth headers."""
+"""Authentication of the benchmark: a Keystone token from `OS_*` variables, or noauth headers."""
 
 import json
 import os
@@ -41,16 +41,16 @@ def read_openrc(path: Path) -> dict[str, str]:
 
 
 def from_environment() -> dict[str, str]:
-    """Return the `OS_*` variables; where OS_CLOUD names a cloud, what the client knows of it."""
+    """Return the `OS_*` variables. If OS_CLOUD is set, they are read from the openstack client."""
     variables = {name: value for name, value in os.environ.items() if name.startswith("OS_")}
     if "OS_CLOUD" not in variables or "OS_AUTH_URL" in variables:
         return variables
     try:
         command = ["openstack", "configuration", "show", "--unmask", "--format", "json"]
-        answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        response = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError) as error:
         raise BenchError(f"cannot ask the openstack client for {variables['OS_CLOUD']}") from error
-    known = json.loads(answer)
+    known = json.loads(response)
     return {
         "OS_" + name.removeprefix("auth.").upper(): value
         for name, value in known.items()
@@ -67,17 +67,17 @@ def keystone(variables: Mapping[str, str]) -> Identity:
             "give --openrc FILE, or use --auth noauth"
         )
     connection = Connection(variables["OS_AUTH_URL"].removesuffix("/v3").rstrip("/") + "/v3")
-    answer = connection.request("POST", "/auth/tokens", _password_request(variables))
-    if answer.status != 201:
-        raise BenchError(f"Keystone answered {answer.status} to {variables['OS_USERNAME']}")
-    token = answer.json()["token"]
+    response = connection.request("POST", "/auth/tokens", _password_request(variables))
+    if response.status != 201:
+        raise BenchError(f"Keystone answered {response.status} to {variables['OS_USERNAME']}")
+    token = response.json()["token"]
     endpoints = {
         service["type"]: endpoint["url"]
         for service in token["catalog"]
         for endpoint in service["endpoints"]
         if endpoint["interface"] == "public"
     }
-    headers = {"X-Auth-Token": answer.headers["x-subject-token"]}
+    headers = {"X-Auth-Token": response.headers["x-subject-token"]}
     return Identity(headers, token["project"]["id"], endpoints)
 
 

@@ -1,4 +1,4 @@
-"""Programs that end when this one does."""
+"""Child programs that are stopped when this program ends."""
 
 import os
 import signal
@@ -14,8 +14,8 @@ STOPS = (signal.SIGTERM, signal.SIGHUP)
 
 
 def stop_on_term() -> None:
-    """Let SIGTERM and SIGHUP end this program as an exception would, so that `with` and `finally`
-    take down what was started; once, for they must not be cut short by the next one."""
+    """Let the first SIGTERM or SIGHUP raise an exception, so that `with` and `finally` stop what
+    was started. Later signals are ignored, because they would interrupt this."""
 
     def stop(number: int, _) -> None:
         signal.signal(number, signal.SIG_IGN)
@@ -28,10 +28,10 @@ def stop_on_term() -> None:
 def run(
     argv: Sequence[object], more: Mapping[str, str] | None = None, output: Path | None = None
 ) -> None:
-    """Run a program to its end, with `more` in its environment; what it prints goes to `output`,
-    else to our stderr. Raise BenchError when it fails.
+    """Run a program with the additional variables `more`, and its output in `output` (None: on
+    stderr). Raise BenchError when it fails.
 
-    When we are stopped meanwhile, so are the program and all in its process group.
+    If this program is stopped, the child and its process group are stopped too.
     """
     words = [str(word) for word in argv]
     child = None
@@ -57,7 +57,8 @@ def run(
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Hold signals to stop back until the end: a program that is half started is nobody's."""
+    """Block signals until the end of the block, so that no child is started without being
+    registered."""
     held: list[int] = []
     handlers = {
         number: signal.signal(number, lambda number, _: held.append(number))

@@ -1,12 +1,12 @@
-"""Measure a Compute API: the same work for any of them, so that figures can be compared.
+"""Measure a Compute API. The workload is the same for every API, so that results can be compared.
 
-Phases: single (POST to ACTIVE, DELETE to 404), own (what of POST to ACTIVE was no wait for
-Keystone, Glance, Neutron, libvirt or Ceph), actions (stop, start, reboot), burst (many at once),
-show and list (readers), volumes (one comes and goes), fill (up to a number of servers), delete
-(all of them), idle.
+Phases: single (POST to ACTIVE, DELETE to 404), own (POST to ACTIVE without the time of Keystone,
+Glance, Neutron, libvirt and Ceph), actions (stop, start, reboot), burst (many servers at once),
+show and list (reads), volumes (attach and detach), fill (up to a number of servers), delete (all
+servers), idle.
 
-With --peer DIR, another Compute service and nova_mini are started, measured and stopped by
-themselves, one after the other; DIR/setup.sh lays the peer out in --peer-home.
+With --peer DIR, another Compute service and nova_mini are started, measured and stopped, one after
+the other. DIR/setup.sh installs the peer in --peer-home.
 """
 
 import argparse
@@ -22,8 +22,17 @@ from benchlib.errors import BenchError
 
 DEFAULT_PHASES = "single,actions,burst,show,list,delete,fill,show,list,delete"
 # What both sides of a comparison are given.
-WORKLOAD = ("microversion", "flavor", "poll", "timeout", "burst", "concurrency", "single",
-            "readers", "duration")  # fmt: skip
+WORKLOAD = (
+    "microversion",
+    "flavor",
+    "poll",
+    "timeout",
+    "burst",
+    "concurrency",
+    "single",
+    "readers",
+    "duration",
+)
 
 
 def main(argv: list[str]) -> int:
@@ -41,9 +50,9 @@ def _measure(arguments: argparse.Namespace) -> int:
     idle = processes.memory(processes.find(arguments.rundir))
     compute = connect.connect(arguments)
     available = run.phases(compute, _sizes(arguments))
-    wanted = arguments.phases.split(",")
-    if unknown := sorted(set(wanted) - set(available)):
-        raise BenchError(f"no phase {', '.join(unknown)}; there are {', '.join(available)}")
+    requested = arguments.phases.split(",")
+    if unknown := sorted(set(requested) - set(available)):
+        raise BenchError(f"unknown phase {', '.join(unknown)}; known are {', '.join(available)}")
 
     document: dict[str, Any] = {
         "label": arguments.label,
@@ -56,7 +65,7 @@ def _measure(arguments: argparse.Namespace) -> int:
         "memory_idle": idle,
         "results": [],
     }
-    for name in wanted:
+    for name in requested:
         result = run.run_phase(name, available[name], arguments.rundir)
         document["results"].append(result)
         print(name, json.dumps(result), file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Set the figures of this run beside those of other runs: how many times better are we?"""
+"""Compare the results of this run with those of other runs."""
 
 import json
 from collections.abc import Iterator

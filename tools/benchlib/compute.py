@@ -1,4 +1,4 @@
-"""The few Compute API calls that the workload is made of."""
+"""The Compute API calls of the workload."""
 
 import threading
 import time
@@ -11,12 +11,12 @@ from benchlib.http import Connection
 
 DONE = (200, 201, 202, 204)
 PAGE = 1000
-GONE = "GONE"  # what wait() calls a server that answers 404
+GONE = "GONE"  # the status of a deleted server for wait()
 
 
 @dataclass
 class Compute:
-    """One Compute API endpoint and the servers to make there. Any thread may use it."""
+    """A Compute API endpoint, and the parameters of the servers. Thread-safe."""
 
     endpoint: str
     headers: dict[str, str]
@@ -30,19 +30,20 @@ class Compute:
     _local: threading.local = field(default_factory=threading.local, repr=False)
 
     def call(self, method: str, path: str, body: Any = None, ok: Collection[int] = DONE) -> Any:
-        """Send a request on this thread's connection; raise BenchError unless `ok` has the status.
+        """Send a request on this thread's connection; raise BenchError unless its status is in
+        `ok`.
 
-        Returns the parsed body, or None when the answer is an error that `ok` allows.
+        Return the parsed body; None for an error status in `ok`.
         """
         if not hasattr(self._local, "connection"):
             self._local.connection = Connection(self.endpoint)
-        answer = self._local.connection.request(method, path, body, self.headers)
-        if answer.status not in ok:
-            raise BenchError(f"{method} {path}: {answer.status} {answer.body[:300].decode()}")
-        return answer.json() if answer.status < 400 else None
+        response = self._local.connection.request(method, path, body, self.headers)
+        if response.status not in ok:
+            raise BenchError(f"{method} {path}: {response.status} {response.body[:300].decode()}")
+        return response.json() if response.status < 400 else None
 
     def create(self, name: str) -> str:
-        """Ask for a server called `name` after the prefix; return its id."""
+        """Request a server named `name` with the prefix; return its ID."""
         server = {
             "name": f"{self.prefix}-{name}",
             "imageRef": self.image,
@@ -52,19 +53,20 @@ class Compute:
         return self.call("POST", "/servers", {"server": server})["server"]["id"]
 
     def delete(self, server_id: str) -> None:
-        """Ask for a server's deletion."""
+        """Request the deletion of a server."""
         self.call("DELETE", f"/servers/{server_id}", ok=(204, 404))
 
     def wait(self, server_id: str, status: str) -> None:
-        """Poll until a server has `status` and no task; BenchError on ERROR or timeout."""
+        """Poll until a server has `status` and no task state; raise BenchError on ERROR or after a
+        timeout."""
         deadline = time.monotonic() + self.timeout
         while time.monotonic() < deadline:
-            answer = self.call("GET", f"/servers/{server_id}", ok=(200, 404))
-            if answer is None:
+            response = self.call("GET", f"/servers/{server_id}", ok=(200, 404))
+            if response is None:
                 if status == GONE:
                     return
                 raise BenchError(f"server {server_id} vanished")
-            server = answer["server"]
+            server = response["server"]
             if server["status"] == status and not server.get("OS-EXT-STS:task_state"):
                 return
             if server["status"] == "ERROR" and status != GONE:
@@ -73,7 +75,8 @@ class Compute:
         raise BenchError(f"server {server_id} was not {status} after {self.timeout:.0f} s")
 
     def ids(self, name: str = "", status: str = "") -> list[str]:
-        """Return the ids of the workload's servers, by part of the name and by status."""
+        """Return the IDs of the workload's servers, filtered by a part of the name and by
+        status."""
         query = f"limit={PAGE}&name={self.prefix}{name}" + (f"&status={status}" if status else "")
         found: list[str] = []
         while True:

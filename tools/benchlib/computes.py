@@ -1,6 +1,6 @@
-"""The periodic work of many computes, in one process: each host has its real manager and its real
-record, and says to the conductors what a compute service says, when it would. Only nobody listens
-for what these hosts are told to do.
+"""The periodic tasks of many computes in one process. Each host has its real manager and record,
+and sends the same messages to the conductors as a compute service. But the process receives no
+messages for these hosts.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _THREADS = 16
 
 
 class Computes:
-    """So many computes, from `__enter__` to `__exit__` registered as services."""
+    """`count` computes, registered as services from `__enter__` to `__exit__`."""
 
     def __init__(self, count: int):
         mark = uuid.uuid4().hex[:6]
@@ -42,7 +42,7 @@ class Computes:
         self._pool.shutdown()
 
     def work(self, seconds: float) -> None:
-        """Do what is due, for so long. Raises what a task raises."""
+        """Run the periodic tasks for `seconds`. Raises the exceptions of the tasks."""
         start = time.monotonic()
         due = [
             (start + random.uniform(0, spacing), number, spacing, task)

@@ -1,4 +1,4 @@
-"""Which Compute API is measured, as whom, and of what its servers are made."""
+"""The Compute API to measure, the credentials, and the image and flavor of the servers."""
 
 import argparse
 from pathlib import Path
@@ -28,7 +28,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def connect(arguments: argparse.Namespace) -> Compute:
-    """Return the endpoint to measure, checked: it serves us, and has the image and the flavor."""
+    """Return the endpoint to measure. Checks the credentials, the image and the flavor."""
     identity = _identity(arguments)
     endpoint = arguments.endpoint or identity.endpoints.get("compute")
     if not endpoint:
@@ -73,20 +73,20 @@ def _first_image(identity: auth.Identity) -> str:
     if not url:
         raise BenchError("the catalog names no image endpoint: give --image ID")
     path = "/v2/images?status=active&limit=100"
-    answer = Connection(url.rstrip("/").removesuffix("/v2")).request(
+    response = Connection(url.rstrip("/").removesuffix("/v2")).request(
         "GET", path, None, identity.headers
     )
-    images = answer.json()["images"] if answer.status == 200 else []
+    images = response.json()["images"] if response.status == 200 else []
     bootable = [i["id"] for i in images if i["disk_format"] in ("raw", "qcow2")]
     if not bootable:
-        raise BenchError(f"no bootable image at {url} (status {answer.status}): give --image ID")
+        raise BenchError(f"no bootable image at {url} (status {response.status}): give --image ID")
     return bootable[0]
 
 
-def _flavor(compute: Compute, wanted: str) -> str:
-    """Return the id of the flavor called `wanted` by id or name."""
+def _flavor(compute: Compute, requested: str) -> str:
+    """Return the ID of the flavor with the ID or name `requested`."""
     flavors = compute.call("GET", "/flavors")["flavors"]
     for flavor in flavors:
-        if wanted in (flavor["id"], flavor["name"]):
+        if requested in (flavor["id"], flavor["name"]):
             return flavor["id"]
-    raise BenchError(f"no flavor {wanted}; there are {', '.join(f['name'] for f in flavors)}")
+    raise BenchError(f"no flavor {requested}; known are {', '.join(f['name'] for f in flavors)}")

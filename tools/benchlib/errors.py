@@ -1,5 +1,5 @@
-"""What can go wrong, told to whoever runs the benchmark."""
+"""The error of the benchmarks."""
 
 
 class BenchError(Exception):
-    """The run cannot go on, or a phase cannot be measured; the text says why."""
+    """The run cannot continue, or a phase cannot be measured."""

@@ -1,4 +1,4 @@
-"""A keep-alive HTTP connection: the client's own cost must not hide the server's."""
+"""A cheap keep-alive HTTP connection, so that the client's cost does not distort the results."""
 
 import http.client
 import json
@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 from benchlib.errors import BenchError
 
-TIMEOUT = 120  # seconds; one slow answer is a figure, a hung one is an error
+TIMEOUT = 120  # seconds
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     """One response: the body as bytes, and the headers by lower-case name."""
 
     status: int
@@ -24,7 +24,7 @@ class Answer(NamedTuple):
 
 
 class Connection:
-    """Keeps one connection to a server open and opens it again when the server closes it."""
+    """A persistent connection, which is opened again when the server closes it."""
 
     def __init__(self, url: str):
         self.url = url
@@ -37,10 +37,11 @@ class Connection:
 
     def request(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
-    ) -> Answer:
-        """Send one request below the URL, `body` as JSON; raise BenchError when nobody answers.
+    ) -> Response:
+        """Send a request to a path below the URL, with `body` as JSON; raise BenchError without a
+        response.
 
-        A server may close an idle connection at any time: then the request is sent once more.
+        A server may close an idle connection at any time: then the request is sent again.
         """
         data = None if body is None else json.dumps(body).encode()
         sent = dict(headers or {}, **({"Content-Type": "application/json"} if data else {}))
@@ -50,10 +51,10 @@ class Connection:
         except (http.client.HTTPException, OSError) as error:
             self._connection = None
             if not (reused and isinstance(error, ConnectionError)):
-                raise BenchError(f"{method} {self.url}{path}: no answer: {error!r}") from error
+                raise BenchError(f"{method} {self.url}{path}: no response: {error!r}") from error
         return self.request(method, path, body, headers)
 
-    def _exchange(self, method: str, path: str, data: bytes | None, headers: dict) -> Answer:
+    def _exchange(self, method: str, path: str, data: bytes | None, headers: dict) -> Response:
         if self._connection is None:
             self._connection = self._kind(self._netloc, timeout=TIMEOUT)
         self._connection.request(method, path, data, headers)
@@ -63,4 +64,4 @@ class Connection:
             self._connection.close()
             self._connection = None
         fields = {name.lower(): value for name, value in response.getheaders()}
-        return Answer(response.status, body, fields)
+        return Response(response.status, body, fields)

@@ -1,4 +1,4 @@
-"""The phases that make, change and delete servers."""
+"""The phases that create, change and delete servers."""
 
 import threading
 import time
@@ -48,7 +48,8 @@ def actions(compute: Compute) -> dict[str, Any]:
 
 
 def burst(compute: Compute, count: int, concurrency: int, name: str = "burst") -> dict[str, Any]:
-    """POST `count` servers, `concurrency` at a time; they stay. The clock stops at all ACTIVE."""
+    """Create `count` servers, `concurrency` at a time, and measure until all are ACTIVE. They are
+    not deleted."""
     before = len(compute.ids(f"-{name}", "ACTIVE"))
     posted: list[tuple[list[float], list[str]]] = []
 
@@ -59,7 +60,7 @@ def burst(compute: Compute, count: int, concurrency: int, name: str = "burst") -
     start = time.perf_counter()
     poster = threading.Thread(target=post_all)
     poster.start()
-    poster.join()  # nobody polls while the requests run
+    poster.join()  # no polling while the requests run
     all_posted = time.perf_counter() - start
     times, errors = posted[0]
     active, failed = _wait_for_all(compute, f"-{name}", before, count - len(errors))
@@ -79,7 +80,7 @@ def burst(compute: Compute, count: int, concurrency: int, name: str = "burst") -
 
 
 def fill(compute: Compute, target: int, concurrency: int) -> dict[str, Any]:
-    """Make servers until `target` exist."""
+    """Create servers until there are `target`."""
     had = len(compute.ids())
     if had >= target:
         return {"had": had}
@@ -87,7 +88,7 @@ def fill(compute: Compute, target: int, concurrency: int) -> dict[str, Any]:
 
 
 def delete(compute: Compute, concurrency: int) -> dict[str, Any]:
-    """Delete every server of the workload, until none is listed."""
+    """Delete all servers of the workload, and wait until none is listed."""
     ids = compute.ids()
     start = time.perf_counter()
     times, errors = in_parallel(compute.delete, ids, concurrency)
@@ -111,7 +112,7 @@ def _delete_and_wait(compute: Compute, server_id: str) -> None:
 
 
 def _wait_for_all(compute: Compute, name: str, before: int, expected: int) -> tuple[int, int]:
-    """Return how many of the expected servers are ACTIVE and in ERROR when none is in between."""
+    """Wait until all expected servers are ACTIVE or in ERROR. Return the numbers of both."""
     deadline = time.monotonic() + compute.timeout
     failed = polls = 0
     while True:
@@ -129,7 +130,8 @@ def _wait_for_all(compute: Compute, name: str, before: int, expected: int) -> tu
 
 
 def _wait_until_empty(compute: Compute) -> int:
-    """Return how many servers of the workload are left when waiting ends."""
+    """Wait until the servers of the workload are deleted. Return how many are left after the
+    timeout."""
     deadline = time.monotonic() + compute.timeout
     while True:
         begun = time.perf_counter()
@@ -140,16 +142,16 @@ def _wait_until_empty(compute: Compute) -> int:
 
 
 def _rest(cost: float) -> None:
-    """Sleep so long that polling, which took `cost` seconds, takes a seventh of a core at most."""
+    """Sleep so long that polling, which took `cost` seconds, uses at most a seventh of a core."""
     time.sleep(max(0.1, 6 * cost))
 
 
 def check(results: dict[str, Any]) -> None:
-    """Raise BenchError when a phase's servers did not all end as they should."""
+    """Raise BenchError when some servers of a phase did not reach their expected state."""
     wrong = {
         key: results[key] for key in ("error", "left", "post_errors", "errors") if results.get(key)
     }
     if results.get("n", 0) > results.get("active", results.get("n", 0)):
         wrong["active"] = results["active"]
     if wrong:
-        raise BenchError(f"not every server got where it should: {wrong}")
+        raise BenchError(f"some servers did not reach the expected state: {wrong}")

@@ -1,4 +1,4 @@
-"""Make load: many calls at once, and how long each took."""
+"""Generate load, and measure the times of the calls."""
 
 import multiprocessing
 import queue
@@ -15,7 +15,7 @@ from benchlib.http import Connection
 
 
 def distribution(seconds: Iterable[float]) -> dict[str, Any]:
-    """Return count, median, 95th percentile, least and most of some times, in milliseconds."""
+    """Return count, median, 95th percentile, minimum and maximum of times, in milliseconds."""
     values = sorted(1e3 * second for second in seconds)
     if not values:
         return {"n": 0}
@@ -67,7 +67,7 @@ def in_parallel(
 def read_rate(
     compute: Compute, paths: list[str], concurrency: int, duration: float
 ) -> dict[str, Any]:
-    """GET `paths` in turn for `duration` seconds from `concurrency` processes of our own."""
+    """GET `paths` in turn for `duration` seconds in `concurrency` processes."""
     fork = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(concurrency, mp_context=fork) as pool:
         readers = [
@@ -87,15 +87,16 @@ def read_rate(
 def _read(
     endpoint: str, headers: dict[str, str], paths: list[str], duration: float, offset: int
 ) -> tuple[list[float], float, int, int]:
-    """Read for `duration` seconds; return times, seconds taken, last size, answers not 200."""
+    """Read for `duration` seconds. Return the times, the duration, the last size, and the number of
+    responses other than 200."""
     connection = Connection(endpoint)
     times: list[float] = []
     size = bad = 0
     start = time.perf_counter()
     while (begun := time.perf_counter()) - start < duration:
         path = paths[(offset + len(times)) % len(paths)]
-        answer = connection.request("GET", path, None, headers)
+        response = connection.request("GET", path, None, headers)
         times.append(time.perf_counter() - begun)
-        size = len(answer.body)
-        bad += answer.status != 200
+        size = len(response.body)
+        bad += response.status != 200
     return times, time.perf_counter() - start, size, bad

@@ -1,5 +1,5 @@
-"""The phase that says how much of POST to ACTIVE the Compute service took itself. The rest is what
-its neighbours took: nova_mini writes each wait for one into the history of the server."""
+"""The phase that measures how much of POST to ACTIVE is spent in the Compute service itself. The
+waits for external services are in the history of the server."""
 
 import time
 from collections import Counter
@@ -10,22 +10,22 @@ from typing import Any
 from benchlib.compute import GONE, Compute
 from benchlib.load import distribution
 
-REQUEST = "request to "  # how the event of a request begins; then "neutron: GET /v2.0/ports"
+REQUEST = "request to "  # prefix of the event of a request, such as "neutron: GET /v2.0/ports"
 OTHER_WAITS = {
     "wait_for_instance_event": "neutron, wiring the port",
     "Host.write_instance_config": "libvirt, define",
     "Guest.launch": "libvirt, create",
     "Rbd._import": "ceph",
 }
-CEPH = "RBDDriver."  # how the steps begin in which Ceph makes, clones and renames disks
-Wait = tuple[str, float, float]  # for whom, from when and until when (seconds)
+CEPH = "RBDDriver."  # prefix of the steps in which Ceph creates, clones and renames disks
+Wait = tuple[str, float, float]  # service, start, end (seconds)
 
 
 def own_share(compute: Compute, count: int) -> dict[str, Any]:
-    """One server after the other. `waits_ms` says for each neighbour what a server waited for it,
-    on average; two at once count for both there, and once in `waited`."""
+    """One server after the other. `waits_ms`: the mean wait of a server for each external service.
+    Waits for two services at the same time count for both, but only once in `waited`."""
     whole, waited = [], []
-    by_neighbour: Counter[str] = Counter()
+    by_service: Counter[str] = Counter()
     for number in range(count):
         start = time.perf_counter()
         server_id = compute.create(f"own-{number}")
@@ -33,35 +33,35 @@ def own_share(compute: Compute, count: int) -> dict[str, Any]:
         whole.append(time.perf_counter() - start)
         found = list(waits(_events(compute, server_id)))
         waited.append(covered(found))
-        for neighbour, begun, over in found:
-            by_neighbour[neighbour] += over - begun
+        for service, begun, over in found:
+            by_service[service] += over - begun
         compute.delete(server_id)
         compute.wait(server_id, GONE)
     return {
         "post_to_active": distribution(whole),
         "waited": distribution(waited),
         "own": distribution(w - v for w, v in zip(whole, waited, strict=True)),
-        "waits_ms": {n: round(1e3 * s / count, 1) for n, s in by_neighbour.most_common()},
+        "waits_ms": {n: round(1e3 * s / count, 1) for n, s in by_service.most_common()},
     }
 
 
 def waits(events: Iterable[dict[str, Any]]) -> Iterable[Wait]:
-    """Yield the events of an action's history in which somebody else was waited for."""
+    """Yield the waits for external services in the events of an action."""
     for event in events:
         name = event["event"]
         if name.startswith(REQUEST):
-            neighbour = name.removeprefix(REQUEST).partition(":")[0]
+            service = name.removeprefix(REQUEST).partition(":")[0]
         elif name.startswith(CEPH):
-            neighbour = "ceph"
+            service = "ceph"
         elif name in OTHER_WAITS:
-            neighbour = OTHER_WAITS[name]
+            service = OTHER_WAITS[name]
         else:
             continue
-        yield neighbour, _seconds(event["start_time"]), _seconds(event["finish_time"])
+        yield service, _seconds(event["start_time"]), _seconds(event["finish_time"])
 
 
 def covered(found: Iterable[Wait]) -> float:
-    """Return the seconds in which at least one of the waits lasted."""
+    """Return the seconds that are covered by at least one wait."""
     total, until = 0.0, float("-inf")
     for _, begun, over in sorted(found, key=lambda wait: wait[1:]):
         total += max(0.0, over - max(begun, until))

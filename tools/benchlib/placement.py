@@ -1,4 +1,4 @@
-"""What the scheduler is asked for, and how many servers a second it places, without messages."""
+"""Requests for the scheduler, and how many servers per second it places, without messages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ALTERNATES = 2
 
 
 def spec(memory_mb: int, local_gb: int, architecture: str = "x86_64") -> RequestSpec:
-    """One server's wishes: a vCPU, so much memory (MiB) and disk (GiB), and an architecture."""
+    """The spec of a server with one vCPU, memory (MiB), disk (GiB) and an architecture."""
     return RequestSpec(
         instance_uuid=str(uuid.uuid4()),
         project_id="bench",
@@ -31,7 +31,7 @@ def spec(memory_mb: int, local_gb: int, architecture: str = "x86_64") -> Request
 
 
 def rate(scheduler: SchedulerManager, requests: list[list[RequestSpec]]) -> dict[str, float]:
-    """Place the servers of each request; by the clock, and by the CPU of this process."""
+    """Place the servers of each request. Return the rates by wall-clock time and by CPU time."""
     wall, cpu = time.perf_counter(), time.process_time()
     for specs in requests:
         scheduler.select_destinations(None, specs, ALTERNATES)

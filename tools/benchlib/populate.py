@@ -1,9 +1,8 @@
-"""Hosts and servers that are rows alone: as many as years of use would make, in seconds.
+"""Many hosts and servers that exist only as rows, as after years of use.
 
-The hosts are in service and nobody runs them, so a real server must never go there: they have
-vCPUs of an architecture of their own, and neither memory nor disk. The servers are copies of a real
-one on these hosts, with what they take in the ledger. Only for a cloud that is thrown away: this
-writes where only the services should.
+The hosts are in service without a compute process, so no real server may be scheduled to them: they
+have vCPUs of their own architecture, and no memory and disk. The servers are copies of a real one
+on these hosts, with their allocations. Only for test clouds: this writes to the database directly.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ import sqlalchemy as sa
 from nova_mini.db import allocations, instances, models, query, sweeps
 from nova_mini.db.session import reader, writer
 
-MARK = "r-populate"  # the reservation of all the servers
+MARK = "r-populate"  # the reservation ID of all the servers
 HOST = "populated-{:05}"
 ARCHITECTURE = "aarch64"
 _YEAR = 365 * 24 * 3600
-_WHILE_IT_LASTS = datetime.timedelta(hours=2)  # nobody reports for them
+_ALIVE_FOR = datetime.timedelta(hours=2)  # the hosts send no heartbeats
 
 _NODE = {
     "vcpus": 1000,
@@ -39,14 +38,14 @@ _NODE = {
 
 
 def hosts(count: int) -> None:
-    """Make so many hosts; none may be there yet."""
-    alive = query.now() + _WHILE_IT_LASTS
+    """Create `count` hosts. There must be none yet."""
+    alive = query.now() + _ALIVE_FOR
     _insert(models.services, range(count), lambda number: _service(number, alive))
     _insert(models.compute_nodes, range(count), _node)
 
 
 def copies(server_id: str, until: int, on_hosts: int) -> None:
-    """Copy a server until there are so many copies, evenly on the first `on_hosts` hosts."""
+    """Copy a server until there are `until` copies, evenly on the first `on_hosts` hosts."""
     template = dict(instances.get_by_uuid(server_id))
     del template["id"]
     held = allocations.get(server_id)
@@ -60,14 +59,16 @@ def copies(server_id: str, until: int, on_hosts: int) -> None:
         models.allocations,
         places,
         lambda number: {
-            "consumer_uuid": places[number]["uuid"], "host": places[number]["host"], **taken
+            "consumer_uuid": places[number]["uuid"],
+            "host": places[number]["host"],
+            **taken,
         },
-    )  # fmt: skip
+    )
     _account()
 
 
 def clear() -> None:
-    """Remove all of it."""
+    """Remove the hosts and servers."""
     ours = HOST.partition("{")[0] + "%"
     with writer() as connection:
         for table in (models.instances, models.allocations, models.compute_nodes, models.services):
@@ -81,7 +82,7 @@ def _insert(table: sa.Table, numbers: Iterable[int], row: Callable[[int], dict])
 
 
 def _account() -> None:
-    """Let the sums that are kept beside the servers say what they should."""
+    """Update the ledgers and usages."""
     node, held = models.compute_nodes.c, models.allocations.c
 
     def sum_of(amount: sa.ColumnElement) -> sa.ScalarSelect:
@@ -97,7 +98,7 @@ def _account() -> None:
     }
     with writer() as connection:
         connection.execute(models.compute_nodes.update().values(sums))
-    sweeps.USAGES.mend(sweeps.USAGES.find(query.now()), MARK)
+    sweeps.USAGES.repair(sweeps.USAGES.find(query.now()), MARK)
 
 
 def _count() -> int:
@@ -123,7 +124,7 @@ def _node(number: int) -> dict:
 
 
 def _copy(template: Mapping, number: int) -> dict:
-    """Made at some time of the last year, as a server that its user made would be."""
+    """The row of a server that was created at some time in the last year."""
     age = datetime.timedelta(seconds=random.randrange(_YEAR))
     return {
         **template,

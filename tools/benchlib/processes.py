@@ -1,4 +1,4 @@
-"""CPU time and memory of the services: found by their systemd unit or by pid files."""
+"""CPU time and memory of the services, which are found by systemd units or pid files."""
 
 import os
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
 UNIT = re.compile(r"/([^/]+)\.service(?:/|$)", re.MULTILINE)
-STACK_PREFIX = "nova-mini-stack-"  # how tools/stack names the units of the neighbours
+STACK_PREFIX = "nova-mini-stack-"  # the units of external services
 PREFIXES = ("nova-mini-", "rabbitmq", "mariadb", "memcached")
 
 
@@ -21,17 +21,17 @@ def find(rundir: Path | None) -> dict[str, list[int]]:
 
 
 def cpu_seconds(services: dict[str, list[int]]) -> dict[str, float]:
-    """Return the CPU seconds that each service has used so far, in its living processes."""
+    """Return the CPU seconds that the running processes of each service have used."""
     return {name: sum(map(_cpu, pids)) for name, pids in services.items()}
 
 
 def memory(services: dict[str, list[int]]) -> dict[str, dict[str, float]]:
-    """Return processes, threads, PSS and RSS (MiB) of each service; root may read them all."""
+    """Return processes, threads, PSS and RSS (MiB) of each service. Needs root."""
     return {name: _memory(pids) for name, pids in sorted(services.items())}
 
 
 def machine_busy_seconds() -> float:
-    """Return the CPU seconds that this machine has spent on anything at all."""
+    """Return the CPU seconds that this machine has used in total."""
     fields = [int(word) for word in Path("/proc/stat").read_text().split(None, 9)[1:9]]
     idle, iowait = fields[3:5]
     return (sum(fields) - idle - iowait) / TICKS
@@ -64,7 +64,7 @@ def _by_pid_file(rundir: Path) -> dict[str, list[int]]:
 
 
 def _read(pid: int, name: str) -> str:
-    """Return a file of a process; nothing when the process has ended meanwhile."""
+    """Return a file of a process; "" if the process has ended."""
     try:
         return Path(f"/proc/{pid}/{name}").read_text()
     except (FileNotFoundError, ProcessLookupError):

@@ -1,4 +1,4 @@
-"""The phases that only read, with the servers that are there."""
+"""The phases that only read the existing servers."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ def show(compute: Compute, concurrency: int, duration: float) -> dict[str, Any]:
     """GET each server in turn, with one client and with several."""
     ids = compute.ids()
     if not ids:
-        raise BenchError("there are no servers to show: run the phase burst or fill before")
+        raise BenchError("there are no servers to show: run the phase burst or fill first")
     paths = [f"/servers/{server_id}" for server_id in ids]
     return {
         "servers": len(ids),

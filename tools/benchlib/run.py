@@ -1,4 +1,4 @@
-"""Run the phases one after the other and count what each costs."""
+"""Run the phases one after the other, and measure their cost."""
 
 import os
 import time
@@ -10,11 +10,11 @@ from benchlib import lifecycle, own_share, processes, reads, volumes
 from benchlib.compute import Compute
 from benchlib.errors import BenchError
 
-LEAST_CPU = 0.05  # seconds; below this a service took no part
+LEAST_CPU = 0.05  # seconds; a service with less is left out
 
 
 class Sizes(NamedTuple):
-    """How big the workload is; the defaults are the ones that figures are compared with."""
+    """The size of the workload. Published results use the defaults."""
 
     burst: int = 100
     concurrency: int = 10
@@ -22,8 +22,8 @@ class Sizes(NamedTuple):
     readers: int = 8
     duration: float = 8.0  # seconds that a read phase lasts
     fill: int = 1000
-    volumes: int = 20  # times that a volume comes and goes
-    idle: float = 30.0  # seconds of doing nothing
+    volumes: int = 20  # how often a volume is attached and detached
+    idle: float = 30.0  # seconds of the phase idle
 
 
 def phases(compute: Compute, sizes: Sizes) -> dict[str, Callable[[], dict[str, Any]]]:
@@ -43,7 +43,7 @@ def phases(compute: Compute, sizes: Sizes) -> dict[str, Callable[[], dict[str, A
 
 
 def run_phase(name: str, phase: Callable[[], dict[str, Any]], rundir: Path | None) -> dict:
-    """Run one phase; return its figures, with `failed` and why when it did."""
+    """Run one phase; return its results, with the reason in `failed` if it failed."""
     start, before = time.monotonic(), _cpu(rundir)
     figures: dict[str, Any] = {}
     try:
@@ -59,13 +59,13 @@ def run_phase(name: str, phase: Callable[[], dict[str, Any]], rundir: Path | Non
 
 
 def _idle(seconds: float) -> dict[str, Any]:
-    """Ask for nothing: what is spent goes to heartbeats and other periodic work."""
+    """Send no requests: measures heartbeats and other periodic tasks."""
     time.sleep(seconds)
     return {"seconds": seconds}
 
 
 def _cpu(rundir: Path | None) -> dict[str, float]:
-    """Return CPU seconds so far: each service, this program, and the whole machine."""
+    """Return the used CPU seconds of each service, of this program, and of the machine."""
     seconds = processes.cpu_seconds(processes.find(rundir))
     seconds["_client"] = sum(os.times()[:4])
     seconds["_machine_busy"] = processes.machine_busy_seconds()

@@ -15,10 +15,10 @@ from benchlib.sides import Peer, Stack
 def run(source: Path, home: Path, workload: Sequence[str], servers: int) -> dict[str, Any]:
     """Return the results of both sides and their ratios; `workload` are options of tools/bench.
 
-    Raises BenchError when a side does not come up or a phase fails, or when a stack runs already.
+    Raises BenchError when a side does not start, a phase fails, or a stack is running already.
     """
     if os.geteuid() != 0:
-        raise BenchError("only root can start a peer in namespaces of its own")
+        raise BenchError("run it as root: the peer is started in its own namespaces")
     children.stop_on_term()
     sides = {"peer": Peer(source, home), "nova_mini": Stack("bench")}
     for side in sides.values():
@@ -37,4 +37,4 @@ def run(source: Path, home: Path, workload: Sequence[str], servers: int) -> dict
 
 def _check_quiet() -> None:
     if running := processes.find(None):
-        raise BenchError(f"a side is measured alone: stop {', '.join(sorted(running))} first")
+        raise BenchError(f"stop {', '.join(sorted(running))} first: each side is measured alone")

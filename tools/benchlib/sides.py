@@ -1,4 +1,4 @@
-"""The two clouds that are set side by side. Each runs alone, in namespaces of its own."""
+"""The two clouds that are compared. Each runs alone, in its own namespaces."""
 
 import json
 import os
@@ -17,13 +17,13 @@ MILLISECONDS = 1000
 MICROSECONDS = 1_000_000
 STARTED, READY = "ExecMainStartTimestampMonotonic", "ActiveEnterTimestampMonotonic"
 DAEMONS = "'nova-mini-*@*'"
-# A restart waits until each has said that it is ready.
+# The restart waits until all daemons are ready.
 RESTART = f"systemctl restart {DAEMONS} && systemctl show -p Id,{STARTED},{READY} {DAEMONS}"
 
 
 class Peer:
-    """Another Compute service. `source` has `setup.sh DIR`, which lays out in DIR the programs
-    install.sh, up.sh, down.sh and clone_servers.py, and `openrc`; its services are run/NAME.pid."""
+    """Another Compute service. `source` has `setup.sh DIR`, which writes install.sh, up.sh,
+    down.sh, clone_servers.py and openrc to DIR. The pid files of its services are run/NAME.pid."""
 
     def __init__(self, source: Path, home: Path):
         self._source = source
@@ -39,8 +39,8 @@ class Peer:
         done.touch()
 
     def measure(self, workload: Sequence[str], servers: int, results: Path) -> dict[str, Any]:
-        """Start it, run the phases, stop it. It has a loopback of its own, and all of it ends with
-        us, however we end: it lives in a pid namespace whose first process is our child."""
+        """Start it, run the phases, stop it. It has its own loopback interface. It runs in a pid
+        namespace whose first process is our child, so it ends when this program ends."""
         alone = ["setpriv", "--pdeathsig=KILL"]
         alone += ["unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
         script = Path(__file__).with_name("peer.sh")
@@ -54,7 +54,7 @@ class Peer:
 
 
 class Stack:
-    """nova_mini in a stack of its own, so that no other one is touched."""
+    """nova_mini in its own stack, so that other stacks are not affected."""
 
     def __init__(self, name: str):
         self._environment = {"NOVA_MINI_STACK": os.environ.get("NOVA_MINI_STACK", name)}
@@ -85,7 +85,7 @@ class Stack:
 
 
 def ready(shown: str) -> dict[str, float]:
-    """Return seconds from exec to readiness of each service, from what systemd shows."""
+    """Return the seconds from start to readiness of each service, from systemd's output."""
     found = {}
     for block in shown.strip().split("\n\n"):
         unit = dict(line.split("=", 1) for line in block.splitlines())

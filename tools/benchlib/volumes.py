@@ -1,4 +1,4 @@
-"""The phase that attaches a volume and takes it away."""
+"""The phase that attaches and detaches a volume."""
 
 import time
 from typing import Any
@@ -46,7 +46,7 @@ def _measure(compute, cinder, server_id: str, volume_id: str, count: int) -> dic
 
 
 class Volumes:
-    """The few calls of the volume service that the phase needs."""
+    """The calls of the volume service that the phase needs."""
 
     def __init__(self, compute: Compute):
         self._connection = Connection(compute.volume_endpoint)
@@ -55,13 +55,13 @@ class Volumes:
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """Return the parsed answer; BenchError when it is an error."""
-        answer = self._connection.request(method, path, body, self._token)
-        if answer.status >= 400:
-            raise BenchError(f"{method} {path}: {answer.status} {answer.body[:300].decode()}")
-        return answer.json()
+        response = self._connection.request(method, path, body, self._token)
+        if response.status >= 400:
+            raise BenchError(f"{method} {path}: {response.status} {response.body[:300].decode()}")
+        return response.json()
 
     def create(self) -> str:
-        """Make a volume of a GiB of the default type; return its id when it can be used."""
+        """Create a volume of 1 GiB of the default type; return its ID when it is available."""
         volume_id = self.call("POST", "/volumes", {"volume": {"size": 1}})["volume"]["id"]
         self.wait(volume_id, "available")
         return volume_id

@@ -1,4 +1,4 @@
-"""How the services reach Keystone, and how they check who calls them."""
+"""The options with which the services log in to Keystone and validate tokens."""
 
 from stacklib import ports
 from stacklib.stack import Stack
@@ -8,7 +8,7 @@ REGION = "RegionOne"
 
 def url(stack: Stack) -> str:
     """Return Keystone's endpoint."""
-    return f"http://{stack.node.address}:{ports.KEYSTONE}/v3"
+    return f"http://{stack.control.node.address}:{ports.KEYSTONE}/v3"
 
 
 def password(stack: Stack, user: str) -> dict[str, object]:
@@ -26,7 +26,7 @@ def password(stack: Stack, user: str) -> dict[str, object]:
 
 
 def token_check(stack: Stack, user: str) -> dict[str, object]:
-    """Return the options of [keystone_authtoken]: validated tokens are kept in memcached."""
+    """Return the options of [keystone_authtoken]. Validated tokens are cached in memcached."""
     return {
         "www_authenticate_uri": url(stack),
         "memcached_servers": f"127.0.0.1:{ports.MEMCACHED}",

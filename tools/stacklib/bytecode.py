@@ -1,16 +1,16 @@
-"""The daemons' bytecode without docstrings, beside the stack: 4 MiB less in each of them.
+"""The bytecode of the daemons without docstrings, which saves 4 MiB in each of them.
 
-They may not write it themselves: one user's code must not come out of another user's files.
+It is compiled by root, because the daemons must not be able to change each other's code.
 """
 
 import os
-from pathlib import Path
 
 from stacklib import command
 from stacklib.stack import Stack
 
-# Imports everything but what runs when it is imported, because what Python imports it also keeps.
-# What needs a library that this stack leaves out, no daemon of it will load.
+# Python writes the bytecode of the modules that it imports. Modules that do something when they are
+# imported are left out. A module whose import fails needs a library that this stack does not have,
+# and no daemon of the stack loads it.
 _COMPILE = """
 import contextlib, importlib, pkgutil
 import nova_mini, keystonemiddleware.auth_token, sqlalchemy.dialects.mysql.pymysql
@@ -22,18 +22,14 @@ for module in pkgutil.walk_packages(nova_mini.__path__, "nova_mini."):
 
 
 def environment(stack: Stack) -> dict[str, str]:
-    """Return what a Python that uses this bytecode needs to be told."""
-    return {"PYTHONOPTIMIZE": "2", "PYTHONPYCACHEPREFIX": str(_directory(stack))}
+    """Return the variables with which Python uses this bytecode."""
+    return {"PYTHONOPTIMIZE": "2", "PYTHONPYCACHEPREFIX": str(stack.bytecode)}
 
 
 def compile_all(stack: Stack) -> None:
-    """Compile what has changed of nova_mini, and of all that it imports."""
+    """Compile the changed modules of nova_mini and of its libraries."""
     environ = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     python = str(stack.venv("nova-mini") / "bin" / "python")
     command.logged(
         [python, "-c", _COMPILE], stack.log("bytecode"), env={**environ, **environment(stack)}
     )
-
-
-def _directory(stack: Stack) -> Path:
-    return stack.data / "bytecode"

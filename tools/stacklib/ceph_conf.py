@@ -1,4 +1,4 @@
-"""ceph.conf: a cluster of one monitor, one manager and one OSD that is content with little."""
+"""ceph.conf: a small cluster of one monitor, one manager and one OSD."""
 
 import shutil
 import uuid
@@ -8,7 +8,7 @@ from stacklib import ports
 from stacklib.stack import Stack
 
 MODULES = Path("/usr/share/ceph/mgr")
-OSD_BYTES = 64 * 2**30  # of which the file takes only what was written
+OSD_BYTES = 64 * 2**30  # of a sparse file
 CACHE_BYTES = 64 * 2**20
 PGS = 8  # in each pool
 
@@ -17,12 +17,12 @@ Sections = dict[str, dict[str, object]]
 
 def fsid(stack: Stack) -> str:
     """Return the cluster's id."""
-    return str(uuid.uuid5(uuid.UUID(stack.node.uuid), "ceph"))
+    return str(uuid.uuid5(uuid.UUID(stack.control.node.uuid), "ceph"))
 
 
 def sections(stack: Stack) -> Sections:
-    """Return what daemons and clients read."""
-    data, address = stack.data / "ceph", stack.node.address
+    """Return the configuration of daemons and clients."""
+    data, address = stack.data / "ceph", stack.control.node.address
     return {
         "global": {
             "fsid": fsid(stack),
@@ -36,13 +36,13 @@ def sections(stack: Stack) -> Sections:
             **_daemon(data, "mon"),
             "mon cluster log file": "",
             "rocksdb cache size": CACHE_BYTES // 4,
-            # Alone it agrees at once: it need not gather proposals for others.
+            # A single monitor need not collect proposals of others.
             "paxos propose interval": 0.05,
             "paxos min wait": 0.01,
         },
         "mgr": {
             **_daemon(data, "mgr"),
-            # Statistics are its own business. Its Python modules, ten times its size, are not ours.
+            # Statistics need no module. The Python modules would take ten times its memory.
             "mgr initial modules": "",
             "mgr disabled modules": ",".join(sorted(path.name for path in MODULES.glob("*/"))),
             "mgr stats period": 1,
@@ -53,7 +53,7 @@ def sections(stack: Stack) -> Sections:
 
 
 def osd_bytes(directory: Path) -> int:
-    """Return how large the OSD's file may grow: never more than the disk could hold."""
+    """Return the maximum size of the OSD's file, which is less than the free disk space."""
     return min(OSD_BYTES, shutil.disk_usage(directory).free * 3 // 4)
 
 

@@ -1,4 +1,4 @@
-"""Who may do what in Ceph: a key and the least capabilities for everyone, written as keyrings."""
+"""The keyrings of Ceph: a key and the minimal capabilities for each user."""
 
 import base64
 import hashlib
@@ -7,7 +7,7 @@ import struct
 from stacklib.stack import Stack
 
 ALL = "allow *"
-# entity: what it may do with each kind of daemon
+# entity: {kind of daemon: capability}
 CAPABILITIES = {
     "mon.": {"mon": ALL},
     "mgr.x": {"mon": "allow profile mgr", "osd": ALL},

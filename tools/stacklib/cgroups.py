@@ -40,18 +40,18 @@ def booted_with_systemd() -> bool:
 def processes(directory: Path) -> list[int]:
     """Return the pids in a cgroup and below it, as this machine numbers them."""
     pids = set()
-    for place, _, _ in os.walk(directory):  # which passes over what goes away meanwhile
+    for path, _, _ in os.walk(directory):  # ignores directories that disappear
         try:
-            pids.update(map(int, Path(place, "cgroup.procs").read_text().split()))
+            pids.update(map(int, Path(path, "cgroup.procs").read_text().split()))
         except OSError as error:
             if error.errno not in (errno.ENOENT, errno.ENODEV):
                 raise
-            # The unit ended while we were looking.
+            # The unit has ended.
     return sorted(pids)
 
 
 def remove(directory: Path) -> None:
-    """Kill what is left in the cgroup, then remove it and what lies below it."""
+    """Kill the remaining processes of the cgroup, then remove it and the cgroups below it."""
     if not directory.is_dir():
         return
     (directory / "cgroup.kill").write_text("1")

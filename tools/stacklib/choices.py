@@ -1,24 +1,32 @@
-"""Turn what was asked for into a list of components; remember it for the other commands."""
+"""The list of components that was requested, stored for the other commands."""
 
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from stacklib import dag, files
+from stacklib import dag, fabric, files
 from stacklib.components import ALL, PROFILES
 from stacklib.errors import StackError
 from stacklib.stack import Choices
 
-# A fake host has neither guests nor cables nor disks.
-FAKE_WITHOUT = ("libvirt", "kvm", "openvswitch", "neutron-agents", "ceph", "cinder")
+# A fake host has no guests, networks and disks, and copies nothing from another one.
+FAKE_WITHOUT = ("libvirt", "kvm", "openvswitch", "neutron-agents", "ceph", "cinder", "ssh")
 
 
 def choose(
-    names: tuple[str, ...], without: tuple[str, ...], virt_driver: str, computes: int
+    names: tuple[str, ...],
+    without: tuple[str, ...],
+    virt_driver: str,
+    computes: int,
+    nodes: int = 0,
+    local_disks: tuple[str, ...] = (),
 ) -> Choices:
-    """Return the choices for `names` (components or profiles), minus `without`."""
+    """Return the choices for `names` (components or profiles), minus `without`. `nodes` 0: as many
+    as there are."""
     if computes > 1 and virt_driver != "fake":
-        raise StackError("one machine is one libvirt host: --computes takes --virt-driver fake")
+        raise StackError("--computes needs --virt-driver fake; several libvirt hosts are --nodes")
+    if nodes > 1 and virt_driver == "fake":
+        raise StackError("--nodes needs --virt-driver libvirt; several fake hosts are --computes")
     wanted = [part for name in names for part in PROFILES.get(name, (name,))]
     left_out = without + (FAKE_WITHOUT if virt_driver == "fake" else ())
     components = tuple(dag.closure(wanted, left_out, ALL))
@@ -26,6 +34,8 @@ def choose(
     return Choices(
         virt_driver=virt_driver,
         computes=computes,
+        nodes=nodes,
+        local_disks=local_disks,
         without=left_out,
         components=components,
         packages=tuple(dict.fromkeys(packages)),
@@ -33,15 +43,35 @@ def choose(
 
 
 def remember(path: Path, choices: Choices) -> Choices:
-    """Store `choices` and return them with the components that were brought up before. Those that
-    are left out now are part of the cloud no more, but may still run: `left_behind`."""
+    """Store `choices`, and return them with the components that were started before. Components
+    that are left out now may still run: they are in `left_behind`."""
     before = recall(path) or Choices()
     names = {*choices.components, *before.components}
     present = names & set(dag.closure(names, choices.without, ALL))
     behind = (names | set(before.left_behind)) - present
-    merged = replace(choices, components=_in_order(present), left_behind=_in_order(behind))
+    count = count_nodes(choices, before)
+    merged = replace(
+        choices,
+        nodes=count,
+        local_disks=_local_disks(choices, before, fabric.NAMES[:count]),
+        components=_in_order(present),
+        left_behind=_in_order(behind),
+    )
     files.write(path, json.dumps(asdict(merged), indent=1) + "\n")
     return merged
+
+
+def count_nodes(choices: Choices, before: Choices) -> int:
+    """Return how many nodes there are with `choices`, when it was `before` until now."""
+    if choices.virt_driver == "fake":
+        return 1
+    return choices.nodes or before.nodes
+
+
+def _local_disks(choices: Choices, before: Choices, nodes: tuple[str, ...]) -> tuple[str, ...]:
+    if unknown := set(choices.local_disks) - set(nodes):
+        raise StackError(f"--local-disks: there is no node {', '.join(sorted(unknown))}")
+    return choices.local_disks or tuple(name for name in before.local_disks if name in nodes)
 
 
 def _in_order(names: set[str]) -> tuple[str, ...]:

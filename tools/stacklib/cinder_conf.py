@@ -1,4 +1,4 @@
-"""Cinder's configuration: what all its services read, and what the volume service reads besides."""
+"""Cinder's configuration: for all its services, and for the volume service alone."""
 
 from pathlib import Path
 
@@ -13,12 +13,12 @@ Sections = dict[str, dict[str, object]]
 
 
 def backends(stack: Stack) -> tuple[str, ...]:
-    """Return the names of the backends; the first is where a volume goes that names no type."""
+    """Return the names of the backends. The first is for volumes without a volume type."""
     return (CEPH, ISCSI) if stack.has("ceph") else (ISCSI,)
 
 
 def volume_types(stack: Stack) -> dict[str, dict[str, str]]:
-    """Return the extra specs of every volume type: one for each backend, and a shared one."""
+    """Return the extra specs of every volume type: one for each backend, and a multiattach one."""
     types = {name: {"volume_backend_name": name} for name in backends(stack)}
     shared = {**types[backends(stack)[0]], "multiattach": "<is> True"}
     return {**types, MULTIATTACH: shared}
@@ -30,7 +30,7 @@ def exports(stack: Stack) -> Path:
 
 
 def common(stack: Stack) -> Sections:
-    """Return what api, scheduler and volume read."""
+    """Return the configuration of api, scheduler and volume."""
     venv, etc, data = stack.venv("openstack"), stack.etc / "cinder", stack.data / "cinder"
     credentials = auth.password(stack, "cinder")
     return {
@@ -40,8 +40,7 @@ def common(stack: Stack) -> Sections:
             "my_ip": stack.node.address,
             "state_path": data / "control",
             "transport_url": rabbitmq.transport_url(stack),
-            # An answer that is lost with the broker holds up who asked for so long (a minute by
-            # default).
+            # How long a caller waits for a reply that was lost with the broker (default: a minute).
             "rpc_response_timeout": 20,
             "auth_strategy": "keystone",
             "api_paste_config": etc / "api-paste.ini",
@@ -61,10 +60,10 @@ def common(stack: Stack) -> Sections:
 
 
 def volume(stack: Stack) -> Sections:
-    """Return what the volume service reads besides; it is root."""
+    """Return the additional configuration of the volume service, which runs as root."""
     data = stack.data / "cinder" / "volume"
     etc = stack.etc / "cinder"
-    # It is root already; this is asked for what looks into images.
+    # The service is root already, but the inspection of images uses the helper.
     helper = (
         f"{stack.venv('openstack') / 'bin' / 'privsep-helper'} --config-file {etc / 'cinder.conf'}"
         f" --config-file {etc / 'cinder-volume.conf'}"

@@ -1,4 +1,4 @@
-"""The real openstack client, run inside the node, shown as a user would type it."""
+"""Runs the openstack client inside the node, and shows the commands as a user would type them."""
 
 import json
 import shlex
@@ -10,7 +10,7 @@ from stacklib import environment
 from stacklib.errors import StackError
 from stacklib.stack import Stack
 
-# What every ssh to a throw-away guest needs, and nobody wants to read.
+# Options of every ssh command that are not shown.
 SSH_OPTIONS = ("BatchMode=", "ConnectTimeout=", "StrictHostKey", "UserKnownHosts", "LogLevel=")
 
 
@@ -40,9 +40,9 @@ class Client:
             raise StackError(f"`{shlex.join(argv)}`: {done.stderr.strip() or done.stdout.strip()}")
         return done.stdout
 
-    def patiently(self, seconds: float, *argv: str) -> str:
-        """Run `argv` until it succeeds, for a guest may still be starting what it talks to;
-        return what it prints, raise StackError when it does not succeed within `seconds`."""
+    def retry(self, seconds: float, *argv: str) -> str:
+        """Run `argv` until it succeeds, because the guest may still be booting. Return its output;
+        raise StackError when it does not succeed within `seconds`."""
         began = time.monotonic()
         while True:
             try:
@@ -60,7 +60,7 @@ class Client:
         return self.run("openstack", *argv, **options)
 
     def ask(self, *argv: str, **options) -> dict | list:
-        """Run the openstack client and return its answer, decoded."""
+        """Run the openstack client and return its output, parsed as JSON."""
         return json.loads(self.openstack(*argv, "-f", "json", **options))
 
     def _show(self, argv: Sequence[str], seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Ask the cloud's own APIs, as its administrator, from outside the node."""
+"""A client of the cloud's APIs, which runs outside the node."""
 
 import json
 from pathlib import Path
@@ -18,8 +18,8 @@ PORTS = {
 
 
 class Cloud:
-    """A session with a project. A token is fetched once per user and project: Keystone takes a
-    quarter of a second of CPU to check a password, and health checks ask often."""
+    """A session in a project. Tokens are cached for each user and project, because Keystone needs
+    a quarter of a second of CPU to check a password, and health checks are frequent."""
 
     _tokens: ClassVar[dict[tuple[str, str], str]] = {}
 
@@ -36,7 +36,7 @@ class Cloud:
         body: dict | Path | None = None,
         headers: dict[str, str] | None = None,
     ) -> dict:
-        """Send one request; return the decoded answer. A Path as `body` is sent as it is."""
+        """Send a request; return the parsed response. If `body` is a Path, the file is sent."""
         port, prefix = PORTS[service]
         headers = {"X-Auth-Token": self.token(), **(headers or {})}
         status, _, answer = self._send(method, port, prefix + path, headers, body)
@@ -74,7 +74,7 @@ class Cloud:
                 "POST", ports.KEYSTONE, "/v3/auth/tokens", {}, body
             )
             if status != 201:
-                raise Unhealthy(f"Keystone gives {self._user} no token: {status} {answer[:200]!r}")
+                raise Unhealthy(f"Keystone: no token for {self._user}: {status} {answer[:200]!r}")
             known = self._tokens[self._user, self._project] = headers["X-Subject-Token"]
         return known
 
@@ -82,4 +82,4 @@ class Cloud:
         kind = "application/octet-stream" if isinstance(body, Path) else "application/json"
         content = json.dumps(body).encode() if isinstance(body, dict) else body
         headers = {**headers, "Content-Type": kind}
-        return ports.http(self._stack.node, method, port, path, headers, content)
+        return ports.http(self._stack.control.node, method, port, path, headers, content)

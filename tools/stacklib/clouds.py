@@ -1,4 +1,4 @@
-"""The files with which clients log in: clouds.yaml for SDKs, openrc for shells."""
+"""The credentials of clients: clouds.yaml for SDKs, openrc for shells."""
 
 from stacklib import auth, files
 from stacklib.stack import Stack
@@ -24,7 +24,7 @@ export OS_CLOUD=${{1:-demo}}
 
 
 def write(stack: Stack) -> None:
-    """Write both files, for root alone."""
+    """Write both files, readable by root only."""
     entries = [
         CLOUD.format(
             name=name,

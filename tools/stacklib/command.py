@@ -1,4 +1,4 @@
-"""Run a program, keep what it prints in a log, fail with its last words."""
+"""Run a program with its output in a log. Errors contain its last lines."""
 
 import subprocess
 from collections.abc import Mapping, Sequence

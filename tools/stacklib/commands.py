@@ -7,34 +7,29 @@ import sys
 from argparse import Namespace
 from contextlib import contextmanager
 
-from stacklib import choices, dag, demo, environment, files
+from stacklib import choices, demo, environment, fabric, files, nodes
 from stacklib import status as statuses
-from stacklib.components import ALL
-from stacklib.display import Display
 from stacklib.errors import StackError
+from stacklib.fabric import CONTROL
 from stacklib.stack import Choices, Stack
 
 
 def up(stack: Stack, wanted: Choices) -> int:
-    """Bring the wanted components up; return 1 when one of them failed."""
+    """Bring the wanted components up; return 1 when one of them failed. Nodes that are not wanted
+    any more are powered off."""
     with _alone(stack):
-        stack.choices = choices.remember(stack.directory / "choices.json", wanted)
-        components = [ALL[name] for name in ALL if name in wanted.components]
-        with Display([component.name for component in components]) as display:
-            failed = dag.run(
-                components,
-                lambda component, say: component.up(stack, say),
-                display,
-                stack.log("stack"),
-            )
-        verdict = f"failed: {', '.join(failed)}" if failed else "up"
-        print(f"stack: {verdict} after {display.elapsed:.1f} s", file=sys.stderr)
-    return 1 if failed else 0
+        path = stack.directory / "choices.json"
+        stack.choices = choices.recall(path) or Choices()
+        count = choices.count_nodes(wanted, stack.choices)
+        nodes.stop(stack, [name for name in nodes.known(stack) if name in fabric.NAMES[count:]])
+        stack.choices = choices.remember(path, wanted)
+        return nodes.up(stack, stack.node_names, wanted.components)
 
 
 def status(stack: Stack, arguments: Namespace) -> int:
     """Print the health of everything; return 1 when something is not well."""
-    reports = statuses.collect(stack)
+    names = (stack.require_node(arguments.node),) if arguments.node else stack.node_names
+    reports = statuses.collect(stack, names)
     print(statuses.as_json(reports) if arguments.json else statuses.as_table(reports))
     well = reports and all(report.health == "healthy" for report in reports)
     return 0 if well else 1
@@ -42,40 +37,41 @@ def status(stack: Stack, arguments: Namespace) -> int:
 
 def logs(stack: Stack, arguments: Namespace) -> int:
     """Print the end of the logs; with --follow, go on as they grow."""
-    found = sorted(stack.logs.glob("*.log"))
+    chosen = [stack.require_node(arguments.node)] if arguments.node else stack.node_names
+    found = [log for name in chosen for log in sorted(stack.on(name).logs.glob("*.log"))]
     if arguments.component:
         found = [log for log in found if any(word in log.stem for word in arguments.component)]
     if not found:
-        raise StackError(f"no log in {stack.logs} matches {' '.join(arguments.component)}")
+        raise StackError(f"no log of the stack matches {' '.join(arguments.component)}")
     follow = ["--follow=name", "--retry"] if arguments.follow else []
     os.execvp("tail", ["tail", f"--lines={arguments.lines}", *follow, *map(str, found)])
 
 
 def execute(stack: Stack, arguments: Namespace) -> int:
-    """Replace this process by a command inside the node."""
+    """Replace this process by a command inside a node."""
+    stack = stack.on(stack.require_node(arguments.node))
     argv = arguments.argv[1:] if arguments.argv[:1] == ["--"] else arguments.argv
     if not argv:
         raise StackError("say what to run: tools/stack exec COMMAND …")
     terminal = {name: os.environ[name] for name in ("TERM", "COLUMNS") if name in os.environ}
     here = ["sh", "-c", 'cd "$1" 2>/dev/null || cd /; shift; exec "$@"', "sh", os.getcwd()]
     command = stack.node.command([*here, *argv])
-    os.execvpe(
-        command[0], command, stack.node.environment(terminal | environment.variables(stack))
-    )
+    stack.node.share()
+    os.execvpe(command[0], command, stack.node.environment(terminal | environment.variables(stack)))
 
 
 def openstack(stack: Stack, arguments: Namespace) -> int:
-    """Replace this process by the openstack client inside the node."""
-    return execute(stack, Namespace(argv=["openstack", *arguments.argv]))
+    """Replace this process by the openstack client inside the control node."""
+    return execute(stack, Namespace(node=CONTROL, argv=["openstack", *arguments.argv]))
 
 
-def shell(stack: Stack, _: Namespace) -> int:
-    """Replace this process by a shell inside the node."""
-    return execute(stack, Namespace(argv=["bash", "--norc", "-i"]))
+def shell(stack: Stack, arguments: Namespace) -> int:
+    """Replace this process by a shell inside a node."""
+    return execute(stack, Namespace(node=arguments.node, argv=["bash", "--norc", "-i"]))
 
 
 def demonstrate(stack: Stack, _: Namespace) -> int:
-    """Bring the cloud up and show the life of one guest; StackError when it does not come true."""
+    """Bring the cloud up, and run the demo; raise StackError when a step of it fails."""
     chosen = stack.choices
     if "nova-mini" not in chosen.components:
         chosen = choices.choose(("full",), (), virt_driver="libvirt", computes=1)
@@ -85,10 +81,29 @@ def demonstrate(stack: Stack, _: Namespace) -> int:
     return 0
 
 
-def down(stack: Stack, _: Namespace) -> int:
-    """Stop the components, users of a service before the service, then the node."""
+def node(stack: Stack, arguments: Namespace) -> int:
+    """Do what the arguments say with a node, or list all."""
+    if arguments.verb == "list":
+        print(nodes.table(stack))
+        return 0
+    if not arguments.name:
+        raise StackError(f"say which node: tools/stack node {arguments.verb} NAME")
+    name = stack.require_node(arguments.name)
     with _alone(stack):
-        _down(stack)
+        if arguments.verb == "start":
+            return nodes.up(stack, (name,), stack.choices.components)
+        if arguments.verb == "stop":
+            nodes.stop(stack, (name,))
+        else:
+            nodes.disturb(stack, name, arguments.verb)
+    print(f"stack: {name}: {nodes.state(stack, name)}", file=sys.stderr)
+    return 0
+
+
+def down(stack: Stack, _: Namespace) -> int:
+    """Stop the components, users of a service before the service, then the nodes."""
+    with _alone(stack):
+        nodes.stop(stack, nodes.known(stack))
     print("stack: down", file=sys.stderr)
     return 0
 
@@ -99,8 +114,8 @@ def clean(stack: Stack, arguments: Namespace) -> int:
         print("stack: nothing to clean", file=sys.stderr)
         return 0
     with _alone(stack):
-        _down(stack)
-        stack.node.remove()
+        nodes.stop(stack, nodes.known(stack))
+        fabric.Fabric(stack.name).remove()
         kept = {"venvs"} if arguments.keep_venvs else set()
         for path in stack.directory.iterdir():
             if path.name not in kept:
@@ -109,23 +124,6 @@ def clean(stack: Stack, arguments: Namespace) -> int:
             stack.directory.rmdir()
     print("stack: clean", file=sys.stderr)
     return 0
-
-
-def _down(stack: Stack) -> None:
-    """Stop what runs; the node's end takes along what does not stop."""
-    if stack.node.pid:
-        names = {*stack.choices.components, *stack.choices.left_behind}
-        chosen = [component for name, component in ALL.items() if name in names]
-        components = [each for each in chosen if each.name == "node" or each.units(stack)]
-        with Display([component.name for component in components]) as display:
-            dag.run(
-                components,
-                lambda component, say: (say("stop"), component.stop(stack)),
-                display,
-                stack.log("stack"),
-                backwards=True,
-            )
-    stack.node.down()
 
 
 @contextmanager

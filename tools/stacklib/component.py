@@ -1,4 +1,4 @@
-"""What every part of the stack can do, and how `up` and `status` walk through it."""
+"""The base class of the components of the stack."""
 
 import time
 
@@ -8,19 +8,19 @@ from stacklib.units import Unit
 
 
 class Component:
-    """One part of the stack. Subclasses say what they need and how to tell that they are well."""
+    """One part of the stack. Subclasses define what they need, and how their health is checked."""
 
     name = ""
-    needs: tuple[str, ...] = ()  # it cannot be without these
-    wants: tuple[str, ...] = ()  # it uses these unless they were left out
+    needs: tuple[str, ...] = ()  # required components
+    wants: tuple[str, ...] = ()  # components that it uses unless they are left out
     packages: tuple[str, ...] = ()
     timeout = 60.0
 
     def install(self, stack: Stack) -> None:
-        """Put on disk what the configuration builds upon."""
+        """Install the software."""
 
     def configure(self, stack: Stack) -> None:
-        """Write configuration; units restart by themselves when a file they name has changed."""
+        """Write the configuration. `start` restarts units whose files have changed."""
 
     def units(self, stack: Stack) -> list[Unit]:
         """Return the systemd units that this component consists of, in start order."""
@@ -34,14 +34,14 @@ class Component:
         """Return when the component answers; raise Unhealthy with the reason when it does not."""
 
     def finish(self, stack: Stack) -> None:
-        """Fill in, idempotently, what needs the running component (users, networks, images)."""
+        """Create what needs the running component (users, networks, images). Idempotent."""
 
     def stop(self, stack: Stack) -> None:
         """Stop the units, all at once."""
         stack.units.stop(*(unit.name for unit in self.units(stack)))
 
     def up(self, stack: Stack, say) -> None:
-        """Walk through install, configure, start, check, finish; `say` tells the display."""
+        """Execute install, configure, start, check and finish; `say` shows the progress."""
         for step in (self.install, self.configure, self.start, self.wait, self.finish):
             say(step.__name__)
             step(stack)

@@ -1,4 +1,4 @@
-"""Run components in the order of their needs, as many at a time as that order allows."""
+"""Run the components in the order of their needs, in parallel where possible."""
 
 import threading
 import traceback
@@ -13,8 +13,8 @@ from stacklib.errors import StackError
 def closure(
     names: Iterable[str], without: Collection[str], known: dict[str, Component]
 ) -> list[str]:
-    """Return `names` with what they need and want, needs first. What is in `without` is left
-    out, and so is whatever cannot be without it. Raise StackError for an unknown name."""
+    """Return `names` with the components that they need and want, needs first. Components in
+    `without`, and those that need them, are left out. Raise StackError for an unknown name."""
     for name in [*names, *without]:
         if name not in known:
             raise StackError(f"there is no component {name}; there are {', '.join(known)}")
@@ -41,8 +41,8 @@ def run(
     crash_log: Path,
     backwards: bool = False,
 ) -> list[str]:
-    """Do `work` on each component once its needs are done (`backwards`: once those that need it
-    are); return the names that failed."""
+    """Call `work` for each component after those that it needs (`backwards`: after those that need
+    it). Return the names of the components that failed."""
     done = {component.name: threading.Event() for component in components}
     before = _before(components, backwards)
     failed: dict[str, str] = {}
@@ -79,7 +79,7 @@ def run(
 
 
 def _before(components: list[Component], backwards: bool) -> dict[str, list[str]]:
-    """Return, of every component, those that must be done before it."""
+    """Return, for every component, those that must be done before it."""
     names = {component.name for component in components}
     before: dict[str, list[str]] = {name: [] for name in names}
     for component in components:

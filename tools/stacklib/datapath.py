@@ -1,4 +1,4 @@
-"""Open vSwitch forwards in the kernel where it has the module, else in user space."""
+"""The datapath of Open vSwitch: in the kernel if it has the module, else in user space."""
 
 import functools
 import subprocess
@@ -13,7 +13,7 @@ EXTERNAL_GATEWAY = f"{EXTERNAL_PREFIX}.1"
 
 @functools.cache
 def kind() -> str:
-    """Return OVS's word for the datapath that works here: `system` or `netdev`."""
+    """Return OVS's name of the datapath that works here: `system` or `netdev`."""
     module = Path("/sys/module/openvswitch")
     if not module.exists():
         subprocess.run(["modprobe", "--quiet", "openvswitch"], capture_output=True)
@@ -21,5 +21,5 @@ def kind() -> str:
 
 
 def in_user_space() -> bool:
-    """Tell whether packets leave the senders with checksums that somebody must have filled in."""
+    """Whether senders must calculate the checksums of their packets: the datapath does not."""
     return kind() == "netdev"

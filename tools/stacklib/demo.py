@@ -1,20 +1,20 @@
-"""`stack demo`: the life of two guests and a volume, from POST /servers to nothing left of them."""
+"""`stack demo`: creates, uses and deletes two servers and a volume."""
 
 import time
 
-from stacklib import leftovers, timeline
+from stacklib import resources, timeline
 from stacklib.client import Client
 from stacklib.demo_guest import Guest
 from stacklib.errors import StackError
 from stacklib.stack import Stack
 
-IMAGE = "mini-raw"  # which a volume, and a disk in Ceph, is a clone of
+IMAGE = "mini-raw"  # volumes, and disks in Ceph, are clones of it
 WRITE = "mkfs.ext4 -q {disk} && mount {disk} /mnt && hostname > /mnt/writer && umount /mnt"
 READ = "mount -o ro {disk} /mnt && cat /mnt/writer && umount /mnt"
 
 
 class Demo:
-    """The steps of the demo, each of which raises StackError when it does not come true."""
+    """The steps of the demo. A step that fails raises StackError."""
 
     def __init__(self, stack: Stack):
         self._stack = stack
@@ -23,9 +23,9 @@ class Demo:
         self._key = str(stack.directory / "demo-key")
 
     def run(self) -> None:
-        """Do it all."""
+        """Run all steps."""
         began = time.monotonic()
-        before = leftovers.collect(self._stack)
+        before = resources.collect(self._stack)
         answer = self._client.ask("floating", "ip", "create", "public")
         self._address = answer["floating_ip_address"]
         first = self._guest(self._name)
@@ -48,19 +48,19 @@ class Demo:
         return Guest(self._client, name, self._key)
 
     def _timeline(self) -> None:
-        # Which host did what is for administrators, from this microversion on.
+        # Administrators see the hosts of events from this microversion on.
         admin = {"cloud": "admin", "show": False}
         event = ("--os-compute-api-version", "2.62", "server", "event")
         name = self._client.ask("server", "show", self._name, show=False)["id"]
         events = self._client.ask(*event, "list", "--long", name, **admin)
         create = next(each for each in events if each["Action"] == "create")
         print("\nhow the build went:")
-        print(timeline.render(
-            self._client.ask(*event, "show", name, create["Request ID"], **admin)
-        ))
+        print(
+            timeline.render(self._client.ask(*event, "show", name, create["Request ID"], **admin))
+        )
 
     def _write(self, guest: Guest) -> None:
-        """A volume in a running guest, who makes a file system on it; then out again."""
+        """Attach a volume to a running guest, write to it, and detach it."""
         self._client.openstack("volume", "create", "--size", "1", self._name)
         self._await_volume()
         disk = guest.attach(self._name)
@@ -69,7 +69,7 @@ class Demo:
         self._await_volume()
 
     def _read(self, guest: Guest) -> None:
-        """A guest that runs from a volume of its own, and reads what the other one has written."""
+        """Boot a guest from its own volume, and read what the other guest has written."""
         guest.boot("--image", IMAGE, "--boot-from-volume", "1")
         guest.let_in(self._address)
         disk = guest.attach(self._name)
@@ -94,7 +94,9 @@ class Demo:
 
     def _power(self, guest: Guest) -> None:
         for command, status in (
-            (("reboot", "--wait"), "ACTIVE"), (("stop",), "SHUTOFF"), (("start",), "ACTIVE")
+            (("reboot", "--wait"), "ACTIVE"),
+            (("stop",), "SHUTOFF"),
+            (("start",), "ACTIVE"),
         ):
             self._client.openstack("server", *command, self._name)
             guest.expect(status)
@@ -102,10 +104,10 @@ class Demo:
                 guest.watch("ssh ready")
         print(guest.ssh("hostname"), end="")
 
-    def _prove(self, before: leftovers.Leftovers) -> None:
-        """Compare what there is of guests with what there was before the demo."""
+    def _prove(self, before: resources.Resources) -> None:
+        """Check that the demo has left no resources."""
         print("\nleft of it:")
-        left = leftovers.since(self._stack, before, patience=30)
+        left = resources.added(self._stack, before, timeout=30)
         for what, names in left.items():
             print(f"  {what:22} {', '.join(sorted(names)) or 'none'}")
         if any(left.values()):

@@ -1,4 +1,4 @@
-"""A guest of the demo: what a user does with it, and what it says on its console."""
+"""A guest of the demo: the operations of its user, and its console."""
 
 import time
 
@@ -9,25 +9,47 @@ from stacklib.errors import StackError
 
 FLAVOR, NETWORK = "m1.nano", "private"
 BOOT_SECONDS = 90
-SSH = ("-o", "BatchMode=yes", "-o", "ConnectTimeout=5", "-o", "StrictHostKeyChecking=no",
-       "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR")
+SSH = (
+    "-o",
+    "BatchMode=yes",
+    "-o",
+    "ConnectTimeout=5",
+    "-o",
+    "StrictHostKeyChecking=no",
+    "-o",
+    "UserKnownHostsFile=/dev/null",
+    "-o",
+    "LogLevel=ERROR",
+)
 
 
 class Guest:
-    """A server called `name`. What does not come true in time raises StackError."""
+    """A server called `name`. Methods raise StackError when an operation fails or takes too
+    long."""
 
     def __init__(self, client: Client, name: str, key: str):
         self._client = client
         self._name = name
         self._key = key
         self._address = ""
-        self._seen = ""  # of the console
+        self._seen = ""  # the console output that was shown
 
     def boot(self, *source: str) -> None:
-        """Make the server from `source`, and wait until root may log in."""
+        """Create the server from `source`, and wait until root can log in."""
         server = self._client.ask(
-            "server", "create", *source, "--flavor", FLAVOR, "--network", NETWORK,
-            "--security-group", OPEN, "--key-name", KEY, "--wait", self._name,
+            "server",
+            "create",
+            *source,
+            "--flavor",
+            FLAVOR,
+            "--network",
+            NETWORK,
+            "--security-group",
+            OPEN,
+            "--key-name",
+            KEY,
+            "--wait",
+            self._name,
         )
         if server["status"] != "ACTIVE":
             raise StackError(f"the server is {server['status']}: {server.get('fault')}")
@@ -35,29 +57,29 @@ class Guest:
         self.watch("ssh ready")
 
     def let_in(self, address: str) -> None:
-        """Give it the floating `address`, by which it is spoken to from then on."""
+        """Associate the floating `address`, which `ping` and `ssh` use."""
         self._client.openstack("server", "add", "floating", "ip", self._name, address)
         self._address = address
 
     def ping(self) -> str:
-        """Return what ping says."""
+        """Return the output of ping."""
         ping = ("ping", "-c", "3", "-i", "0.3", "-W", "2", self._address)
-        return self._client.patiently(BOOT_SECONDS, *ping)
+        return self._client.retry(BOOT_SECONDS, *ping)
 
     def ssh(self, command: str) -> str:
-        """Return what `command` prints in the guest."""
+        """Run `command` in the guest, and return its output."""
         login = ("ssh", "-i", self._key, *SSH, f"root@{self._address}", command)
-        return self._client.patiently(BOOT_SECONDS, *login)
+        return self._client.retry(BOOT_SECONDS, *login)
 
     def attach(self, volume: str) -> str:
-        """Plug the volume in; return the device as the guest names it, once it has seen it."""
+        """Attach the volume; wait until the guest has found it, and return the guest's device."""
         answer = self._client.ask("server", "add", "volume", self._name, volume)
         disk = answer["Device"]
         self.watch(f"hotplug add {disk.removeprefix('/dev/')}")
         return disk
 
     def detach(self, volume: str, disk: str) -> None:
-        """Unplug the volume; return when the guest has let go of it."""
+        """Detach the volume; wait until the guest has released it."""
         self._client.openstack("server", "remove", "volume", self._name, volume)
         self.watch(f"hotplug remove {disk.removeprefix('/dev/')}")
 
@@ -81,13 +103,15 @@ class Guest:
                 raise StackError(f"the server is {seen}, not {status}")
 
     def watch(self, wanted: str) -> None:
-        """Show what the guest prints from here on, until it prints `wanted`."""
+        """Show the console output of the guest until it prints `wanted`."""
         deadline = time.monotonic() + BOOT_SECONDS
         shown = 0
         while True:
             text = self._client.openstack("console", "log", "show", self._name, show=False)
-            fresh = text.removeprefix(self._seen)  # another boot may begin another log
-            lines = [line[line.index("GUEST:"):] for line in fresh.splitlines() if "GUEST:" in line]
+            fresh = text.removeprefix(self._seen)  # a new boot may begin a new log
+            lines = [
+                line[line.index("GUEST:") :] for line in fresh.splitlines() if "GUEST:" in line
+            ]
             for line in lines[shown:]:
                 print(f"  {line}", flush=True)
             shown = len(lines)

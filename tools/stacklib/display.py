@@ -1,4 +1,4 @@
-"""Progress, for people at a terminal and for logs alike."""
+"""The progress of `up` and `down`, on a terminal or in a log."""
 
 import shutil
 import sys
@@ -6,17 +6,20 @@ import threading
 import time
 
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+QUIET_SECONDS = 2.0  # the least time between two lines about a component in a log
 MARKS = {"done": ("✔", "32"), "failed": ("✘", "31"), "skipped": ("–", "33")}
 
 
 class Display:
-    """A line per component: live when `stream` is a terminal, else one line per change."""
+    """On a terminal: a live line per component. In a log: a line when a component begins and ends,
+    and for its steps, at most every QUIET_SECONDS."""
 
     def __init__(self, names: list[str], stream=None):
         self._stream = stream or sys.stderr
         self._live = self._stream.isatty()
         self._began = time.monotonic()
         self._lines = dict.fromkeys(names, ("waits", "", self._began, self._began))
+        self._printed: dict[str, float] = {}  # component -> time of its last line
         self._width = max(map(len, names), default=0)
         self._lock = threading.Lock()
         self._drawn = 0
@@ -35,26 +38,32 @@ class Display:
             self._draw()
 
     def step(self, name: str, text: str) -> None:
-        """Say what `name` is doing now."""
+        """Show the current step of the component `name`."""
         with self._lock:
             state, _, began, _ = self._lines[name]
             now = time.monotonic()
             self._lines[name] = ("runs", text, now if state == "waits" else began, now)
+            if now - self._printed.get(name, -QUIET_SECONDS) >= QUIET_SECONDS:
+                self._print(name, now)
 
     def end(self, name: str, state: str, text: str = "") -> None:
-        """Say how `name` ended: `state` is done, failed or skipped."""
+        """Show the result of the component `name`: `state` is done, failed or skipped."""
         with self._lock:
             was, _, began, _ = self._lines[name]
             now = time.monotonic()
             began = now if was == "waits" else began
             self._lines[name] = (state, text, began, now)
-            if not self._live:
-                print(self._line(name, plain=True), file=self._stream, flush=True)
+            self._print(name, now)
 
     @property
     def elapsed(self) -> float:
         """Return the seconds since the display began."""
         return time.monotonic() - self._began
+
+    def _print(self, name: str, now: float) -> None:
+        if not self._live:
+            self._printed[name] = now
+            print(self._line(name, plain=True), file=self._stream, flush=True)
 
     def _paint(self) -> None:
         while not self._ended.wait(0.1):

@@ -1,10 +1,10 @@
-"""What can go wrong, in the words a user reads."""
+"""Exceptions, whose messages users read."""
 
 from pathlib import Path
 
 
 class StackError(Exception):
-    """A step failed; `log` names the file that tells more."""
+    """A step failed. `log`: the log file with details."""
 
     def __init__(self, reason: str, log: Path | None = None):
         super().__init__(reason)
@@ -13,4 +13,4 @@ class StackError(Exception):
 
 
 class Unhealthy(StackError):
-    """A component runs but does not answer yet, or no longer."""
+    """A component runs, but does not answer."""

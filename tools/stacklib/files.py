@@ -1,4 +1,4 @@
-"""Write configuration only when it differs, in one step, readable by its owner alone."""
+"""Write files atomically, only if they differ, and by default readable by their owner only."""
 
 import hashlib
 import os
@@ -6,11 +6,11 @@ import pwd
 from collections.abc import Iterable
 from pathlib import Path
 
-Owner = tuple[int, int] | None  # uid and gid; None leaves a file to whoever made it
+Owner = tuple[int, int] | None  # uid and gid; None: unchanged
 
 
 def write(path: Path, text: str, mode: int = 0o600, owner: Owner = None) -> bool:
-    """Make `path` hold `text` with `mode` and `owner`; tell whether its content changed."""
+    """Write `text` to `path` with `mode` and `owner`; return whether the content changed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and path.read_text() == text:
         _own(path, mode, owner)
@@ -25,20 +25,20 @@ def write(path: Path, text: str, mode: int = 0o600, owner: Owner = None) -> bool
 
 
 def directory(path: Path, mode: int = 0o700, owner: Owner = None) -> Path:
-    """Make sure that the directory `path` is there with `mode` and `owner`; return it."""
+    """Create the directory `path`, or change its `mode` and `owner`; return it."""
     path.mkdir(parents=True, exist_ok=True)
     _own(path, mode, owner)
     return path
 
 
 def ids(user: str) -> tuple[int, int]:
-    """Return (uid, gid) of a user that a Debian package made on this machine."""
+    """Return (uid, gid) of a user that a Debian package has created on this machine."""
     entry = pwd.getpwnam(user)
     return entry.pw_uid, entry.pw_gid
 
 
 def ini(sections: dict[str, dict[str, object]]) -> str:
-    """Render sections of options the way oslo.config reads them; booleans in lower case."""
+    """Render sections of options for oslo.config, with booleans in lower case."""
     blocks = []
     for name, options in sections.items():
         lines = [f"[{name}]"]

@@ -1,4 +1,4 @@
-"""What the machine must offer before anything is tried."""
+"""The requirements on the machine."""
 
 import os
 import shutil
@@ -11,22 +11,22 @@ TOOLS = ("unshare", "nsenter", "apt-get", "dpkg-query")
 
 
 def require_root() -> None:
-    """Raise StackError for anyone else: not even the stack's passwords can be read."""
+    """Raise StackError for other users, who cannot even read the stack's passwords."""
     if os.geteuid() != 0:
-        raise StackError("the stack makes namespaces and mounts: run it as root")
+        raise StackError("run it as root: the stack creates namespaces and mounts")
 
 
 def require(directory: Path) -> None:
-    """Raise StackError that says what is missing here, and what to do about it."""
+    """Raise StackError with what is missing, and what to do about it."""
     missing = [tool for tool in TOOLS if not shutil.which(tool)]
     if missing:
-        raise StackError(f"this machine has no {', '.join(missing)}: it takes Debian or Ubuntu")
+        raise StackError(f"this machine has no {', '.join(missing)}: use Debian or Ubuntu")
     if "overlay" not in Path("/proc/filesystems").read_text() and os.system("modprobe -q overlay"):
         raise StackError("the kernel has no overlayfs: load or build the module `overlay`")
     cgroups.root()
     if _filesystem(directory) in ("overlay", "nfs", "nfs4"):
         raise StackError(
-            f"{directory} lies on a filesystem that cannot carry an overlay; set "
+            f"{directory} is on a filesystem that does not support overlays; set "
             "NOVA_MINI_STACK_DIR to a directory on ext4, xfs, btrfs or tmpfs"
         )
 

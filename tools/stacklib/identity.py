@@ -14,7 +14,7 @@ SERVICES = {
 
 
 def fill(stack: Stack) -> None:
-    """Make everything that is not there yet."""
+    """Create everything that does not exist yet."""
     cloud = Cloud(stack)
     roles = {
         role["name"]: role["id"] for role in cloud.request("GET", "identity", "/roles")["roles"]
@@ -56,10 +56,15 @@ def _endpoint(cloud: Cloud, name: str, kind: str, url: str) -> None:
         "identity", "/services", "service", {"name": name, "type": kind}, by=("name", "type")
     )
     for interface in ("public", "internal"):
-        body = {"service_id": service["id"], "interface": interface, "region": auth.REGION,
-                "url": url}
-        known = cloud.find("identity", "/endpoints", "endpoints", service_id=service["id"],
-                           interface=interface)
+        body = {
+            "service_id": service["id"],
+            "interface": interface,
+            "region": auth.REGION,
+            "url": url,
+        }
+        known = cloud.find(
+            "identity", "/endpoints", "endpoints", service_id=service["id"], interface=interface
+        )
         if not known:
             cloud.request("POST", "identity", "/endpoints", {"endpoint": body})
         elif known["url"] != url:

@@ -1,4 +1,4 @@
-"""Find out whether guests really run under KVM here, by booting the stack's own guest."""
+"""Find out whether KVM works on this machine, by booting the stack's own guest."""
 
 import platform
 import subprocess
@@ -11,18 +11,18 @@ from stacklib.stack import Stack
 
 SECONDS = 30
 READY = b"GUEST: ready"
-# What QEMU says before it pauses a guest for good: some machines run the simplest guests under KVM
-# and fail at instructions that boot loaders and kernels use.
+# QEMU prints it before it pauses a guest permanently: on some machines KVM fails at instructions of
+# boot loaders and kernels.
 FAILURE = b"KVM internal error"
 
 
 def virt_type(stack: Stack) -> str:
-    """Return `kvm` where the probe found that it runs, else `qemu` (emulation)."""
+    """Return `kvm` if the probe has found that it works, else `qemu` (emulation)."""
     return _answer(stack).read_text().strip() if stack.has("kvm") else "qemu"
 
 
 def probe(stack: Stack) -> None:
-    """Boot the guest from its disk, as servers do; remember the answer for this kernel."""
+    """Boot the guest from its disk, as servers do. Store the result for this kernel."""
     disk = stack.directory / "images" / "disk.raw"
     own_digest = files.digest([Path(__file__)])
 
@@ -34,10 +34,10 @@ def probe(stack: Stack) -> None:
 
 
 def gets_ready(command: Sequence[str], seconds: float) -> bool:
-    """Tell whether the guest that `command` runs says in time that it has booted."""
+    """Whether the guest of `command` reports within `seconds` that it has booted."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as guest:
-        patience = threading.Timer(seconds, guest.kill)
-        patience.start()
+        timer = threading.Timer(seconds, guest.kill)
+        timer.start()
         try:
             for line in guest.stdout:
                 if READY in line:
@@ -46,17 +46,29 @@ def gets_ready(command: Sequence[str], seconds: float) -> bool:
                     return False
             return False
         finally:
-            patience.cancel()
+            timer.cancel()
             guest.kill()
 
 
 def _command(disk: Path) -> list[str]:
     return [
-        "qemu-system-x86_64", "-accel", "kvm", "-cpu", "host", "-m", "128", "-nodefaults",
-        "-display", "none", "-no-reboot", "-serial", "stdio",
-        "-drive", f"file={disk},format=raw,if=virtio,snapshot=on",
-    ]  # fmt: skip
+        "qemu-system-x86_64",
+        "-accel",
+        "kvm",
+        "-cpu",
+        "host",
+        "-m",
+        "128",
+        "-nodefaults",
+        "-display",
+        "none",
+        "-no-reboot",
+        "-serial",
+        "stdio",
+        "-drive",
+        f"file={disk},format=raw,if=virtio,snapshot=on",
+    ]
 
 
 def _answer(stack: Stack) -> Path:
-    return stack.data / "virt-type"
+    return stack.control.data / "virt-type"

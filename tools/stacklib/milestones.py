@@ -1,4 +1,4 @@
-"""Work that is done once for given inputs: migrations, catalogs, uploads."""
+"""Work that is done only once for the same inputs: migrations, catalogs, uploads."""
 
 import hashlib
 import json
@@ -10,8 +10,8 @@ from stacklib.stack import Stack
 
 
 def once(stack: Stack, name: str, inputs: object, work: Callable[[], None]) -> None:
-    """Do `work` unless it was done before with the same `inputs` (JSON). It must bear repeating:
-    a stack that dies in the middle does it again."""
+    """Do `work` unless it was done before with the same `inputs` (JSON). It must be idempotent:
+    if it is interrupted, it is repeated."""
     wanted = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
     mark = _mark(stack, name)
     if mark.exists() and mark.read_text() == wanted:
@@ -22,7 +22,7 @@ def once(stack: Stack, name: str, inputs: object, work: Callable[[], None]) -> N
 
 
 def reached(stack: Stack, name: str) -> str:
-    """Return what the work `name` was done for, as an input of work that stands on it."""
+    """Return the inputs of the work `name`, as an input of other work that depends on it."""
     return _mark(stack, name).read_text()
 
 

@@ -1,4 +1,4 @@
-"""A node: systemd as PID 1 in namespaces of its own, on top of the machine's own root."""
+"""A node: systemd as PID 1 in its own namespaces, with an overlay of the machine's root."""
 
 import os
 import signal
@@ -8,29 +8,39 @@ import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from stacklib import cgroups, command, fabric, files
+from stacklib import cgroups, command, fabric, files, namespaces
 from stacklib.errors import StackError
 
 BOOT = Path(__file__).with_name("node_boot.sh")
 BOOT_SECONDS = 30
 HALT_SECONDS = 30
+FREEZE_SECONDS = 10
 NAMESPACES = ("mount", "uts", "ipc", "net", "pid", "cgroup")
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
-POWER_OFF = signal.SIGRTMIN + 4  # how systemd as PID 1 is told to power off
+POWER_OFF = signal.SIGRTMIN + 4  # the signal that makes systemd power off
 
 
 class Node:
-    """One machine of the cloud. Its root is an overlay: what it writes, the host never sees."""
+    """One machine of the cloud. Its root is an overlay: it does not change files of the host."""
 
-    def __init__(self, stack: str, name: str, index: int, state: Path, shared: Sequence[Path]):
+    def __init__(
+        self,
+        stack: str,
+        name: str,
+        base: Path,
+        shared: Mapping[Path, Path],
+        hidden: Path | None = None,
+    ):
+        """`base`: the directory of the node. `shared`: a directory in the node -> the directory of
+        the machine that is mounted there. Nothing else of `hidden` is visible in the node."""
         self.name = name
         self._machine = f"{stack}-{name}"
         self.uuid = str(uuid.uuid5(uuid.NAMESPACE_DNS, self._machine))
         self._fabric = fabric.Fabric(stack)
-        self.index = index
-        self.address = fabric.address(index)
-        self._base = state / "nodes" / name
+        self.address = fabric.address(name)
+        self._base = base
         self._shared = shared
+        self._hidden = hidden
 
     @property
     def pid(self) -> int | None:
@@ -43,37 +53,83 @@ class Node:
         return int(pid) if _start_time(int(pid)) == started else None
 
     def up(self) -> bool:
-        """Boot the node unless it runs; tell whether it had to be booted."""
+        """Boot the node unless it is running; return whether it was booted. A running node gets
+        what it lacks: it is thawed, joined to the network, and gets the shared directories."""
         if self.pid:
+            self.unfreeze()
+            self._plug()
+            self.share()
             return False
         self._clear()
-        self._fabric.ensure()
-        self._fabric.plug(self.name, self._machine, self.index)
+        self._plug()
         for part in ("up", "work", "root"):
             files.directory(self._base / part, 0o755)
         self._boot()
         self._wait_for_systemd()
         return True
 
-    def down(self, crash: bool = False) -> None:
-        """Power the node off; with `crash`, as if its plug were pulled."""
+    def down(self) -> None:
+        """Power the node off."""
         pid = self.pid
-        if pid and not crash:
+        if pid:
+            self.unfreeze()
             os.kill(pid, POWER_OFF)
             deadline = time.monotonic() + HALT_SECONDS
             while self.pid and time.monotonic() < deadline:
                 time.sleep(0.05)
         self._clear()
 
+    def crash(self) -> None:
+        """Cut the node off, then kill all its processes at once: no other node hears of it."""
+        if self.pid:
+            self.cut()
+        self._clear()
+
+    def freeze(self) -> None:
+        """Stop all processes of the node until `unfreeze`. Its network still accepts packets."""
+        self._set_frozen(True)
+
+    def unfreeze(self) -> None:
+        """Let the processes of a frozen node run on."""
+        self._set_frozen(False)
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether the node is frozen."""
+        try:
+            return (self.cgroup() / "cgroup.freeze").read_text().strip() == "1"
+        except FileNotFoundError:
+            return False
+
+    def cut(self) -> None:
+        """Disconnect the node from the other nodes and from the machine."""
+        self._fabric.cut(self.name)
+
+    def join(self) -> None:
+        """Connect the node again."""
+        self._fabric.join(self.name)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the node has no network."""
+        return self._fabric.is_cut(self.name)
+
+    def share(self) -> None:
+        """Mount the shared directories that a running node does not have: it may have been started
+        from another checkout."""
+        for inside, outside in self._shared.items():
+            if not self._has(inside, outside):
+                namespaces.bind(self.pid, outside, inside)
+
     def command(self, argv: Sequence[str]) -> list[str]:
-        """Return the command that runs `argv` inside the node; run it in `environment()`."""
+        """Return the command that runs `argv` inside the node. It needs `environment()`."""
         pid = self.pid
         if not pid:
             raise StackError(f"node {self.name} is not running; start it with `tools/stack up`")
         return ["nsenter", f"--target={pid}", *(f"--{kind}" for kind in NAMESPACES), *argv]
 
     def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Return the variables that a command in the node starts with: few, and none of ours."""
+        """Return the variables of a command in the node: few, and none of this process."""
         return {
             "PATH": PATH,
             "HOME": "/root",
@@ -97,29 +153,45 @@ class Node:
         """Run `argv` in the node with its output in `log` and `more` in its environment."""
         command.logged(self.command(argv), log, timeout, env=self.environment(more))
 
-    def remove(self) -> None:
-        """Power the node off and remove the network that it was on."""
-        self.down()
-        self._fabric.remove()
-
     def path(self, path: str) -> Path:
-        """Return where the host sees the node's file `path`."""
+        """Return the path of the node's file `path` on the host."""
         return Path(f"/proc/{self.pid}/root{path}")
 
     def read(self, path: str) -> str | None:
-        """Return the content of a file of the node, None when it is not there."""
+        """Return the content of a file of the node, None if it does not exist."""
         try:
             return self.path(path).read_text()
         except FileNotFoundError:
             return None
 
     def write(self, path: str, text: str, mode: int = 0o600) -> bool:
-        """Write a file of the node; tell whether it changed."""
+        """Write a file of the node; return whether it changed."""
         return files.write(self.path(path), text, mode)
 
     def cgroup(self) -> Path:
         """Return the cgroup that holds all of the node's processes."""
         return cgroups.of_node(self._machine)
+
+    def _plug(self) -> None:
+        self._fabric.ensure()
+        self._fabric.plug(self.name, self._machine)
+
+    def _has(self, inside: Path, outside: Path) -> bool:
+        """Whether a directory of the machine is mounted in the node."""
+        path = self.path(str(inside))
+        return path.exists() and path.samefile(outside)
+
+    def _set_frozen(self, frozen: bool) -> None:
+        """Freeze or thaw the node, and wait until the kernel has done it."""
+        group = self.cgroup()
+        if self.is_frozen == frozen or not group.exists():
+            return
+        (group / "cgroup.freeze").write_text(str(int(frozen)))
+        deadline = time.monotonic() + FREEZE_SECONDS
+        while f"frozen {int(frozen)}\n" not in (group / "cgroup.events").read_text():
+            if time.monotonic() > deadline:
+                raise StackError(f"node {self.name}: the kernel does not change its freezer")
+            time.sleep(0.02)
 
     def _boot(self) -> None:
         group = self.cgroup()
@@ -131,13 +203,23 @@ class Node:
             "BASE": str(self._base),
             "NETNS": self._machine,
             "CGROUP": str(group),
-            "ADDRESS": self.address,
             "UUID": self.uuid,
-            "SHARED": "\n".join(str(directory) for directory in self._shared),
+            "HIDDEN": str(self._hidden or ""),
+            "SHARED": "\n".join(f"{outside}\t{inside}" for inside, outside in self._shared.items()),
         }
-        # --kill-child: should the supervisor die, the node goes with it instead of being orphaned.
-        argv = ["unshare", "--mount", "--propagation=private", "--uts", "--ipc", "--pid", "--fork",
-                "--kill-child=SIGKILL", "bash", str(BOOT)]
+        # --kill-child: if the supervisor dies, the node is killed too.
+        argv = [
+            "unshare",
+            "--mount",
+            "--propagation=private",
+            "--uts",
+            "--ipc",
+            "--pid",
+            "--fork",
+            "--kill-child=SIGKILL",
+            "bash",
+            str(BOOT),
+        ]
         with (self._base / "console.log").open("w") as console:
             self._supervisor = subprocess.Popen(
                 _delegated(self._machine, group) + argv,
@@ -178,29 +260,41 @@ class Node:
 
     def _state(self) -> str:
         probe = self.command(["systemctl", "is-system-running"])
-        asked = subprocess.run(
+        done = subprocess.run(
             probe, capture_output=True, text=True, timeout=10, env=self.environment()
         )
-        return asked.stdout.strip()
+        return done.stdout.strip()
 
     def _clear(self) -> None:
-        """Remove what a node leaves in the kernel: its cgroup, its network namespace."""
+        """Remove the cgroup and the network namespace of the node."""
         cgroups.remove(self.cgroup())
-        fabric.unplug(self._machine)
+        self._fabric.unplug(self.name, self._machine)
         (self._base / "pid").unlink(missing_ok=True)
 
 
 def _delegated(machine: str, group: Path) -> list[str]:
-    """Where systemd rules the cgroups, ask it for a scope that it leaves to us."""
+    """Return a command prefix: on a machine with systemd, it runs the node in a delegated scope."""
     if not cgroups.booted_with_systemd():
         return []
     enter = 'mkdir -p "$1" && shift && exec "$@"'
-    return ["systemd-run", "--quiet", "--scope", "--collect", "--property=Delegate=yes",
-            f"--unit={cgroups.scope(machine)}", "sh", "-c", enter, "sh", str(group)]
+    return [
+        "systemd-run",
+        "--quiet",
+        "--scope",
+        "--collect",
+        "--property=Delegate=yes",
+        f"--unit={cgroups.scope(machine)}",
+        "sh",
+        "-c",
+        enter,
+        "sh",
+        str(group),
+    ]
 
 
 def _start_time(pid: int) -> str | None:
-    """Return when a process began, which tells it from a later one with the same pid."""
+    """Return the start time of a process, which distinguishes it from a later one with the same
+    pid."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except (FileNotFoundError, ProcessLookupError):

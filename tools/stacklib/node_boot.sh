@@ -4,8 +4,9 @@
 # node.py starts it inside new mount, uts, ipc and pid namespaces, with
 #   NODE       the node's name                 NETNS   its network namespace
 #   BASE       its directory (up, work, root)  CGROUP  its own cgroup v2 directory
-#   ADDRESS    its address on the fabric
-#   UUID       its machine id                  SHARED  directories, a line each, that keep their path
+#   UUID       its machine id
+#   HIDDEN     a directory of the machine that it must not see, or empty
+#   SHARED     directories that it sees, a line each: the path on the machine, a tab, the path here
 set -euo pipefail
 root=$BASE/root
 
@@ -32,9 +33,13 @@ done
 mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs "$root/dev/shm"
 mount -t tmpfs -o mode=755,nosuid,nodev tmpfs "$root/run"
 mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs "$root/tmp"
-while IFS= read -r directory; do
+if [ -n "$HIDDEN" ]; then
+    mkdir -p "$root$HIDDEN"
+    mount -t tmpfs -o mode=755,nosuid,nodev tmpfs "$root$HIDDEN"
+fi
+while IFS=$'\t' read -r source directory; do
     mkdir -p "$root$directory"
-    mount --bind "$directory" "$root$directory"
+    mount --bind "$source" "$root$directory"
     # A checkout may lie in a home that is closed to others: open the way in this node alone.
     while directory=$(dirname "$directory") && [ "$directory" != / ]; do
         chmod o+x "$root$directory"
@@ -43,7 +48,6 @@ done <<< "$SHARED"
 
 echo "${UUID//-/}" > "$root/etc/machine-id"
 echo "$NODE" > "$root/etc/hostname"
-printf '127.0.0.1 localhost\n::1 localhost\n%s %s\n' "$ADDRESS" "$NODE" > "$root/etc/hosts"
 : > "$root/etc/fstab"
 
 # Only our own target is wanted: what the administrator enabled on the host stays on the host.

@@ -1,18 +1,17 @@
-"""nova_mini's configuration, section by section, under the names that Nova uses."""
-
-from pathlib import Path
+"""nova_mini's configuration."""
 
 from stacklib import auth, kvm
 from stacklib.components import ceph, mariadb, rabbitmq
 from stacklib.stack import REPOSITORY, Stack
 
-TRANSLATION_CACHE = 32  # MiB of QEMU's memory per emulated guest; its default is a share of all
+CPU_RATIO = 16.0  # small guests are mostly idle, and the machine may have only 2 cores
+TRANSLATION_CACHE = 32  # MiB of QEMU's memory per emulated guest; the default depends on the RAM
 
 Sections = dict[str, dict[str, object]]
 
 
 def common(stack: Stack) -> Sections:
-    """Return what all four daemons read."""
+    """Return the configuration of all four daemons."""
     state = stack.data / "nova-mini" / "control"
     sections: Sections = {
         "DEFAULT": {
@@ -20,6 +19,7 @@ def common(stack: Stack) -> Sections:
             "my_ip": stack.node.address,
             "state_path": state,
             "transport_url": rabbitmq.transport_url(stack),
+            "allow_resize_to_same_host": True,  # a stack of one node has no other host
             "osapi_compute_listen": stack.node.address,
             "metadata_listen": stack.node.address,
         },
@@ -29,11 +29,13 @@ def common(stack: Stack) -> Sections:
         "api": {"auth_strategy": "keystone" if stack.has("keystone") else "noauth2"},
     }
     if stack.has("keystone"):
-        sections["keystone_authtoken"] = auth.token_check(stack, "nova")
+        if stack.is_control:
+            sections["keystone_authtoken"] = auth.token_check(stack, "nova")
         sections["service_user"] = {
             "send_service_user_token": True,
             **auth.password(stack, "nova"),
         }
+        sections["keystone"] = auth.password(stack, "nova")
     if stack.has("glance"):
         sections["glance"] = auth.password(stack, "nova")
     if stack.has("cinder"):
@@ -54,24 +56,26 @@ def common(stack: Stack) -> Sections:
 
 
 def database(stack: Stack) -> Sections:
-    """Return what api, conductor and scheduler read besides."""
+    """Return the additional configuration of api, conductor and scheduler."""
     return {"database": {"connection": mariadb.connection(stack, "nova_mini")}}
 
 
 def compute(stack: Stack, host: str) -> Sections:
-    """Return what the compute service of `host` reads besides."""
-    state = compute_state(stack, host)
+    """Return the additional configuration of the compute service of `host`."""
+    state = stack.compute_state(host)
     own: Sections = {
         "DEFAULT": {
             "host": host,
             "state_path": state,
-            "instances_path": state / "instances",
+            "instances_path": stack.instances_path,
             "compute_driver": "libvirt.LibvirtDriver",
+            "cpu_allocation_ratio": CPU_RATIO,
         },
         "oslo_concurrency": {"lock_path": state / "locks"},
     }
     if stack.choices.virt_driver == "fake":
         own["DEFAULT"]["compute_driver"] = "fake.FakeDriver"
+        own["DEFAULT"]["instances_path"] = state / "instances"
         own["fake"] = {"hosts": stack.choices.computes}
         return own
     virt_type = kvm.virt_type(stack)
@@ -87,19 +91,15 @@ def compute(stack: Stack, host: str) -> Sections:
 
 
 def _disks(stack: Stack) -> dict[str, object]:
-    """Return where the disks of servers lie."""
+    """Return the options for the disks of servers."""
     if not stack.has("ceph"):
         return {"images_type": "qcow2"}
+    local = stack.node.name in stack.choices.local_disks
     return {
-        "images_type": "rbd",
+        "images_type": "qcow2" if local else "rbd",  # volumes are in Ceph in any case
         "images_rbd_pool": ceph.DISKS,
         "images_rbd_ceph_conf": ceph.conf(stack),
         "rbd_user": "nova",
         "rbd_secret_uuid": ceph.secret(stack, "nova"),
         "rbd_keyring": ceph.keyring(stack, "{user}"),
     }
-
-
-def compute_state(stack: Stack, host: str) -> Path:
-    """Return the directory of a compute host's instances."""
-    return stack.data / "nova-mini" / host

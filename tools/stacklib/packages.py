@@ -1,4 +1,4 @@
-"""Debian's packages: install what is missing, and let nothing of it start on the host."""
+"""Debian's packages: install missing ones, without starting their daemons on the host."""
 
 import subprocess
 from collections.abc import Iterable
@@ -19,13 +19,13 @@ ENVIRONMENT = {
 
 
 def missing(names: Iterable[str]) -> list[str]:
-    """Return those of `names` that are not installed. `a|b` asks for the first that apt has."""
+    """Return those of `names` that are not installed. `a|b`: the first one that apt has."""
     installed = _installed()
     return [name for name in names if not installed.intersection(name.split("|"))]
 
 
 def install(names: Iterable[str], log: Path) -> list[str]:
-    """Install what is missing of `names`; return what was installed."""
+    """Install the missing packages of `names`; return those that were installed."""
     wanted = missing(names)
     if not wanted:
         return []
@@ -54,7 +54,7 @@ def _available(name: str) -> str:
 
 @contextmanager
 def _nothing_starts():
-    """Keep maintainer scripts from starting daemons now, and from enabling them for later."""
+    """Prevent maintainer scripts from starting and enabling daemons."""
     guarded = not POLICY.exists()
     before = _enabled()
     if guarded:

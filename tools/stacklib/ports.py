@@ -1,18 +1,17 @@
-"""Who listens where inside the node, and how to knock there."""
+"""The ports of the services inside the node, and requests to them."""
 
-import ctypes
-import os
 import socket
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import TypeVar
 
-from stacklib.errors import StackError, Unhealthy
+from stacklib import namespaces
+from stacklib.errors import Unhealthy
 from stacklib.node import Node
 
+SSH = 22
 RABBITMQ = 5672
 MARIADB = 3306
 MEMCACHED = 11211
@@ -26,7 +25,6 @@ CEPH = 3300
 CEPH_V1 = 6789
 ISCSI = 3260
 
-CLONE_NEWNET = 0x40000000
 SECONDS = 5.0
 HTTP_SECONDS = 60.0
 
@@ -34,7 +32,7 @@ Result = TypeVar("Result")
 
 
 def converse(node: Node, host: str, port: int, say: bytes) -> bytes:
-    """Connect inside the node, send `say`, return the first bytes of the answer."""
+    """Connect to a port inside the node, send `say`, and return the first bytes of the answer."""
 
     def talk() -> bytes:
         with socket.create_connection((host, port), timeout=SECONDS) as line:
@@ -58,7 +56,8 @@ def http(
     headers: Mapping[str, str],
     body: bytes | Path | None,
 ) -> tuple[int, Mapping[str, str], bytes]:
-    """Return (status, headers, body) of one request to the node; a Path is sent as a stream."""
+    """Return (status, headers, body) of a request to the node. A Path as body is sent as a
+    stream."""
 
     def ask() -> tuple[int, Mapping[str, str], bytes]:
         line = HTTPConnection(node.address, port, timeout=HTTP_SECONDS)
@@ -75,28 +74,10 @@ def http(
 
 
 def _within(node: Node, function: Callable[[], Result]) -> Result:
-    """Call `function` in a thread that has entered the node's network namespace."""
-    outcome: list = []
-
-    def enter() -> None:
-        try:
-            libc = ctypes.CDLL(None, use_errno=True)
-            descriptor = os.open(f"/proc/{node.pid}/ns/net", os.O_RDONLY)
-            try:
-                if libc.setns(descriptor, CLONE_NEWNET):
-                    raise StackError(f"cannot enter {node.name}: {os.strerror(ctypes.get_errno())}")
-            finally:
-                os.close(descriptor)
-            outcome.append((function(), None))
-        except Exception as error:
-            outcome.append((None, error))
-
-    thread = threading.Thread(target=enter)
-    thread.start()
-    thread.join()
-    result, error = outcome[0]
-    if isinstance(error, (OSError, HTTPException)):  # refused, reset, timed out, cut short
+    """Call `function` in the network of the node; raise Unhealthy when its connection fails."""
+    if not node.pid:
+        raise Unhealthy(f"node {node.name} is down")
+    try:
+        return namespaces.call(node.pid, "net", function)
+    except (OSError, HTTPException) as error:  # refused, reset, timed out, cut short
         raise Unhealthy(str(error)) from error
-    if error:
-        raise error
-    return result

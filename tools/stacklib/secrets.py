@@ -1,4 +1,4 @@
-"""Random passwords, made once per stack and kept in one file that only root reads."""
+"""The random passwords of a stack, stored in a file that only root can read."""
 
 import json
 import secrets

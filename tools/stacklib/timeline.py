@@ -1,4 +1,4 @@
-"""Draw an instance action: every step with its service, when it began, how long it took."""
+"""A table of an instance action: every step with its service, its start and its duration."""
 
 from datetime import datetime
 
@@ -7,8 +7,8 @@ SERVICES = ("conductor", "scheduler", "compute")
 
 
 def render(action: dict) -> str:
-    """Return the events of an action, as the Compute API shows them to administrators, as a
-    table: steps stand indented below the step in whose time they fall."""
+    """Return the events of an action, as the Compute API shows them to administrators, as a table.
+    Steps are indented below the step that encloses them in time."""
     events = [event for event in action["events"] if event["finish_time"]]
     if not events:
         return "  no events"
@@ -39,7 +39,7 @@ def _span(event: dict) -> tuple[float, float, str, str]:
 
 
 def _service(name: str) -> str | None:
-    """Return the service that opens a chain of steps, which it puts before the step's name."""
+    """Return the service of a step, which is the prefix of the names of some steps."""
     first = name.partition("_")[0]
     return first if first in SERVICES else None
 

@@ -1,4 +1,4 @@
-"""Transient systemd units inside a node, restarted only when what they run has changed."""
+"""Transient systemd units inside a node, restarted only when their definition has changed."""
 
 import hashlib
 import shlex
@@ -11,7 +11,7 @@ from stacklib.errors import StackError
 from stacklib.node import Node
 
 MARKS = "/run/nova-mini-stack"
-# What is asked of systemd about a unit, with what holds when it is silent.
+# The properties of a unit that are read from systemd, with their default values.
 PROPERTIES = {
     "ActiveState": "inactive",
     "ActiveEnterTimestamp": "",
@@ -27,7 +27,8 @@ group=$(systemctl show --value --property=ControlGroup "$1")
 
 @dataclass(frozen=True, eq=False)
 class Unit:
-    """A program that systemd keeps running: `watched` are the files whose change restarts it."""
+    """A program that systemd keeps running. It is restarted when one of the files `watched` has
+    changed."""
 
     name: str
     argv: tuple[str, ...]
@@ -37,15 +38,14 @@ class Unit:
 
 
 class Units:
-    """The units of one node. Every unit logs to a file of its own, readable without the node."""
+    """The units of one node. Every unit has its own log file on the host."""
 
     def __init__(self, node: Node, logs: Path):
         self._node = node
         self._logs = logs
 
     def ensure(self, units: Sequence[Unit]) -> None:
-        """Have `units` run as described, without waiting until they are ready. Those that run
-        so already are left alone."""
+        """Start `units` that do not run as described, without waiting until they are ready."""
         changed = {unit: self._mark(unit) for unit in units if not self._runs_as_described(unit)}
         self.stop(*(unit.name for unit in changed))
         for unit, mark in changed.items():
@@ -58,18 +58,18 @@ class Units:
                 raise StackError(reason, self._log(unit.name)) from error
 
     def stop(self, *names: str) -> None:
-        """Stop units that may not even be loaded, and forget a former failure of them."""
+        """Stop units, which need not be loaded, and reset their failures."""
         script = 'systemctl stop "$@" 2>/dev/null; systemctl reset-failed "$@" 2>/dev/null; true'
         if names:
             self._node.run(["sh", "-c", script, "sh", *names], timeout=120)
 
     def state(self, name: str) -> str:
-        """Return systemd's word for the unit: active, activating, failed, inactive."""
+        """Return the state of the unit: active, activating, failed or inactive."""
         return self._show(name)["ActiveState"]
 
     def ready(self, units: Sequence[Unit]) -> bool:
-        """Tell whether all `units` are; raise StackError when one has died, or dies again and
-        again (systemd never gives up: what the cloud lives on must come back by itself)."""
+        """Whether all `units` are ready. Raise StackError when one has died or dies repeatedly:
+        systemd restarts a unit without a limit."""
         for unit in units:
             now = self._show(unit.name)
             state = now["ActiveState"]
@@ -82,7 +82,7 @@ class Units:
         return True
 
     def started(self, name: str) -> float:
-        """Return when the unit became active, in seconds since the epoch; 0 when it is not."""
+        """Return when the unit became active, in seconds since the epoch; 0 if it is not active."""
         return float(self._show(name)["ActiveEnterTimestamp"].removeprefix("@") or 0)
 
     def processes(self, name: str) -> list[int]:
@@ -101,22 +101,29 @@ class Units:
         return self.state(unit.name) == "active" and known == self._mark(unit)
 
     def _mark(self, unit: Unit) -> str:
-        """Return a hash of all that makes a running unit what it is."""
+        """Return a hash of the unit's definition and files."""
         command = "\0".join(self._systemd_run(unit))
         return hashlib.sha256(command.encode()).hexdigest() + files.digest(unit.watched)
 
     def _release(self, name: str) -> None:
-        """Give what outlives a stopped unit (the guests of libvirtd) a scope of its own: as long
-        as it holds them, systemd would refuse to start another unit under that name."""
+        """Move processes that outlive a stopped unit (the guests of libvirtd) into their own scope.
+        Otherwise systemd would refuse to start another unit with this name."""
         pids = self._node.run(["sh", "-c", LEFT_BEHIND, "sh", name]).split()
         if pids:
             scope = f"{name}-{pids[0]}.scope"
-            ask = ["busctl", "call", "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
-                   "org.freedesktop.systemd1.Manager", "StartTransientUnit", "ssa(sv)a(sa(sv))"]
+            ask = [
+                "busctl",
+                "call",
+                "org.freedesktop.systemd1",
+                "/org/freedesktop/systemd1",
+                "org.freedesktop.systemd1.Manager",
+                "StartTransientUnit",
+                "ssa(sv)a(sa(sv))",
+            ]
             self._node.run([*ask, scope, "fail", "1", "PIDs", "au", str(len(pids)), *pids, "0"])
 
     def _show(self, name: str) -> dict[str, str]:
-        """Return what systemd knows of the unit; a job is its intention to start or stop it."""
+        """Return the properties of the unit. A job is a pending start or stop."""
         wanted = ",".join(PROPERTIES)
         show = ["systemctl", "show", "--timestamp=unix", f"--property={wanted}", name]
         lines = self._node.run(show).splitlines()

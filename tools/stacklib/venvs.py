@@ -1,4 +1,4 @@
-"""Virtual environments from PyPI, made by uv, remade only when what they hold should change."""
+"""Virtual environments from PyPI, made by uv, updated only when their inputs have changed."""
 
 import hashlib
 import os
@@ -18,13 +18,13 @@ MARK = "installed-for"
 
 
 def ensure(stack: Stack, name: str, arguments: Sequence[str], inputs: Sequence[Path]) -> None:
-    """Make the venv `name` hold what `uv pip install ARGUMENTS` gives; `inputs` decide when."""
+    """Run `uv pip install ARGUMENTS` in the venv `name` if the files `inputs` have changed."""
     venv, log = stack.venv(name), stack.log(f"venv-{name}")
     wanted = hashlib.sha256(f"{arguments}{sys.version}{files.digest(inputs)}".encode()).hexdigest()
     mark = venv / MARK
     if mark.exists() and mark.read_text() == wanted:
         return
-    mark.unlink(missing_ok=True)  # until it is whole again, it is nothing
+    mark.unlink(missing_ok=True)  # written again when the venv is complete
     installer, python = str(uv(stack)), str(venv / "bin" / "python")
     if not Path(python).exists():
         make = [installer, "venv", "--quiet", "--clear", "--python", PYTHON, str(venv)]
@@ -35,8 +35,9 @@ def ensure(stack: Stack, name: str, arguments: Sequence[str], inputs: Sequence[P
 
 
 def lend(stack: Stack, name: str, modules: Sequence[str]) -> None:
-    """Let the venv `name` use compiled modules that PyPI does not have from Debian's packages:
-    these alone, for all of Debian's packages would hide the venv's own. They may come later."""
+    """Let the venv `name` use compiled modules from Debian's packages, which PyPI does not have.
+    Only these, because Debian's other packages would hide those of the venv. The modules need not
+    be installed yet."""
     library = sysconfig.get_path("purelib", vars={"base": str(stack.venv(name))}, scheme="venv")
     for module in modules:
         file = f"{module}{sysconfig.get_config_var('EXT_SUFFIX')}"
@@ -46,7 +47,7 @@ def lend(stack: Stack, name: str, modules: Sequence[str]) -> None:
 
 
 def uv(stack: Stack) -> Path:
-    """Return uv, which pip installs into a venv of its own."""
+    """Return the path of uv, which pip installs into its own venv."""
     venv = stack.venv("uv")
     program = venv / "bin" / "uv"
     mark = venv / MARK

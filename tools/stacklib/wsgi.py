@@ -9,10 +9,16 @@ from stacklib.units import Unit
 
 USER = "openstack"
 WORKERS = max(1, min(4, (os.cpu_count() or 1) // 2))
+# A thread needs little memory, a process 100 MiB or more. Requests may take long: a client may send
+# an image slowly, and another service may be slow.
+THREADS = 8
+# Timeout of a client's reads and writes in seconds. uWSGI's default of 4 disconnects clients on a
+# busy host.
+PATIENCE = 60
 
 
 def configure(stack: Stack, name: str, module: str, port: int, **extra: str) -> Path:
-    """Write the ini file that serves `module`:application on the node's `port`."""
+    """Write the ini file with which uWSGI serves `module`:application on the node's `port`."""
     options = {
         "http-socket": f"{stack.node.address}:{port}",
         "module": f"{module}:application",
@@ -20,9 +26,11 @@ def configure(stack: Stack, name: str, module: str, port: int, **extra: str) -> 
         "master": True,
         "die-on-term": True,
         "need-app": True,
-        "lazy-apps": True,  # threads that an import starts would not survive a fork
+        "lazy-apps": True,  # threads that an import starts do not survive a fork
         "enable-threads": True,
         "processes": WORKERS,
+        "threads": THREADS,
+        "socket-timeout": PATIENCE,
         "listen": 128,
         "buffer-size": 65535,
         "add-header": "Connection: close",
@@ -34,10 +42,8 @@ def configure(stack: Stack, name: str, module: str, port: int, **extra: str) -> 
     return path
 
 
-def unit(
-    stack: Stack, name: str, watched: tuple[Path, ...], environment: dict[str, str]
-) -> Unit:
-    """Return the unit that serves what `configure` wrote, without privileges."""
+def unit(stack: Stack, name: str, watched: tuple[Path, ...], environment: dict[str, str]) -> Unit:
+    """Return the unit that serves the application of `configure`, as an unprivileged user."""
     ini = stack.etc / name / "uwsgi.ini"
     return Unit(
         name=f"nova-mini-stack-{name}",

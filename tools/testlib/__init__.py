@@ -1,1 +1,1 @@
-"""What tools/test is made of; it stands on tools/stack."""
+"""The parts of tools/test, which uses tools/stack."""

@@ -2,16 +2,16 @@
 
 import argparse
 import sys
-from dataclasses import replace
 
 from stacklib.errors import StackError
 
 from testlib import surroundings
-from testlib.tiers import TIERS, Outcome
+from testlib.outcome import Outcome
+from testlib.tiers import TIERS
 
 
 def main(argv: list[str]) -> int:
-    """Run the tiers that were asked for; 0 when every test of every tier passed."""
+    """Run the requested tiers. Return 0 when all tests passed."""
     tiers, pytest_arguments = _parse(argv)
     outcomes = []
     for name in tiers:
@@ -23,7 +23,7 @@ def main(argv: list[str]) -> int:
             print(f"test: {error.reason}", file=sys.stderr)
             if error.log:
                 print(f"test: see {error.log}", file=sys.stderr)
-            outcomes.append(replace(Outcome(name), failed=1))
+            outcomes.append(Outcome(name, failed=1, reason=error.reason))
     _print(outcomes)
     return 0 if all(outcome.well for outcome in outcomes) else 1
 
@@ -48,3 +48,7 @@ def _print(outcomes: list[Outcome]) -> None:
     for each in outcomes:
         numbers = f"{each.passed:8}{each.failed:8}{each.skipped:8}{each.seconds:9.1f}"
         print(f"{each.name:14}{numbers}")
+        if each.excuse:
+            print(f"{'':14}  could not be checked: {each.excuse}")
+        if each.reason:
+            print(f"{'':14}  {each.reason}")

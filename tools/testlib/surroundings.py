@@ -1,4 +1,4 @@
-"""What a tier runs in: Debian's packages, and a virtual environment of the tests' own."""
+"""The environment of the tests: Debian's packages, and a virtual environment."""
 
 import os
 from collections.abc import Sequence
@@ -12,26 +12,26 @@ from stacklib.stack import REPOSITORY, Choices, Stack
 VENV = "test"
 
 
-def prepare(wanted: Sequence[str]) -> Stack:
-    """Install what is missing; return the stack whose venv `test` runs the tests."""
+def prepare(requested: Sequence[str]) -> Stack:
+    """Install what is missing. Return the stack whose venv `test` runs the tests."""
     if os.geteuid() != 0:  # the stack's own directory is root's
         home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
         os.environ.setdefault("NOVA_MINI_STACK_DIR", str(home / "nova-mini-stack"))
     stack = Stack(Choices())
-    _install_packages(stack, ["python3-venv", *NovaMiniVenv.packages, *wanted])
-    arguments = ["--constraint", str(PINS), "--editable", f"{REPOSITORY}[test]"]
+    _install_packages(stack, ["python3-venv", *NovaMiniVenv.packages, *requested])
+    arguments = ["--constraint", str(PINS), "--editable", f"{REPOSITORY}[docs,test]"]
     venvs.ensure(stack, VENV, arguments, [PINS, REPOSITORY / "pyproject.toml"])
     venvs.lend(stack, VENV, CEPH_MODULES)
     return stack
 
 
 def program(stack: Stack, name: str) -> str:
-    """Return a program of the tests' environment."""
+    """Return the path of a program of the virtual environment."""
     return str(stack.venv(VENV) / "bin" / name)
 
 
-def _install_packages(stack: Stack, wanted: Sequence[str]) -> None:
-    missing = packages.missing(wanted)
+def _install_packages(stack: Stack, requested: Sequence[str]) -> None:
+    missing = packages.missing(requested)
     if missing and os.geteuid() != 0:
         names = " ".join(name.split("|")[0] for name in missing)
         raise StackError(f"as root, once: apt-get install {names}")

@@ -1,8 +1,10 @@
-"""The metadata service: guests ask at 169.254.169.254, Neutron's proxy brings it here."""
+"""The metadata service: requests of guests to 169.254.169.254, forwarded by Neutron's proxy."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
+from typing import Any
 
 import cachetools
 import webob
@@ -23,30 +25,34 @@ from nova_mini.objects.instance_metadata import (
     PASSWORD,
     VERSIONS,
     InstanceMetadata,
+    TaggedDisk,
 )
 
 LOG = logging.getLogger(__name__)
 
 _CACHED_SERVERS = 1024
+_SAVE_ATTEMPTS = 5  # to save a password while the server is being changed
 
 
 class MetadataRequestHandler:
-    """A WSGI application. Nothing of what it serves, nor of the headers' secrets, is logged."""
+    """A WSGI application. It logs no metadata and no secrets of request headers."""
 
     def __init__(self, network_api: neutron.API | None = None):
         self._network_api = network_api or neutron.API()
-        self._cache = cachetools.TTLCache(_CACHED_SERVERS, CONF.api.metadata_cache_expiration)
+        self._cache: cachetools.TTLCache[Any, Any] = cachetools.TTLCache(
+            _CACHED_SERVERS, CONF.api.metadata_cache_expiration
+        )
         self._lock = threading.Lock()
 
     @classmethod
-    def factory(cls, global_config: dict, **local_config) -> MetadataRequestHandler:
-        """For Paste."""
+    def factory(cls, global_config: dict, **local_config: str) -> MetadataRequestHandler:
+        """Called by Paste."""
         return cls()
 
     @webob.dec.wsgify
     def __call__(self, req: webob.Request) -> webob.Response:
         try:
-            return self._answer(req)
+            return self._respond(req)
         except exception.NotFound as exc:
             return webob.exc.HTTPNotFound(exc.format_message())
         except exception.NeutronConnectionFailed as exc:
@@ -54,21 +60,22 @@ class MetadataRequestHandler:
         except webob.exc.HTTPException as exc:
             return exc
         except Exception:
-            LOG.exception("A metadata request failed.")
+            LOG.exception("Metadata request failed")
             return webob.exc.HTTPInternalServerError(
                 "An unknown error has occurred. Please try your request again."
             )
 
-    def _answer(self, req: webob.Request) -> webob.Response:
+    def _respond(self, req: webob.Request) -> webob.Response:
+        _check_path(req)
         if not req.path_info.strip("/"):
             return _text("\n".join(ec2_metadata.VERSIONS))
-        metadata = self._metadata_of(req)
+        metadata = self._get_metadata(req)
         if _is_password(req.path_info) and req.method == "POST":
-            self._keep_password(req, metadata.instance.uuid)
+            self._store_password(req, metadata.instance.uuid)
             return webob.Response()
         if req.method not in ("GET", "HEAD"):
             raise webob.exc.HTTPMethodNotAllowed(
-                "Metadata can only be read.", headers={"Allow": "GET, HEAD"}
+                "Metadata is read-only.", headers={"Allow": "GET, HEAD"}
             )
         found = metadata.lookup(req.path_info)
         if isinstance(found, list):
@@ -76,24 +83,25 @@ class MetadataRequestHandler:
         content_type = "application/json" if req.path_info.endswith(".json") else "text/plain"
         return webob.Response(body=found, content_type=content_type)
 
-    # -- whose -----------------------------------------------------------------------------------
+    # -- the server of a request -----------------------------------------------------------------
 
-    def _metadata_of(self, req: webob.Request) -> InstanceMetadata:
+    def _get_metadata(self, req: webob.Request) -> InstanceMetadata:
         if CONF.neutron.service_metadata_proxy:
-            claim = proxy.verified_claim(req)
-            metadata = self._load(claim.instance_uuid)
-            if metadata.instance.project_id != claim.project_id:
+            server = proxy.get_verified_server(req)
+            metadata = self._load(server.instance_uuid)
+            if metadata.instance.project_id != server.project_id:
                 LOG.warning(
-                    "A metadata request for %s names another project.", claim.instance_uuid
+                    "Instance %s: metadata request refused: it names another project",
+                    server.instance_uuid,
                 )
-                raise exception.InstanceNotFound(instance_id=claim.instance_uuid)
+                raise exception.InstanceNotFound(instance_id=server.instance_uuid)
             return metadata
         address = proxy.remote_address(req)
         instance_uuid = self._network_api.get_instance_uuid_by_address(
             context.get_admin_context(), address
         )
         if instance_uuid is None:
-            raise exception.NotFound(f"No server has the address {address}.")
+            raise exception.NotFound(f"No server with the address {address} was found.")
         return self._load(instance_uuid)
 
     def _load(self, instance_uuid: str) -> InstanceMetadata:
@@ -103,28 +111,59 @@ class MetadataRequestHandler:
             admin = context.get_admin_context()
             instance = Instance.get_by_uuid(admin, instance_uuid)
             bdms = BlockDeviceMappingList.get_by_instance_uuid(admin, instance_uuid)
-            metadata = InstanceMetadata(instance, bdms=bdms)
+            disks = TaggedDisk.of_mappings(bdms)
+            metadata = InstanceMetadata(instance, tagged_disks=disks)
             with self._lock:
                 self._cache[instance_uuid] = metadata
         return metadata
 
     # -- the guest's password --------------------------------------------------------------------
 
-    def _keep_password(self, req: webob.Request, instance_uuid: str) -> None:
-        """Once: what the owner may have read already is not replaced."""
-        if (req.content_length or 0) > guest_password.MAX_SIZE:
-            raise webob.exc.HTTPBadRequest("Request is too large.")
-        try:
-            password = req.body.decode()
-        except UnicodeDecodeError as exc:
-            raise webob.exc.HTTPBadRequest("The password must be text, such as base64.") from exc
-        instance = Instance.get_by_uuid(context.get_admin_context(), instance_uuid)
-        if guest_password.extract(instance.system_metadata):
-            raise webob.exc.HTTPConflict("The password is set already.")
-        instance.system_metadata = instance.system_metadata | guest_password.convert(password)
-        instance.save()
+    def _store_password(self, req: webob.Request, instance_uuid: str) -> None:
+        """Raises HTTPConflict if there is a password: the owner may have read it already."""
+        password = _read_password(req)
+        for _ in range(_SAVE_ATTEMPTS):
+            with contextlib.suppress(exception.InstanceChanged):
+                _save_password(instance_uuid, password)
+                break
+        else:
+            raise webob.exc.HTTPServiceUnavailable("The server is being changed. Try again later.")
         with self._lock:
             self._cache.pop(instance_uuid, None)
+
+
+def _save_password(instance_uuid: str, password: str) -> None:
+    """Raises InstanceChanged after a concurrent change, and HTTPConflict if there is a password."""
+    instance = Instance.get_by_uuid(context.get_admin_context(), instance_uuid)
+    if guest_password.extract(instance.system_metadata):
+        raise webob.exc.HTTPConflict("The password is already set.")
+    instance.change_system_metadata(guest_password.convert(password))
+    instance.save()
+
+
+def _check_path(req: webob.Request) -> None:
+    """Raises HTTPBadRequest for a path that is not UTF-8."""
+    try:
+        _ = req.path_info
+    except UnicodeDecodeError as exc:
+        raise webob.exc.HTTPBadRequest("The path must be UTF-8.") from exc
+
+
+def _read_password(req: webob.Request) -> str:
+    """The body of the request. Raises HTTPBadRequest if it is too large or not text."""
+    if (req.content_length or 0) > guest_password.MAX_SIZE:
+        raise webob.exc.HTTPBadRequest("Request is too large.")
+    # A chunked body may have no length. Read only enough to see that it is too large.
+    body = req.body_file.read(guest_password.MAX_SIZE + 1)
+    if len(body) > guest_password.MAX_SIZE:
+        raise webob.exc.HTTPBadRequest("Request is too large.")
+    try:
+        password = body.decode()
+    except UnicodeDecodeError as exc:
+        raise webob.exc.HTTPBadRequest("The password must be text, such as base64.") from exc
+    if "\0" in password:
+        raise webob.exc.HTTPBadRequest("The password must be text, such as base64.")
+    return password
 
 
 def _is_password(path: str) -> bool:
@@ -133,7 +172,7 @@ def _is_password(path: str) -> bool:
         len(parts) == 3
         and (parts[0], parts[2]) == (OPENSTACK, PASSWORD)
         and parts[1] in VERSIONS
-        and parts[1] != FOLSOM  # older than passwords
+        and parts[1] != FOLSOM  # this version has no passwords
     )
 
 

@@ -1,4 +1,4 @@
-"""Which server asks: by the word of Neutron's metadata proxy, or by the address it asks from."""
+"""Which server sent a metadata request: what Neutron's proxy says, or the address of the client."""
 
 from __future__ import annotations
 
@@ -18,27 +18,25 @@ LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Claim:
-    """The proxy's verified word."""
+class VerifiedServer:
+    """The server that a signed request of Neutron's proxy names."""
 
     instance_uuid: str
     project_id: str
 
 
-def verified_claim(req: webob.Request) -> Claim:
-    """Raises HTTPBadRequest (a header is missing or odd) and HTTPForbidden (not the proxy)."""
+def get_verified_server(req: webob.Request) -> VerifiedServer:
+    """Raises HTTPBadRequest if a header is missing or invalid, HTTPForbidden if the signature is
+    wrong."""
     instance_uuid = _header(req, "X-Instance-ID")
     project_id = _header(req, "X-Tenant-ID")
     signature = req.headers.get("X-Instance-ID-Signature", "")
     if not _is_signed(instance_uuid, signature):
-        LOG.warning("Wrong signature of a metadata request from %s.", req.remote_addr)
-        raise webob.exc.HTTPForbidden(
-            "Invalid proxy request signature: metadata_proxy_shared_secret must be the same here "
-            "and there."
-        )
+        LOG.warning("Metadata request from %s refused: its signature is wrong", req.remote_addr)
+        raise webob.exc.HTTPForbidden("Invalid proxy request signature.")
     if not uuidutils.is_uuid_like(instance_uuid):
-        raise webob.exc.HTTPBadRequest("X-Instance-ID is not the ID of an instance.")
-    return Claim(instance_uuid, project_id)
+        raise webob.exc.HTTPBadRequest("X-Instance-ID header is not a UUID.")
+    return VerifiedServer(instance_uuid, project_id)
 
 
 def _header(req: webob.Request, name: str) -> str:
@@ -51,23 +49,26 @@ def _header(req: webob.Request, name: str) -> str:
 
 
 def _is_signed(instance_uuid: str, signature: str) -> bool:
-    """Without a secret nobody can prove to be the proxy."""
+    """False also if there is no secret: then no request can be verified."""
     secret = CONF.neutron.metadata_proxy_shared_secret
     if not secret:
-        LOG.error("[neutron] metadata_proxy_shared_secret is not set; requests are refused.")
+        LOG.error("Metadata request refused: [neutron] metadata_proxy_shared_secret is not set")
         return False
     expected = hmac.new(secret.encode(), instance_uuid.encode(), hashlib.sha256).hexdigest()
     return hmac.compare_digest(expected.encode(), signature.encode())
 
 
 def remote_address(req: webob.Request) -> str:
-    """The address of who asks; an IPv4 address that came over an IPv6 socket is IPv4."""
+    """The address of the client. An IPv4-mapped IPv6 address becomes an IPv4 address.
+
+    Raises HTTPBadRequest if it is not an IP address.
+    """
     address = req.remote_addr
     if CONF.api.use_forwarded_for:
         address = req.headers.get("X-Forwarded-For", address)
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError as exc:
-        raise webob.exc.HTTPBadRequest("The address of the request is no IP address.") from exc
+        raise webob.exc.HTTPBadRequest("The address of the client is not an IP address.") from exc
     mapped = getattr(parsed, "ipv4_mapped", None)
     return str(mapped or parsed)

@@ -1,8 +1,10 @@
-"""Who asks: the request's context, from what Keystone's middleware found, or without Keystone."""
+"""Authentication with or without Keystone: makes the RequestContext of a request."""
 
 from __future__ import annotations
 
 import abc
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 import webob
 
@@ -12,19 +14,22 @@ from nova_mini.api.openstack.request import CONTEXT_KEY, Request
 from nova_mini.conf import CONF
 from nova_mini.context import RequestContext
 
-_NO_TOKEN = "Authenticate: send a valid token in the header X-Auth-Token."
-_NO_PROJECT = "Use a token that is scoped to a project."
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+_NO_TOKEN = "Authentication required: send a valid token in the X-Auth-Token header."
+_NO_PROJECT = "The token must be scoped to a project."
 
 
 class _AuthFilter(abc.ABC):
-    def __init__(self, application):
+    def __init__(self, application: WSGIApplication):
         self._application = application
 
     @classmethod
-    def factory(cls, global_config: dict, **local_config):
+    def factory(cls, global_config: dict, **local_config: str) -> type[_AuthFilter]:
         return cls
 
-    def __call__(self, environ, start_response):
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         context = self.context_of(Request(environ))
         if isinstance(context, webob.Response):
             return context(environ, start_response)
@@ -33,11 +38,12 @@ class _AuthFilter(abc.ABC):
 
     @abc.abstractmethod
     def context_of(self, req: Request) -> RequestContext | webob.Response:
-        """The context of a request, or the answer to one that has none."""
+        """The context of a request, or the response (401, 403) if it is not authenticated."""
 
 
 class KeystoneContext(_AuthFilter):
-    """Behind keystonemiddleware's ``authtoken``, which has verified what the headers say."""
+    """``auth_strategy = keystone``. The filter before this one, keystonemiddleware's ``authtoken``,
+    verifies the token and sets the headers that are read here."""
 
     def context_of(self, req: Request) -> RequestContext | webob.Response:
         context = RequestContext.from_environ(req.environ, remote_address=_address(req))
@@ -50,9 +56,9 @@ class KeystoneContext(_AuthFilter):
 
 
 class NoAuthMiddleware(_AuthFilter):
-    """``auth_strategy = noauth2``, for tests: the token is ``user:project`` and always right.
+    """``auth_strategy = noauth2``, for tests: the token is ``user:project`` and is not verified.
 
-    The user ``admin`` is an administrator, every other a member.
+    The user ``admin`` is an administrator, every other user is a member.
     """
 
     def context_of(self, req: Request) -> RequestContext | webob.Response:
@@ -61,9 +67,12 @@ class NoAuthMiddleware(_AuthFilter):
         if not user_id or not token.isprintable() or len(token) > 255:
             return faults.make(401, _NO_TOKEN)
         is_admin = user_id == "admin"
+        project_id = project_id or user_id
         return RequestContext(
             user_id=user_id,
-            project_id=project_id or user_id,
+            user_name=user_id,
+            project_id=project_id,
+            project_name=project_id,
             auth_token=token,
             is_admin=is_admin,
             roles=["admin", "member", "reader"] if is_admin else ["member", "reader"],
@@ -79,8 +88,8 @@ def _address(req: Request) -> str | None:
     return req.remote_addr
 
 
-def pipeline_factory(loader, global_config: dict, **local_config):
-    """For Paste: builds the pipeline that is named like ``[api] auth_strategy``."""
+def pipeline_factory(loader: Any, global_config: dict, **local_config: str) -> Callable:
+    """Called by Paste: builds the pipeline that has the name of ``[api] auth_strategy``."""
     *filters, application = local_config[CONF.api.auth_strategy].split()
     application = loader.get_app(application)
     for name in reversed(filters):

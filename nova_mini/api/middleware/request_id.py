@@ -1,4 +1,4 @@
-"""Names each request: in our header, in OpenStack's, and in every log line and action."""
+"""Gives each request an id, which stands in the response, in log lines and in instance actions."""
 
 from oslo_middleware import request_id
 

@@ -1,47 +1,52 @@
-"""A line in the log for each request. It is the application's to keep secrets out of URLs; bodies
-and headers are never logged."""
+"""Logs one line for each request. Bodies and headers are never logged, so that the log holds no
+secrets; the API has no secrets in URLs."""
 
 from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from nova_mini.context import RequestContext
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 LOG = logging.getLogger(__name__)
 
 
 class RequestLog:
-    def __init__(self, application):
+    def __init__(self, application: WSGIApplication):
         self._application = application
 
     @classmethod
-    def factory(cls, global_config: dict, **local_config):
+    def factory(cls, global_config: dict, **local_config: str) -> type[RequestLog]:
         return cls
 
-    def __call__(self, environ, start_response):
-        began = time.perf_counter()
-        # Log lines are this request's from here on, not those of the thread's last one.
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        started_at = time.perf_counter()
+        # Sets the request id of the log lines of this thread, instead of the previous request's.
         RequestContext(request_id=environ.get("openstack.request_id"))
 
         def log_and_start(status, headers, exc_info=None):
-            told = dict(headers)
+            response_headers = dict(headers)
             LOG.info(
                 '%s "%s %s" status: %s len: %s microversion: %s time: %.6f',
                 environ.get("REMOTE_ADDR", "-"),
                 environ["REQUEST_METHOD"],
                 _url(environ),
                 status[:3],
-                told.get("Content-Length", "-"),
-                told.get("X-OpenStack-Nova-API-Version", "-"),
-                time.perf_counter() - began,
+                response_headers.get("Content-Length", "-"),
+                response_headers.get("X-OpenStack-Nova-API-Version", "-"),
+                time.perf_counter() - started_at,
             )
             return start_response(status, headers, exc_info)
 
         return self._application(environ, log_and_start)
 
 
-def _url(environ) -> str:
+def _url(environ: WSGIEnvironment) -> str:
     path = environ.get("SCRIPT_NAME", "") + environ["PATH_INFO"]
     query = environ.get("QUERY_STRING")
-    return ascii(f"{path}?{query}" if query else path)[1:-1]  # on one line, whatever it holds
+    return ascii(f"{path}?{query}" if query else path)[1:-1]  # escaped: always one line

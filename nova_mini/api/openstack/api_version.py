@@ -1,7 +1,6 @@
-"""Microversions: which one a request asks for, and the range that we serve.
+"""Microversions: the one that a request names, and the range that this API serves.
 
-A version is a plain ``(major, minor)`` tuple with a name, so code compares it as such:
-``if req.api_version >= (2, 19): ...``
+A version is a named tuple, so code compares it with a tuple: ``if req.api_version >= (2, 19): ...``
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ MAX_VERSION = APIVersion(2, 96)
 
 
 def parse(text: str) -> APIVersion:
-    """Raises InvalidAPIVersion for anything but MAJOR.MINOR."""
+    """Raises InvalidAPIVersion if ``text`` is not MAJOR.MINOR."""
     match = _FORM.fullmatch(text)
     if match is None:
         raise exception.InvalidAPIVersion(version=text[:32])
@@ -42,17 +41,17 @@ def parse(text: str) -> APIVersion:
 
 
 def negotiate(headers: Mapping[str, str]) -> APIVersion:
-    """The version that the headers ask for; 2.1 when they do not say.
+    """The version that the headers name; 2.1 if they name none.
 
     Raises InvalidAPIVersion (400) and APIVersionNotServed (406).
     """
-    ours = {name: headers[name] for name in (STANDARD_HEADER, LEGACY_HEADER) if name in headers}
-    asked = microversion_parse.get_version(ours, SERVICE_TYPE, [LEGACY_HEADER]) if ours else None
-    if asked is None:
+    found = {name: headers[name] for name in (STANDARD_HEADER, LEGACY_HEADER) if name in headers}
+    text = microversion_parse.get_version(found, SERVICE_TYPE, [LEGACY_HEADER]) if found else None
+    if text is None:
         return DEFAULT_VERSION
-    if asked == "latest":
+    if text == "latest":
         return MAX_VERSION
-    version = parse(asked)
+    version = parse(text)
     if not MIN_VERSION <= version <= MAX_VERSION:
         raise exception.APIVersionNotServed(
             version=version, minimum=MIN_VERSION, maximum=MAX_VERSION
@@ -61,7 +60,7 @@ def negotiate(headers: Mapping[str, str]) -> APIVersion:
 
 
 def headers_for(version: APIVersion) -> dict[str, str]:
-    """What every answer says of the version that it was made with."""
+    """The headers of a response that name its version."""
     return {
         STANDARD_HEADER: f"{SERVICE_TYPE} {version}",
         LEGACY_HEADER: str(version),

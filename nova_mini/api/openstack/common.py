@@ -1,21 +1,38 @@
-"""What most controllers need: pages, links, times, flags."""
+"""Helpers for controllers: pagination, time filters, links, times, flags."""
 
 from __future__ import annotations
 
 import datetime
 from urllib.parse import urlencode
 
-from oslo_utils import strutils
+from oslo_utils import strutils, timeutils
 
+from nova_mini import exception
 from nova_mini.api.openstack.request import Request
 from nova_mini.api.validation.formats import is_int32
 from nova_mini.conf import CONF
 
 
 def get_limit_and_marker(req: Request) -> tuple[int, str | None]:
-    """(items in this page, the last item of the page before); never above ``[api] max_limit``."""
+    """(maximum number of items in the page, id of the last item of the page before or None). The
+    limit is never above ``[api] max_limit``."""
     limit = int(req.query.get("limit") or CONF.api.max_limit)
     return min(limit, CONF.api.max_limit), req.query.get("marker")
+
+
+def get_changes(req: Request) -> dict[str, datetime.datetime]:
+    """The filters ``changes_since`` and ``changes_before`` that the query has: times in UTC,
+    without a time zone. Raises InvalidInput if no time can match both."""
+    times = {
+        name.replace("-", "_"): timeutils.normalize_time(timeutils.parse_isotime(req.query[name]))
+        for name in ("changes-since", "changes-before")
+        if name in req.query
+    }
+    if len(times) == 2 and times["changes_since"] > times["changes_before"]:
+        raise exception.InvalidInput(
+            reason="The value of changes-since must be less than or equal to changes-before."
+        )
+    return times
 
 
 def is_true(text: str | bool | None) -> bool:
@@ -23,7 +40,7 @@ def is_true(text: str | bool | None) -> bool:
 
 
 def to_id(text: str) -> int | None:
-    """The number of a row where the API names it by that; None for what cannot be one."""
+    """The integer id of a record; None if ``text`` is not an integer."""
     return int(text) if is_int32(text) and text.isascii() else None
 
 
@@ -38,16 +55,16 @@ def strtime(when: datetime.datetime | None) -> str | None:
 
 
 class Links:
-    """Links to the items of a collection, in the form of the request's own URL."""
+    """Links to the items of a collection, with the version and project id of the request's URL."""
 
     def __init__(self, req: Request, collection: str):
         self._req = req
         self._collection = collection
         version, _, project = req.script_name.strip("/").partition("/")
         host = (CONF.api.compute_link_prefix or req.host_url).rstrip("/")
-        below = f"/{project}" if project else ""
-        self._self = f"{host}/{version}{below}/{collection}"
-        self._bookmark = f"{host}{below}/{collection}"
+        project_path = f"/{project}" if project else ""
+        self._self = f"{host}/{version}{project_path}/{collection}"
+        self._bookmark = f"{host}{project_path}/{collection}"
 
     def of(self, item_id: str) -> list[dict[str, str]]:
         return [
@@ -56,7 +73,8 @@ class Links:
         ]
 
     def next(self, marker: str, path: str = "") -> list[dict[str, str]]:
-        """The link to the page after ``marker``; ``path`` is below the collection ("/detail")."""
+        """The link to the page after ``marker``. ``path`` is appended to the collection's URL, for
+        example "/detail"."""
         query = [(k, v) for k, v in self._req.query.items() if k != "marker"]
         query.append(("marker", marker))
         return [{"rel": "next", "href": f"{self._self}{path}?{urlencode(query)}"}]

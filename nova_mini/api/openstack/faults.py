@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 
 import oslo_messaging
 import webob
 import webob.exc
 from oslo_db import exception as db_exc
 
-from nova_mini import exception
+from nova_mini import disclosure, exception
 from nova_mini.api.openstack import serialization
 
 LOG = logging.getLogger(__name__)
@@ -28,22 +29,22 @@ _KINDS = {
     503: "serviceUnavailable",
 }
 
-# What may well go when it is tried again.
-_PASSING = (
+# Errors after which a retry of the request may succeed.
+_TRANSIENT = (
     exception.DatabaseUnavailable,
     db_exc.DBConnectionError,
     db_exc.DBDeadlock,
     oslo_messaging.MessagingException,
 )
 _UNEXPECTED = (
-    "An unexpected error happened in the Compute service. Try again, or give its operator the "
-    "request id of this answer (header x-compute-request-id)."
+    "Unexpected API error. Try again. If it happens again, give the operator the request id of "
+    "this response (header x-compute-request-id)."
 )
-_AWAY = "A part of the Compute service does not answer now. Try again in a few seconds."
+_UNAVAILABLE = "The Compute service is temporarily unavailable. Try again in a few seconds."
 
 
-def make(code: int, message: str, headers=()) -> webob.Response:
-    """An answer with a fault in it."""
+def make(code: int, message: str, headers: Iterable[tuple[str, str]] = ()) -> webob.Response:
+    """A response with a fault as its body."""
     fault = {"code": code, "message": message}
     if code in (413, 429):
         fault["retryAfter"] = "0"
@@ -58,18 +59,18 @@ def make(code: int, message: str, headers=()) -> webob.Response:
 
 
 def from_exception(exc: Exception) -> webob.Response:
-    """What the user is told of ``exc``; what only the operator may know goes to the log."""
-    if isinstance(exc, exception.NovaException) and (exc.safe or exc.code < 500):
+    """The response for ``exc``. Details that are for the operator only are logged."""
+    if disclosure.is_for_users(exc):
         return make(exc.code, exc.format_message())
     if isinstance(exc, webob.exc.HTTPException):
         return make(exc.status_int, exc.detail or exc.explanation, _kept_headers(exc))
-    if isinstance(exc, _PASSING):
-        LOG.warning("A part of the service does not answer: %s", exc)
-        return make(503, _AWAY, [("Retry-After", "5")])
-    LOG.error("An API request failed unexpectedly.", exc_info=exc)
+    if isinstance(exc, _TRANSIENT):
+        LOG.warning("API request failed: database or message broker unavailable: %s", exc)
+        return make(503, _UNAVAILABLE, [("Retry-After", "5")])
+    LOG.error("API request failed: unexpected error", exc_info=exc)
     return make(500, _UNEXPECTED)
 
 
 def _kept_headers(exc: webob.exc.HTTPException) -> list[tuple[str, str]]:
-    made_anew = ("content-type", "content-length")
-    return [(name, value) for name, value in exc.headerlist if name.lower() not in made_anew]
+    replaced = ("content-type", "content-length")
+    return [(name, value) for name, value in exc.headerlist if name.lower() not in replaced]

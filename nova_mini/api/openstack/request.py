@@ -1,4 +1,4 @@
-"""What a controller gets: WebOb's request, with who asks, at which microversion."""
+"""WebOb's request with the caller's context and the microversion, as controllers get it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Request(webob.Request):
 
     @property
     def query(self) -> GetDict:
-        """The query string. Raises InvalidInput when it is not UTF-8 or holds NUL."""
+        """The query string. Raises InvalidInput if it is not UTF-8 or contains NUL."""
         if not self.environ.get("QUERY_STRING"):
             return self.GET
         try:
@@ -44,11 +44,16 @@ class Request(webob.Request):
         return query
 
     def json_body(self) -> Any:
-        """The parsed body; {} when there is none.
+        """The parsed body; {} if there is none.
 
-        Raises UnsupportedMediaType (415) and MalformedRequestBody (400).
+        Raises UnsupportedMediaType (415) and MalformedRequestBody (400). Under a WSGI server that
+        does not decode a chunked body before it calls the application, also
+        HTTPRequestEntityTooLarge (413).
         """
-        body = self.body
+        try:
+            body = self.body
+        except OSError as exc:  # such a server reads the body from the client only now
+            raise exception.MalformedRequestBody(reason="it is not complete") from exc
         if not body:
             return {}
         kind = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()

@@ -14,34 +14,43 @@ A resource is a class in ``api/openstack/compute/<resource>.py``::
         @create.api_version("2.53")
         @wsgi.response(201)
         @validation.schema(schema.create_v253)
-        def create(self, req, body): ...
+        def create_v253(self, req, body): ...
 
         @wsgi.action("polish")
         @wsgi.response(202)
         @validation.schema(schema.polish)
         def _polish(self, req, id, body): ...
 
-A method gets the request (``req.context``, ``req.api_version``, ``req.query``), what its path
-names, and ``body`` when it declares a schema for one. It returns what becomes JSON, None for an
-empty answer, or a ResponseObject; every error it raises is answered by ``faults``.
+The table ``compute/routes.py`` maps paths to these methods. A method gets the request
+(``req.context``, ``req.api_version``, ``req.query``), the variables of its path, and ``body`` if it
+declares a schema for a body. It returns a value that becomes JSON, None for an empty response, or a
+ResponseObject. ``faults`` turns an exception into a response.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from types import FunctionType
+from typing import Any, cast
 
 from nova_mini.api.openstack import api_version as versions
 
 
 class Controller:
-    """Base of every resource: what the router looks for in a module."""
+    """Base class of all controllers."""
+
+    def __init_subclass__(cls) -> None:
+        """Record the class in each method, because the route table names the methods alone."""
+        super().__init_subclass__()
+        for method in vars(cls).values():
+            if isinstance(method, (FunctionType, VersionedMethod)):
+                cast("Any", method).controller = cls
 
 
 @dataclass(slots=True)
 class ResponseObject:
-    """An answer that says more than its body. ``code`` None: the one that the method declares."""
+    """A response with a status or headers of its own. ``code`` None: the method's status."""
 
     body: Any = None
     code: int | None = None
@@ -51,14 +60,19 @@ class ResponseObject:
 class VersionedMethod:
     """The implementations of one controller method, each for a range of microversions."""
 
-    def __init__(self):
-        self.implementations: list[tuple] = []
+    controller: type[Controller]
+
+    def __init__(self) -> None:
+        # (first microversion, last microversion, function)
+        self.implementations: list[
+            tuple[versions.APIVersion, versions.APIVersion, FunctionType]
+        ] = []
 
     def api_version(self, minimum: str, maximum: str | None = None) -> Callable:
         first = versions.parse(minimum)
         last = versions.parse(maximum) if maximum else versions.MAX_VERSION
 
-        def add(function: Callable) -> VersionedMethod:
+        def add(function: FunctionType) -> VersionedMethod:
             self.implementations.append((first, last, function))
             return self
 
@@ -66,17 +80,19 @@ class VersionedMethod:
 
 
 def api_version(minimum: str, maximum: str | None = None) -> Callable:
-    """The method exists from ``minimum`` to ``maximum`` (or for good); others: 404.
+    """Decorator: the method exists from ``minimum`` to ``maximum`` (None: to the latest). Requests
+    with another microversion get 404.
 
-    The outermost decorator. A further implementation says ``@<method name>.api_version(...)``.
+    It must be the outermost decorator. Another implementation of the same method is decorated with
+    ``@<method name>.api_version(...)``, and has a name of its own.
     """
     return VersionedMethod().api_version(minimum, maximum)
 
 
 def response(code: int) -> Callable:
-    """The status of a success, where it is not 200."""
+    """Decorator: the status of a successful response, if it is not 200."""
 
-    def declare(function: Callable) -> Callable:
+    def declare(function: Any) -> Any:
         function.response_code = code
         return function
 
@@ -84,9 +100,10 @@ def response(code: int) -> Callable:
 
 
 def action(name: str) -> Callable:
-    """The method does the action ``name``: the one key of the body of a POST to ``.../action``."""
+    """Decorator: the method serves the action ``name``, the only key in the body of a POST to
+    ``.../action``."""
 
-    def declare(function: Callable) -> Callable:
+    def declare(function: Any) -> Any:
         function.action_name = name
         return function
 

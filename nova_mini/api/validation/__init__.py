@@ -1,43 +1,85 @@
-"""JSON Schemas for bodies and queries: declared on a method, compiled once, checked before it runs.
+"""JSON Schemas for bodies and query strings.
 
-Several declarations on one method are for ranges of microversions.
+A decorator declares a schema for a controller method and a range of microversions. It is compiled
+once, and each request is validated before the method runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jsonschema
+from jsonschema.protocols import Validator
 from webob.multidict import MultiDict
 
 from nova_mini import exception
 from nova_mini.api.openstack import api_version
+from nova_mini.api.validation import messages
 from nova_mini.api.validation.formats import FORMAT_CHECKER
-from nova_mini.api.validation.messages import explain
+
+_Validator = jsonschema.Draft4Validator
+
+
+def _drop_additional(
+    validator: Validator, allowed: object, value: Any, schema: Mapping
+) -> Iterator[jsonschema.ValidationError]:
+    """The keyword ``additionalProperties`` for the legacy API: unknown properties are removed."""
+    if allowed is not False or not validator.is_type(value, "object"):
+        return
+    if "patternProperties" in schema:  # the property names are chosen by users
+        yield from _Validator.VALIDATORS["additionalProperties"](validator, allowed, value, schema)
+        return
+    for name in set(value) - set(schema.get("properties", ())):
+        del value[name]
+
+
+_RelaxedValidator = jsonschema.validators.extend(
+    _Validator, {"additionalProperties": _drop_additional}
+)
 
 
 class Schemas:
     """The compiled schemas of one method."""
 
-    def __init__(self):
-        self.ranges: list[tuple] = []
+    def __init__(self) -> None:
+        # (first microversion, last microversion, validator)
+        self.ranges: list[tuple[api_version.APIVersion, api_version.APIVersion, Validator]] = []
 
     def add(self, schema: Mapping, minimum: str, maximum: str | None) -> None:
         first = api_version.parse(minimum)
         last = api_version.parse(maximum) if maximum else api_version.MAX_VERSION
-        validator = jsonschema.Draft4Validator(schema, format_checker=FORMAT_CHECKER)
+        validator = _Validator(schema, format_checker=FORMAT_CHECKER)
         self.ranges.append((first, last, validator))
 
-    def at(self, version: api_version.APIVersion) -> jsonschema.Draft4Validator:
+    def at(self, version: api_version.APIVersion) -> Validator:
+        """Raises LookupError if there is no schema for ``version``."""
         for first, last, validator in self.ranges:
             if first <= version <= last:
                 return validator
         raise LookupError(f"No schema is declared for version {version}.")
 
-    def validate(self, value: Any, version: api_version.APIVersion) -> None:
-        """Raises ValidationError with a sentence that says what to change."""
+    def validate(
+        self, value: Any, version: api_version.APIVersion, *, relaxed: bool = False
+    ) -> None:
+        """Raises ValidationError with a message for the user.
+
+        ``relaxed``: unknown properties are removed from ``value``, because the legacy API ignores
+        them.
+        """
         validator = self.at(version)
+        if relaxed:
+            validator = _RelaxedValidator(validator.schema, format_checker=FORMAT_CHECKER)
+        self._validate(validator, value, messages.of_body)
+
+    def validate_query(self, query: MultiDict, version: api_version.APIVersion) -> None:
+        """Validate a query string, in which each name has a list of values."""
+        if query:
+            values = {name: query.getall(name) for name in query}
+            self._validate(self.at(version), values, messages.of_query)
+
+    @staticmethod
+    def _validate(validator: Validator, value: Any, explain: Callable) -> None:
         try:
             if validator.is_valid(value):
                 return
@@ -46,19 +88,14 @@ class Schemas:
             reason = "The body is nested too deep."
         raise exception.ValidationError(detail=reason)
 
-    def validate_query(self, query: MultiDict, version: api_version.APIVersion) -> None:
-        """The same for a query string, where each name has a list of values."""
-        if query:
-            self.validate({name: query.getall(name) for name in query}, version)
-
 
 def schema(body: Mapping, minimum: str = "2.1", maximum: str | None = None) -> Callable:
-    """Decorator: the method takes a body, which must match."""
+    """Decorator: the method takes a body, which must match the schema ``body``."""
     return _declare("body_schemas", body, minimum, maximum)
 
 
 def query_schema(query: Mapping, minimum: str = "2.1", maximum: str | None = None) -> Callable:
-    """Decorator: the query string must match. See ``parameter_types.query_params``."""
+    """Decorator: the query string must match ``query``; see ``parameter_types.query_params``."""
     return _declare("query_schemas", query, minimum, maximum)
 
 

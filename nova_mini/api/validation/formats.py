@@ -1,4 +1,4 @@
-"""Formats that JSON Schema leaves to us."""
+"""Formats (keyword ``format``) of the JSON Schemas."""
 
 from __future__ import annotations
 
@@ -6,32 +6,41 @@ import base64
 import binascii
 import ipaddress
 import re
+import unicodedata
 from collections.abc import Callable
 
 import jsonschema
 from oslo_utils import timeutils, uuidutils
 
+from nova_mini import patterns
+
 FORMAT_CHECKER = jsonschema.FormatChecker(formats=())
 
-# Largest value of the database's INTEGER columns, which is also the documented maximum.
+# Largest value of an INTEGER column of the database, and the documented maximum of the API.
 MAX_INT = 0x7FFFFFFF
 
-#: Format -> what the value must be, for messages.
+#: format -> what a value must be, for error messages
 DESCRIPTIONS: dict[str, str] = {}
+#: Formats of names, for which Nova has error messages of their own.
+NAMES = frozenset({"name", "name_with_blanks", "az_name"})
 
 _HOSTNAME = re.compile(r"(?=.{2,63}\Z)[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?")
-_FQDN = re.compile(r"(?=.{2,255}\Z)[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?"
-                   r"(\.[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?)*")  # fmt: skip
+_FQDN = re.compile(
+    r"(?=.{2,255}\Z)[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?"
+    r"(\.[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?)*"
+)
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 def _format(name: str, description: str) -> Callable:
     DESCRIPTIONS[name] = description
 
     def register(check: Callable[[str], bool]) -> Callable:
-        def of_strings(value) -> bool:
+        def check_string(value: object) -> bool:
             return not isinstance(value, str) or check(value)
 
-        FORMAT_CHECKER.checks(name)(of_strings)
+        FORMAT_CHECKER.checks(name)(check_string)
         return check
 
     return register
@@ -78,17 +87,36 @@ def _is_address(kind: type, value: str) -> bool:
     return True
 
 
-@_format("name", "printable text of at most 255 characters, without blanks at its ends")
+@_format("printable", "printable characters")
+def is_printable(value: str) -> bool:
+    """Whether there are only letters, marks, digits, punctuation, symbols and spaces: no control
+    or format characters, line breaks or unassigned code points.
+
+    ``str.isprintable`` accepts no other space than " ", so all spaces are replaced by it.
+    """
+    return value.isprintable() or "".join(map(_normalized_space, value)).isprintable()
+
+
+def _normalized_space(character: str) -> str:
+    return " " if unicodedata.category(character) == "Zs" else character
+
+
+@_format("text", "text without control characters other than tab and line ends")
+def is_text(value: str) -> bool:
+    return _CONTROL.search(value) is None
+
+
+@_format("name", "printable characters. Can not start or end with whitespace.")
 def is_name(value: str) -> bool:
     return value == value.strip() and is_name_with_blanks(value)
 
 
-@_format("name_with_blanks", "printable text of at most 255 characters, not only blanks")
+@_format("name_with_blanks", "printable characters with at least one non space character")
 def is_name_with_blanks(value: str) -> bool:
-    return bool(value.strip()) and value.isprintable()
+    return bool(value.strip()) and is_printable(value)
 
 
-@_format("az_name", "a name without ':' and without blanks at its ends")
+@_format("az_name", "printable characters except :. Can not start or end with whitespace.")
 def is_az_name(value: str) -> bool:
     return is_name(value) and ":" not in value
 
@@ -113,10 +141,6 @@ def is_fqdn(value: str) -> bool:
     return _FQDN.fullmatch(value) is not None
 
 
-@_format("regex", "a regular expression")
+@_format("regex", "a regular expression (of RE2: without backreferences and lookaround)")
 def is_regex(value: str) -> bool:
-    try:
-        re.compile(value)
-    except (re.error, RecursionError, OverflowError):
-        return False
-    return True
+    return patterns.is_valid(value)

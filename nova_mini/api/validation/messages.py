@@ -1,59 +1,85 @@
-"""What a user reads when a body does not match its schema.
+"""Nova's error messages for a body or query string that does not match its schema.
 
-Our own sentences, not jsonschema's, which repeat the value: it may be a password, or a megabyte.
+A message repeats the invalid value, so long values are shortened and secrets are masked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from jsonschema import ValidationError
 from jsonschema.exceptions import best_match
 
-from nova_mini.api.validation.formats import DESCRIPTIONS
+from nova_mini.api.validation.formats import DESCRIPTIONS, NAMES
 
 _MAX_LENGTH = 500
-
-_SENTENCES = {
-    "type": lambda e: f"must be of type {_types(e.validator_value)}",
-    "enum": lambda e: f"must be one of {', '.join(map(str, e.validator_value))}",
-    "required": lambda e: f"lacks {_missing(e)}",
-    "additionalProperties": lambda e: f"has {_additional(e)}, which is not known here",
-    "minProperties": lambda e: f"needs at least {e.validator_value} properties",
-    "maxProperties": lambda e: f"may have at most {e.validator_value} properties",
-    "minItems": lambda e: f"needs at least {e.validator_value} items",
-    "maxItems": lambda e: f"may have at most {e.validator_value} items",
-    "uniqueItems": lambda e: "must not hold the same item twice",
-    "minLength": lambda e: f"must have at least {e.validator_value} characters",
-    "maxLength": lambda e: f"may have at most {e.validator_value} characters",
-    "minimum": lambda e: f"must be at least {e.validator_value}",
-    "maximum": lambda e: f"may be at most {e.validator_value}",
-    "pattern": lambda e: f"must match the pattern {e.validator_value}",
-    "format": lambda e: f"must be {DESCRIPTIONS[e.validator_value]}",
-    "not": lambda e: "has a form that is not allowed",
-    "oneOf": lambda e: "must match exactly one of the documented forms",
-    "anyOf": lambda e: "matches none of the documented forms",
-}
+_MAX_VALUE_LENGTH = 100
+_SECRETS = frozenset({"adminPass", "contents", "password", "user_data"})
+_HIDDEN = "***"
 
 
-def explain(errors: Iterable[ValidationError]) -> str:
-    """A sentence on the error that matters most."""
+def of_body(errors: Iterable[ValidationError]) -> str:
+    """The message for the most relevant error of a body."""
     error = best_match(errors)
-    where = ".".join(str(part) for part in error.absolute_path)
-    subject = f"Invalid input: '{where}'" if where else "Invalid input: it"
-    return f"{subject} {_SENTENCES[error.validator](error)}."[:_MAX_LENGTH]
+    return _sentence(error, "field/attribute", _last_name(list(error.absolute_path)))
 
 
-def _types(declared: str | list[str]) -> str:
-    return declared if isinstance(declared, str) else " or ".join(declared)
+def of_query(errors: Iterable[ValidationError]) -> str:
+    """The message for the most relevant error of a query string.
+
+    The schema of a query string has a list of values for each name.
+    """
+    error = best_match(errors)
+    return _sentence(error, "query parameters", next(iter(error.absolute_path), None))
 
 
-def _missing(error: ValidationError) -> str:
-    names = [name for name in error.validator_value if name not in error.instance]
-    return f"the required '{names[0]}'"
+def _last_name(path: list[str | int]) -> str | None:
+    """The last name in the path of a value; for an item of a list with its index: ``tags.0``."""
+    indexes: list[str] = []
+    while path and isinstance(path[-1], int):
+        indexes.insert(0, f".{path.pop()}")
+    return "".join([str(path[-1]), *indexes]) if path else None
 
 
-def _additional(error: ValidationError) -> str:
-    known = error.schema.get("properties", {})
-    extra = [name for name in error.instance if name not in known]
-    return ", ".join(f"'{name[:64]}'" for name in extra[:5])
+def _sentence(error: ValidationError, kind: str, name: str | None) -> str:
+    reason = _reason(error)
+    if error.validator == "format" and error.validator_value in NAMES:
+        sentence = f"An invalid 'name' value was provided. The name must be: {reason}"
+    elif name is None:
+        sentence = reason
+    else:
+        sentence = f"Invalid input for {kind} {_short(name)}. Value: {_value(error)}. {reason}"
+    return _short(sentence, _MAX_LENGTH)
+
+
+def _reason(error: ValidationError) -> str:
+    if error.validator == "format":
+        description = DESCRIPTIONS[error.validator_value]
+        if error.validator_value in NAMES:
+            return description
+        return f"{_value(error, quoted=True)} is not a '{error.validator_value}': {description}"
+    return error.message.replace(repr(error.instance), _value(error, quoted=True), 1)
+
+
+def _value(error: ValidationError, *, quoted: bool = False) -> str:
+    """The invalid value, shortened and without secrets."""
+    if _SECRETS.intersection(error.absolute_path):
+        return _HIDDEN
+    value = _without_secrets(error.instance)
+    return _short(value if isinstance(value, str) and not quoted else repr(value))
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            name: _HIDDEN if name in _SECRETS else _without_secrets(each)
+            for name, each in value.items()
+        }
+    if isinstance(value, list):
+        return [_without_secrets(each) for each in value]
+    return value
+
+
+def _short(text: str, length: int = _MAX_VALUE_LENGTH) -> str:
+    return text if len(text) <= length else text[: length - 3] + "..."

@@ -1,82 +1,79 @@
-"""Volumes of servers that are on no host: reserved in Cinder, connected when their server is."""
+"""Attach and detach volumes of servers that are on no host.
+
+Such a volume is only reserved in Cinder; a host connects it when the server is unshelved.
+"""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 
 from nova_mini import exception
-from nova_mini.compute import rpcapi as compute_rpcapi
-from nova_mini.conf import CONF
+from nova_mini.actions import operations
+from nova_mini.actions.claims import ClaimedAction
+from nova_mini.actions.registry import Operation
+from nova_mini.context import RequestContext
 from nova_mini.notifications import notify_about_instance_usage
 from nova_mini.objects.block_device_mapping import BlockDeviceMapping
-from nova_mini.objects.instance_action import InstanceAction
+from nova_mini.objects.instance import Instance
+from nova_mini.rpcapi import compute as compute_rpcapi
 from nova_mini.volume import cinder
 
-LOG = logging.getLogger(__name__)
+
+def attach_volumes(context: RequestContext, actions: list[ClaimedAction]) -> None:
+    """Run claimed attach actions. If the API died before it reserved the volume, release it."""
+    _do(context, actions, operations.HOST_ATTACH_VOLUME, _attach)
 
 
-def attach_volumes(context, action_ids: list[int], owner: str) -> None:
-    """The API has reserved each; or it has died over it, and nothing was promised."""
-    _do(context, action_ids, owner, "attach_volume", _attach)
+def detach_volumes(context: RequestContext, actions: list[ClaimedAction]) -> None:
+    _do(context, actions, operations.HOST_DETACH_VOLUME, _detach)
 
 
-def detach_volumes(context, action_ids: list[int], owner: str) -> None:
-    _do(context, action_ids, owner, "detach_volume", _detach)
-
-
-def _do(context, action_ids: list[int], owner: str, method: str, work: Callable) -> None:
-    """Claim the actions and do them here; those of a server that has come to a host since the user
-    asked are that host's, whose method has the same name."""
-    event = f"conductor_{method}"
-    for action_id in action_ids:
-        action = InstanceAction.claim(
-            context, action_id, owner, host=None, event=event, at=CONF.host
-        )
-        if action is None:
-            continue
-        key = (context, action.id, owner, event)
-        if action.instance.host:
-            _send_to_host(context, action, key)
-            continue
+def _do(
+    context: RequestContext,
+    actions: list[ClaimedAction],
+    at_host: Operation,
+    work: Callable[[RequestContext, ClaimedAction], None],
+) -> None:
+    """Run claimed actions. ``at_host`` is the operation for a server that came to a host since the
+    request."""
+    for action in actions:
         try:
-            work(context, action)
-        except Exception as exc:
-            LOG.warning("%s of instance %s must wait: %s", method, action.instance_uuid, exc)
-            InstanceAction.put_back(*key, type(exc).__name__)
-        else:
-            InstanceAction.finish(*key, at=CONF.host)
+            if action.instance.host:
+                _send_to_host(action, at_host)
+            else:
+                work(context, action)
+                action.finish(saves_instance=False)
+        except Exception as exc:  # continue with the others
+            action.requeue(exc)
 
 
-def _send_to_host(context, action: InstanceAction, key: tuple) -> None:
+def _send_to_host(action: ClaimedAction, at_host: Operation) -> None:
     host = action.instance.host
-    if InstanceAction.hand_over(*key, at=CONF.host, host=host, method=action.method,
-                                args=action.args):  # fmt: skip
-        action.host = host
-        compute_rpcapi.ComputeAPI().send(context, action)
+    if action.hand_over(at_host, host, action.parameters, saves_instance=False):
+        compute_rpcapi.ComputeAPI().send(action.context, action.record)
 
 
-def _attach(context, action: InstanceAction) -> None:
-    bdm = BlockDeviceMapping.get_by_uuid(context, action.args["bdm_uuid"])
-    if bdm is None:  # taken back by the API, or detached since
+def _attach(context: RequestContext, action: ClaimedAction) -> None:
+    bdm = BlockDeviceMapping.get_by_uuid(context, action.parameters.bdm_uuid)
+    if bdm is None:  # removed by the API, or detached since
         return
     if bdm.attachment_id is None:
-        if action.attempts == 1:
+        if action.is_first_attempt:
             raise exception.ActionInterrupted(reason="the volume is not reserved yet")
         _release(context, action.instance, bdm)
         return
     _notify(context, action.instance, "volume.attach", bdm)
 
 
-def _detach(context, action: InstanceAction) -> None:
-    bdm = BlockDeviceMapping.get_by_uuid(context, action.args["bdm_uuid"])
+def _detach(context: RequestContext, action: ClaimedAction) -> None:
+    bdm = BlockDeviceMapping.get_by_uuid(context, action.parameters.bdm_uuid)
     if bdm is not None:
         _release(context, action.instance, bdm)
         _notify(context, action.instance, "volume.detach", bdm)
 
 
-def _release(context, instance, bdm: BlockDeviceMapping) -> None:
-    """Whatever Cinder has of it for the server goes; the record goes last."""
+def _release(context: RequestContext, instance: Instance, bdm: BlockDeviceMapping) -> None:
+    """Delete the attachments of the volume to the server in Cinder, then the mapping."""
     volume_api = cinder.API()
     for each in volume_api.attachments_of(context, instance.uuid):
         if each.volume_id == bdm.volume_id:
@@ -84,5 +81,7 @@ def _release(context, instance, bdm: BlockDeviceMapping) -> None:
     bdm.destroy()
 
 
-def _notify(context, instance, event: str, bdm: BlockDeviceMapping) -> None:
+def _notify(
+    context: RequestContext, instance: Instance, event: str, bdm: BlockDeviceMapping
+) -> None:
     notify_about_instance_usage(context, instance, event, extra={"volume_id": bdm.volume_id})

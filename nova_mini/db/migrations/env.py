@@ -1,4 +1,4 @@
-"""Alembic's entry: it runs on the connection that ``db.migration`` gives it."""
+"""The environment of alembic. It runs on the connection of ``db.migration``."""
 
 from alembic import context
 
@@ -6,7 +6,7 @@ from nova_mini.db import models
 
 
 def render_item(kind, item, autogen_context):
-    """Migrations stand by themselves: they name the plain types behind ours."""
+    """Migrations must not depend on the models, so they use plain types instead of JsonText."""
     if kind == "type" and isinstance(item, models.JsonText):
         return "sa.Text().with_variant(mysql.MEDIUMTEXT(), 'mysql', 'mariadb')"
     return False

@@ -1,14 +1,13 @@
-"""What the rest of nova_mini asks of the network service."""
+"""The interface of the rest of nova_mini to the network service."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from oslo_log import log as logging
 
-from nova_mini import exception, service_auth
-from nova_mini.network.model import VIF, NetworkInfo, NetworkRequest, RequestedNetworks
+from nova_mini import disclosure, exception, service_auth
 from nova_mini.network.neutron import (
     constants,
     networks,
@@ -19,6 +18,7 @@ from nova_mini.network.neutron import (
 )
 from nova_mini.network.neutron.client import NeutronClient, distinct
 from nova_mini.network.neutron.topology import Topology
+from nova_mini.objects.network_model import VIF, NetworkInfo, NetworkRequest, RequestedNetworks
 from nova_mini.trace import traced
 
 if TYPE_CHECKING:
@@ -27,17 +27,19 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-# An option of DHCP that no client asks for (RFC 3942 leaves it to the site), and its value of ours.
-_SITE_OPTION, _TOLD = "254", "1"
-_DEFAULT_GROUPS = ([], ["default"])  # what Neutron gives a port that names none
+# A DHCP option that no client requests (RFC 3942 reserves it for site-specific use), and the value
+# that nova_mini sets; see ``is_wired``.
+_SITE_OPTION, _OPTION_VALUE = "254", "1"
+# Neutron sets this group on a port without a request.
+_DEFAULT_GROUPS: tuple[list[str], ...] = ([], ["default"])
 
 
 class API:
-    """One per process, for all its threads.
+    """One object per process; thread-safe.
 
-    What a user asks for is looked at with the user's token, so that it means what that user can
-    see; ports are made and bound with our own credentials. Every change may be repeated after a
-    crash. Raises NeutronConnectionFailed when Neutron does not answer.
+    A user's request is resolved with the user's token, so that it refers only to resources that
+    the user can see. Ports are created and bound with the service's credentials. All changes are
+    idempotent. Raises NeutronConnectionFailed when Neutron does not answer.
     """
 
     def __init__(self) -> None:
@@ -48,25 +50,29 @@ class API:
     def validate_networks(
         self, context: RequestContext, requested_networks: RequestedNetworks, max_count: int
     ) -> int:
-        """How many servers, 1 to ``max_count``, can get what is asked for.
+        """For how many servers, 1 to ``max_count``, the request can be fulfilled.
 
         Raises NetworkNotFound, PortNotFound, PortInUse, PortNotUsable, PortRequiresFixedIP,
         NetworkAmbiguous, NetworkRequiresSubnet, ExternalNetworkAttachForbidden, Forbidden,
-        FixedIpAlreadyInUse, InvalidInput, UnableToAutoAllocateNetwork, PortLimitExceeded.
+        FixedIpAlreadyInUse, InvalidInput, UnableToAutoAllocateNetwork, PortLimitExceeded,
+        PortResourceRequestNotSupported.
         """
-        if _wants_no_network(requested_networks):
+        if _requests_no_network(requested_networks):
             return max_count
-        return validation.validate(context, _user(context), requested_networks, max_count)
+        count = validation.validate(context, _user(context), requested_networks, max_count)
+        validation.check_resource_requests(_service(context), requested_networks)
+        return count
 
     def validate_security_groups(self, context: RequestContext, names: list[str]) -> list[str]:
-        """Their ids. Raises SecurityGroupNotFound, SecurityGroupAmbiguous."""
+        """The ids of security groups; ``names``: names or ids. Empty for the default group. Raises
+        SecurityGroupNotFound, SecurityGroupAmbiguous."""
         if names in _DEFAULT_GROUPS:
             return []
         return validation.security_group_ids(_user(context), context.project_id, names)
 
     # -- a server's life (the compute service) ---------------------------------------------------
 
-    @traced
+    @traced("API.allocate_for_instance")
     def allocate_for_instance(
         self,
         context: RequestContext,
@@ -75,18 +81,21 @@ class API:
         security_groups: list[str],
         bind_host_id: str,
     ) -> NetworkInfo:
-        """A port, bound to the host, for every requested network, in that order.
+        """Create or adopt a port for every requested network, in that order, and bind it to the
+        host.
 
-        Ports that an earlier attempt made are adopted, on whichever host it was; after a failure
-        what this call made is gone again. ``security_groups``: names or ids.
+        Ports of an earlier attempt, also of one on another host, are adopted. After a failure the
+        ports that this call created are deleted. ``security_groups``: names or ids.
         """
-        if _wants_no_network(requested_networks):
+        if _requests_no_network(requested_networks):
             return NetworkInfo()
         before = ports.of_device(_service(context), instance.uuid)
-        ours = [port for port in before if constants.is_ours(port)]
-        requests = networks.resolve(_user(context), instance.project_id, requested_networks, ours)
-        work = ports.Allocation(_service(context), instance, bind_host_id, before, before)
-        return self._allocate(context, instance, work, requests, security_groups)
+        created = [port for port in before if constants.is_created_by_us(port)]
+        requests = networks.resolve(
+            _user(context), instance.project_id, requested_networks, created
+        )
+        allocation = ports.Allocation(_service(context), instance, bind_host_id, before, before)
+        return self._allocate(context, instance, allocation, requests, security_groups)
 
     def allocate_port_for_instance(
         self,
@@ -95,20 +104,20 @@ class API:
         request: NetworkRequest,
         bind_host_id: str,
     ) -> VIF:
-        """One interface more. A port that an earlier attempt made, which the instance's
-        ``network_info`` does not have yet, is adopted."""
+        """Create or adopt a port for another interface of an instance. A port that an earlier
+        attempt created is adopted: it is not in the instance's ``network_info`` yet."""
         attached = {vif.id for vif in instance.network_info}
         before = ports.of_device(_service(context), instance.uuid)
         new = [port for port in before if port["id"] not in attached]
         requests = networks.resolve(_user(context), instance.project_id, [request], [])
-        work = ports.Allocation(_service(context), instance, bind_host_id, before, new)
-        return self._allocate(context, instance, work, requests, [])[0]
+        allocation = ports.Allocation(_service(context), instance, bind_host_id, before, new)
+        return self._allocate(context, instance, allocation, requests, [])[0]
 
     def _allocate(
         self,
         context: RequestContext,
         instance: Instance,
-        work: ports.Allocation,
+        allocation: ports.Allocation,
         requests: list[NetworkRequest],
         security_groups: list[str],
     ) -> NetworkInfo:
@@ -119,24 +128,24 @@ class API:
         if security_groups not in _DEFAULT_GROUPS:
             group_ids = validation.security_group_ids(client, instance.project_id, security_groups)
         try:
-            found = work.ensure(requests, records, group_ids)
-            newborn = frozenset(port["id"] for port in found if work.is_new(port))
+            found = allocation.ensure(requests, records, group_ids)
+            new_ports = frozenset(port["id"] for port in found if allocation.is_new(port))
             vifs = nw_info.build(
-                client, self._topology, found, NetworkInfo(), newborn=newborn, fresh=False
+                client, self._topology, found, NetworkInfo(), new_ports=new_ports, fresh=False
             )
         except Exception:
-            _undo(work, instance)
+            _undo(allocation, instance)
             raise
         for vif, item in zip(vifs, requests, strict=True):
             vif.tag = item.tag
         return vifs
 
     def deallocate_for_instance(self, context: RequestContext, instance: Instance) -> None:
-        """Delete the ports that we made, set free those that the user brought."""
+        """Delete the ports that nova_mini created, and unbind those that the user created."""
         self.deallocate_device(context, instance.uuid)
 
     def deallocate_device(self, context: RequestContext, instance_uuid: str) -> None:
-        """The same by uuid, for what a sweep finds of a server that is no more."""
+        """As :meth:`deallocate_for_instance`, for a server that was deleted already."""
         if service_auth.is_configured("neutron"):
             client = _service(context)
             ports.release(client, ports.of_device(client, instance_uuid))
@@ -144,14 +153,14 @@ class API:
     def deallocate_port_for_instance(
         self, context: RequestContext, instance: Instance, port_id: str
     ) -> None:
-        """A port that is another's by now is left alone."""
+        """Delete or unbind one port of the server. A port of another server is not changed."""
         client = _service(context)
         ports.release(client, client.list("ports", id=port_id, device_id=instance.uuid))
 
     def setup_instance_network_on_host(
         self, context: RequestContext, instance: Instance, host: str
     ) -> None:
-        """Bind the server's ports to ``host``; those that are there already stay as they are."""
+        """Bind the server's ports to ``host``. Ports that are bound to it are not changed."""
         if service_auth.is_configured("neutron"):
             client = _service(context)
             for port in ports.of_device(client, instance.uuid):
@@ -160,7 +169,7 @@ class API:
     def cleanup_instance_network_on_host(
         self, context: RequestContext, instance: Instance, host: str
     ) -> None:
-        """No port of the server is bound to ``host``; all of them stay the server's."""
+        """Unbind the server's ports from ``host``; they still belong to the server."""
         if service_auth.is_configured("neutron"):
             client = _service(context)
             for port in ports.of_device(client, instance.uuid):
@@ -168,24 +177,62 @@ class API:
 
     # -- security groups of a server (the API service) -------------------------------------------
 
-    def add_security_group(self, context: RequestContext, instance: Instance, name: str) -> None:
-        """``name``: of a group, or its id. Raises SecurityGroupNotFound, SecurityGroupAmbiguous,
-        SecurityGroupCannotBeApplied."""
-        self._change_security_groups(context, instance, name, security_groups.add)
+    def add_security_group(
+        self, context: RequestContext, instance: Instance, name: str
+    ) -> dict[str, list[str]]:
+        """Add a security group to all ports of the server. Returns port id -> names of its groups.
 
-    def remove_security_group(self, context: RequestContext, instance: Instance, name: str) -> None:
-        """Raises SecurityGroupNotFound, also when no port of the server has it."""
-        self._change_security_groups(context, instance, name, security_groups.remove)
+        ``name``: name or id of the group. Raises SecurityGroupNotFound, SecurityGroupAmbiguous,
+        SecurityGroupCannotBeApplied.
+        """
+        return self._change_security_groups(context, instance, name, security_groups.add)
 
-    def _change_security_groups(self, context, instance, name: str, change) -> None:
+    def remove_security_group(
+        self, context: RequestContext, instance: Instance, name: str
+    ) -> dict[str, list[str]]:
+        """Remove a security group from all ports of the server; see :meth:`add_security_group`.
+        Raises SecurityGroupNotFound also when no port of the server has the group."""
+        return self._change_security_groups(context, instance, name, security_groups.remove)
+
+    def get_instance_security_groups(
+        self, context: RequestContext, instance_uuid: str
+    ) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]]]:
+        """See ``security_groups.of_ports``; empty in a cloud without Neutron."""
+        if not service_auth.is_configured("neutron"):
+            return [], {}
+        client = _user(context)
+        return security_groups.of_ports(client, ports.of_device(client, instance_uuid))
+
+    def _change_security_groups(
+        self,
+        context: RequestContext,
+        instance: Instance,
+        name: str,
+        change: Callable[[NeutronClient, list[dict[str, Any]], str], None],
+    ) -> dict[str, list[str]]:
         client = _user(context)
         (group_id,) = validation.security_group_ids(client, instance.project_id, [name])
         change(client, ports.of_device(client, instance.uuid), group_id)
+        return security_groups.names_by_port(client, ports.of_device(client, instance.uuid))
 
-    # -- what is there ---------------------------------------------------------------------------
+    # -- queries ---------------------------------------------------------------------------------
+
+    def is_configured(self) -> bool:
+        """Whether this cloud has Neutron."""
+        return service_auth.is_configured("neutron")
+
+    def is_port_gone(self, context: RequestContext, instance: Instance, vif: VIF) -> bool:
+        """Whether the port of ``vif`` was deleted or belongs to another device now. A port that is
+        not found counts as deleted only if its network is found: otherwise this service may not be
+        allowed to see either of them."""
+        client = _service(context)
+        found = client.list("ports", id=vif.id, fields=["id", "device_id"])
+        if found:
+            return found[0]["device_id"] != instance.uuid
+        return bool(client.list("networks", id=vif.network.id, fields=["id"]))
 
     def get_instance_nw_info(self, context: RequestContext, instance: Instance) -> NetworkInfo:
-        """As Neutron has it now, to be kept with the instance; order and tags stay."""
+        """The instance's network as Neutron has it now; order and tags are kept."""
         if not service_auth.is_configured("neutron"):
             return NetworkInfo()
         client = _service(context)
@@ -193,7 +240,7 @@ class API:
         return nw_info.build(client, self._topology, found, instance.network_info)
 
     def list_ports(self, context: RequestContext, **filters: Any) -> list[dict[str, Any]]:
-        """Neutron's records, as the user may see them."""
+        """Neutron's records of the ports, read with the user's token."""
         if not service_auth.is_configured("neutron"):
             return []
         return _user(context).list("ports", **filters)
@@ -206,11 +253,12 @@ class API:
         return found[0]
 
     def is_wired(self, context: RequestContext, port_id: str) -> bool:
-        """Whether the port is wired; if it is not, Neutron tells its agents of it once more.
+        """Whether the port is wired. If it is not, Neutron is made to notify its agents again.
 
-        What Neutron told them may be lost with a broker, and it does not repeat itself: only a
-        change is told. So the description is changed and changed back, which those who wire hear
-        of, and an option of DHCP, as the port is not ready before there is a lease for it either.
+        Neutron's message to its agents may be lost with a broker. Neutron does not send it again,
+        but it sends a message for every change of a port. So the description is changed and changed
+        back, for the agent that wires the port, and an extra DHCP option, for the DHCP agent: a
+        port is not ready before that agent has configured it.
         """
         client = _service(context)
         fields = ["status", "description", "extra_dhcp_opts"]
@@ -220,12 +268,13 @@ class API:
         (port,) = found
         if port["status"] == "ACTIVE":
             return True
-        for change in _change_and_back(port):
+        for change in _changes_without_effect(port):
             client.update("ports", port_id, change)
         return False
 
     def list_ports_on_host(self, context: RequestContext, host: str) -> list[dict[str, Any]]:
-        """id, device_id, device_owner, project_id of every server port bound to ``host``."""
+        """id, device_id, device_owner and project_id of all ports of servers that are bound to
+        ``host``."""
         if not service_auth.is_configured("neutron"):
             return []
         found = _service(context).list(
@@ -236,13 +285,14 @@ class API:
         return [p for p in found if p["device_owner"].startswith(constants.DEVICE_OWNER_COMPUTE)]
 
     def list_server_ports(self, context: RequestContext) -> Iterator[dict[str, Any]]:
-        """id, device_id, device_owner of every port of every server, of whatever cloud."""
+        """id, device_id and device_owner of all ports of servers, including other clouds'."""
         for port in _service(context).list_all("ports", "id", "device_id", "device_owner"):
             if port["device_owner"].startswith(constants.DEVICE_OWNER_COMPUTE):
                 yield port
 
     def get_instance_uuid_by_address(self, context: RequestContext, address: str) -> str | None:
-        """Whose fixed address that is; None also when two projects use the same one."""
+        """The uuid of the server with this fixed address; None also if two servers have it (in two
+        projects)."""
         found = _service(context).list(
             "ports", fixed_ips=f"ip_address={address}", fields=["device_id", "device_owner"]
         )
@@ -262,35 +312,42 @@ def _service(context: RequestContext) -> NeutronClient:
     return NeutronClient(context, as_service=True)
 
 
-def _change_and_back(port: dict[str, Any]) -> list[dict[str, Any]]:
-    """Two changes after which a port is as it was. An option that a process left which died between
-    them goes with the second; one of a user's is left alone."""
+def _changes_without_effect(port: dict[str, Any]) -> list[dict[str, Any]]:
+    """Two changes after which the port is as before. The second one also removes an option that a
+    process left when it died between them. A user's option is not changed."""
     description = port["description"] or ""
     changes = [{"description": description + " "}, {"description": description}]
-    options = port.get("extra_dhcp_opts")  # None: without that extension of Neutron's
-    if options is None or any(_is_foreign(option) for option in options):
+    options = port.get("extra_dhcp_opts")  # None: Neutron does not have that extension
+    if options is None or any(_is_users_option(option) for option in options):
         return changes
-    for change, value in zip(changes, (_TOLD, None), strict=True):
+    for change, value in zip(changes, (_OPTION_VALUE, None), strict=True):
         change["extra_dhcp_opts"] = [{"opt_name": _SITE_OPTION, "opt_value": value}]
     return changes
 
 
-def _is_foreign(option: dict[str, str]) -> bool:
-    return option["opt_name"] == _SITE_OPTION and option["opt_value"] != _TOLD
+def _is_users_option(option: dict[str, str]) -> bool:
+    return option["opt_name"] == _SITE_OPTION and option["opt_value"] != _OPTION_VALUE
 
 
-def _undo(work: ports.Allocation, instance: Instance) -> None:
-    """What this cannot reach, the server's deallocation will."""
+def _undo(allocation: ports.Allocation, instance: Instance) -> None:
+    """Release the ports of a failed allocation. If that fails, the server's deallocation releases
+    them later."""
     try:
-        work.undo()
-    except exception.NovaException:
-        LOG.exception("Ports of a failed allocation are left.", instance=instance)
+        allocation.undo()
+    except exception.NovaException as exc:
+        message = disclosure.message_for_operator(exc)
+        LOG.warning(
+            "Could not release the ports of a failed allocation: %s", message, instance=instance
+        )
 
 
-def _wants_no_network(requested: RequestedNetworks) -> bool:
-    """A cloud without Neutron has servers without interfaces, for who does not ask for any."""
+def _requests_no_network(requested: RequestedNetworks) -> bool:
+    """In a cloud without Neutron, servers have no interfaces. Raises InvalidInput if a network is
+    requested there."""
     if requested == "none" or service_auth.is_configured("neutron"):
         return requested == "none"
     if requested:
-        raise exception.InvalidInput(reason="this cloud has no network service; ask for none.")
+        raise exception.InvalidInput(
+            reason="this cloud has no network service; set networks to none."
+        )
     return True

@@ -1,4 +1,4 @@
-"""Neutron's REST resources, one request per method (more only for very long lists of ids)."""
+"""Client of Neutron's REST API. A method sends one request, or several for long lists of ids."""
 
 from __future__ import annotations
 
@@ -18,34 +18,37 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 _PAGE = 1000
-_MAX_IDS = 100  # in one URL: a server may refuse lines longer than 8 KiB
+Items = list[dict[str, Any]]
+
+_MAX_IDS = 100  # in one URL: a server may refuse URLs longer than 8 KiB
 
 
 class NeutronClient:
     """``resource`` is the last part of the URL: ``ports``, ``security-groups``, ...
 
-    Reads, updates and deletes are repeated when the connection fails; ``create`` is not, since
-    the lost answer may have been yes. Raises NeutronConnectionFailed when the outcome is not
-    known, NeutronRequestRefused when Neutron said no.
+    Reads, updates and deletes are retried when the connection fails. ``create`` is not: the first
+    request may have succeeded. Raises NeutronConnectionFailed when the outcome is not known, and
+    NeutronRequestRefused when Neutron answers with an error.
     """
 
     def __init__(self, context: RequestContext, *, as_service: bool = False):
         self._adapter = service_auth.get_adapter(context, "neutron", as_service=as_service)
 
-    def list(self, resource: str, **filters: Any) -> list[dict[str, Any]]:
-        """Those that match; a filter given as a list matches any of its values (none: nothing)."""
+    def list(self, resource: str, **filters: Any) -> Items:
+        """The items that match all filters. A list as a filter matches any of its values; an empty
+        list matches nothing."""
         if [] in filters.values():
             return []
         return [item for part in _parts(filters) for item in self._list(resource, part)]
 
-    def _list(self, resource: str, filters: dict[str, Any]) -> list[dict[str, Any]]:
+    def _list(self, resource: str, filters: dict[str, Any]) -> Items:
         with _translated():
-            answer = self._adapter.get(f"/v2.0/{resource}", params=filters, **_retries())
-        return answer.json()[_key(resource)]
+            response = self._adapter.get(f"/v2.0/{resource}", params=filters, **_retries())
+        return response.json()[_key(resource)]
 
     def list_all(self, resource: str, *fields: str) -> Iterator[dict[str, Any]]:
-        """Every one there is, with these fields (``id`` among them), a page at a time."""
-        page: list[dict[str, Any]] = [{}]
+        """All items with these fields, which must include ``id``; read page by page."""
+        page: Items = [{}]
         while page:
             marker = {"marker": page[-1]["id"]} if page[-1] else {}
             order = {"sort_key": "id", "sort_dir": "asc", "limit": _PAGE}
@@ -53,12 +56,12 @@ class NeutronClient:
             yield from page
 
     def get(self, path: str, **filters: Any) -> dict[str, Any]:
-        """The body of a single resource, as it is."""
+        """The body of the answer for a single resource."""
         with _translated():
             return self._adapter.get(f"/v2.0/{path}", params=filters, **_retries()).json()
 
-    def create(self, resource: str, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """All or none of them, in this order."""
+    def create(self, resource: str, items: Items) -> Items:
+        """Create all items or none. The result has the same order."""
         key = _key(resource)
         with _translated():
             return self._adapter.post(f"/v2.0/{resource}", json={key: items}).json()[key]
@@ -66,17 +69,17 @@ class NeutronClient:
     def update(
         self, resource: str, item_id: str, changes: dict[str, Any], revision: int | None = None
     ) -> dict[str, Any]:
-        """With ``revision`` (the item's ``revision_number``) only if nobody changed it since."""
+        """Update an item. ``revision``: only if the item still has this ``revision_number``."""
         headers = {} if revision is None else {"If-Match": f"revision_number={revision}"}
         body = {_key(resource)[:-1]: changes}
         with _translated():
-            answer = self._adapter.put(
+            response = self._adapter.put(
                 f"/v2.0/{resource}/{item_id}", json=body, headers=headers, **_retries()
             )
-        return answer.json()[_key(resource)[:-1]]
+        return response.json()[_key(resource)[:-1]]
 
     def delete(self, resource: str, item_id: str) -> None:
-        """Gone already is fine."""
+        """Idempotent."""
         with contextlib.suppress(ks_exc.NotFound), _translated(passing=ks_exc.NotFound):
             self._adapter.delete(f"/v2.0/{resource}/{item_id}", **_retries())
 
@@ -93,7 +96,7 @@ def _retries() -> dict[str, Any]:
 
 
 def _parts(filters: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The same filters with the one that is too long for a URL cut into pieces."""
+    """The filters, with a list that is too long for a URL split into several."""
     for name, value in filters.items():
         if isinstance(value, list) and len(value) > _MAX_IDS:
             for start in range(0, len(value), _MAX_IDS):
@@ -118,19 +121,20 @@ def _translated(passing: type[Exception] | tuple = ()) -> Iterator[None]:
             status=exc.http_status, error_type=error_type, reason=reason
         ) from exc
     except ks_exc.ClientException as exc:
-        LOG.warning("Network service: %s", exc)
+        LOG.warning("Network service: no answer: %s", exc)
         raise exception.NeutronConnectionFailed(reason="it does not answer") from exc
 
 
 def _neutron_error(exc: ks_exc.HttpError) -> tuple[str, str]:
-    """Neutron's own name for the error, and its sentence."""
+    """Neutron's type of the error, and its message."""
     try:
-        error = exc.response.json()["NeutronError"]
+        response: Any = exc.response
+        error = response.json()["NeutronError"]
         return error["type"], error["message"]
     except (AttributeError, KeyError, TypeError, ValueError):
         return type(exc).__name__, exc.message
 
 
 def distinct(values: Iterable[Any]) -> list[Any]:
-    """Without None and repetitions, in order."""
+    """The values in order, without None and duplicates."""
     return [value for value in dict.fromkeys(values) if value is not None]

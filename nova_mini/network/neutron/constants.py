@@ -1,4 +1,4 @@
-"""Names of Neutron's that more than one file here needs, and the mark that we leave there."""
+"""Names of Neutron's API, and the mark of ports that nova_mini created."""
 
 BINDING_HOST = "binding:host_id"
 BINDING_PROFILE = "binding:profile"
@@ -9,11 +9,11 @@ BINDING_VNIC_TYPE = "binding:vnic_type"
 DEVICE_OWNER_COMPUTE = "compute:"
 DEVICE_OWNER_DHCP = "network:dhcp"
 
-#: In the binding profile (which only administrators see) of every port that we created: the port
-#: itself says whether it goes with its server or stays, whatever crashed in between.
+#: A key of the binding profile of every port that nova_mini created; only administrators see it.
+#: Such a port is deleted with its server. Because the mark is in the port, it survives any crash.
 CREATED_BY_US = "nova_mini_created"
 
 
-def is_ours(port: dict) -> bool:
-    """Whether we created this port, so that it goes when its server goes."""
+def is_created_by_us(port: dict) -> bool:
+    """Whether nova_mini created this port, so that it is deleted with its server."""
     return CREATED_BY_US in (port.get(BINDING_PROFILE) or {})

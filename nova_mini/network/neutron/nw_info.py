@@ -1,4 +1,4 @@
-"""Neutron's ports turned into the ``NetworkInfo`` of one server."""
+"""Make the ``NetworkInfo`` of a server from Neutron's ports."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 from oslo_utils import netutils
 
 from nova_mini.conf import CONF
-from nova_mini.network import model
 from nova_mini.network.neutron import constants, topology
 from nova_mini.network.neutron.client import NeutronClient, distinct
 from nova_mini.network.neutron.topology import NetworkRecord, Topology
+from nova_mini.objects import network_model as model
 
 _BRIDGE_PREFIX = "brq"  # the Linux bridge agent's
 
@@ -21,22 +21,22 @@ def build(
     ports: list[dict[str, Any]],
     known: model.NetworkInfo,
     *,
-    newborn: frozenset[str] = frozenset(),
+    new_ports: frozenset[str] = frozenset(),
     fresh: bool = True,
 ) -> model.NetworkInfo:
-    """VIFs for ``ports``, in the order of ``known`` (what the server had; it also knows the tags).
+    """The VIFs of ``ports``, with the order and the tags of ``known``, the server's stored network.
 
-    ``client`` must be the service's: a user does not see how a port is bound. ``newborn`` ports
-    cannot have floating addresses yet. Not ``fresh``: what is known of a network since some
-    seconds is good enough.
+    ``client`` must have the service's credentials: users do not see the binding of a port.
+    ``new_ports``: ids of ports that cannot have floating IPs yet. ``fresh``: False allows records
+    of networks that are some seconds old.
     """
-    place = {vif.id: position for position, vif in enumerate(known)}
-    ports = sorted(ports, key=lambda port: place.get(port["id"], len(place)))
+    positions = {vif.id: position for position, vif in enumerate(known)}
+    ports = sorted(ports, key=lambda port: positions.get(port["id"], len(positions)))
     records = networks.get(client, distinct(port["network_id"] for port in ports), fresh=fresh)
     if not fresh and not _all_subnets_known(ports, records):
         records = networks.get(client, list(records), fresh=True)
     floating = topology.floating_ips_of(
-        client, [port["id"] for port in ports if port["id"] not in newborn]
+        client, [port["id"] for port in ports if port["id"] not in new_ports]
     )
     group_ids = distinct(group for port in ports for group in port.get("security_groups", ()))
     group_names = topology.security_group_names(client, group_ids)
@@ -64,7 +64,7 @@ def _vif(port: dict[str, Any], record: NetworkRecord, floating: dict[str, list[s
     vif_type = port.get(constants.BINDING_VIF_TYPE) or model.VIF_TYPE_UNBOUND
     details = port.get(constants.BINDING_VIF_DETAILS) or {}
     profile = dict(port.get(constants.BINDING_PROFILE) or {})
-    ours = profile.pop(constants.CREATED_BY_US, None) is not None
+    created_by_us = profile.pop(constants.CREATED_BY_US, None) is not None
     return model.VIF(
         id=port["id"],
         address=port["mac_address"],
@@ -74,7 +74,7 @@ def _vif(port: dict[str, Any], record: NetworkRecord, floating: dict[str, list[s
         vnic_type=port.get(constants.BINDING_VNIC_TYPE) or "normal",
         profile=profile,
         active=port["status"] == "ACTIVE" or not port.get("admin_state_up", True),
-        preserve_on_delete=not ours,
+        preserve_on_delete=not created_by_us,
     )
 
 
@@ -104,12 +104,12 @@ def _network(
 def _subnets(
     record: NetworkRecord, fixed_ips: list[dict[str, str]], floating: dict[str, list[str]]
 ) -> list[model.Subnet]:
-    """Those in which the port has an address."""
+    """The subnets in which the port has an address."""
     found: dict[str, model.Subnet] = {}
     for ip in fixed_ips:
         subnet_id, address = ip["subnet_id"], ip["ip_address"]
         subnet = record.subnets.get(subnet_id)
-        if subnet is None:  # deleted while we asked
+        if subnet is None:  # deleted meanwhile
             continue
         if subnet_id not in found:
             found[subnet_id] = _subnet(subnet, record.dhcp_servers.get(subnet_id))

@@ -1,4 +1,4 @@
-"""Security groups of the ports of a server that exists."""
+"""The security groups of an existing server's ports."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 from nova_mini import exception
-from nova_mini.network.neutron.client import NeutronClient
+from nova_mini.network.neutron import topology
+from nova_mini.network.neutron.client import NeutronClient, distinct
 
 _ATTEMPTS = 3
 _PRECONDITION_FAILED = 412
 
 
 def add(client: NeutronClient, ports: list[dict[str, Any]], group_id: str) -> None:
-    """To every port; one that has it already stays as it is. Raises SecurityGroupCannotBeApplied
-    when a port's traffic is not filtered at all."""
+    """Add a group to every port. Idempotent. Raises SecurityGroupCannotBeApplied for a port without
+    port security or without a fixed IP."""
     for port in ports:
         if not port.get("port_security_enabled", True) or not port["fixed_ips"]:
             raise exception.SecurityGroupCannotBeApplied(network_id=port["network_id"])
@@ -23,23 +24,56 @@ def add(client: NeutronClient, ports: list[dict[str, Any]], group_id: str) -> No
 
 
 def remove(client: NeutronClient, ports: list[dict[str, Any]], group_id: str) -> None:
-    """From every port. Raises SecurityGroupNotFound when none has it."""
-    having = [port for port in ports if group_id in port["security_groups"]]
-    if not having:
+    """Remove a group from every port. Raises SecurityGroupNotFound when no port has it."""
+    with_group = [port for port in ports if group_id in port["security_groups"]]
+    if not with_group:
         raise exception.SecurityGroupNotFound(security_group_id=group_id)
-    for port in having:
+    for port in with_group:
         _change(client, port, lambda groups: [group for group in groups if group != group_id])
 
 
+def of_ports(
+    client: NeutronClient, ports: list[dict[str, Any]]
+) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]]]:
+    """(Neutron's records of the ports' groups with their rules, records by id). The second value
+    also has the groups to which the rules refer as remote groups, if the user may see them. Sends
+    at most two requests."""
+    ids = distinct(group_id for port in ports for group_id in port["security_groups"])
+    if not ids:
+        return [], {}
+    groups = client.list("security-groups", id=ids)
+    known = {group["id"]: group for group in groups}
+    sources = distinct(
+        rule["remote_group_id"]
+        for group in groups
+        for rule in group["security_group_rules"]
+        if rule["remote_group_id"] and rule["remote_group_id"] not in known
+    )
+    if sources:
+        known |= {group["id"]: group for group in client.list("security-groups", id=sources)}
+    return groups, known
+
+
+def names_by_port(client: NeutronClient, ports: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """port id -> the names of its groups."""
+    groups = distinct(group for port in ports for group in port["security_groups"])
+    names = topology.security_group_names(client, groups)
+    return {
+        port["id"]: [names[group] for group in port["security_groups"] if group in names]
+        for port in ports
+    }
+
+
 def _change(client: NeutronClient, port: dict[str, Any], change: Callable[[list], list]) -> None:
-    """Unless somebody else changed the port meanwhile: then look again."""
+    """Apply ``change`` to the port's groups; retry after a concurrent change of the port. Raises
+    PortInUse after too many of them."""
     for _ in range(_ATTEMPTS):
-        wanted = change(port["security_groups"])
-        if wanted == port["security_groups"]:
+        changed = change(port["security_groups"])
+        if changed == port["security_groups"]:
             return
         try:
             client.update(
-                "ports", port["id"], {"security_groups": wanted}, port.get("revision_number")
+                "ports", port["id"], {"security_groups": changed}, port.get("revision_number")
             )
             return
         except exception.NeutronRequestRefused as exc:

@@ -1,4 +1,4 @@
-"""Networks with their subnets and DHCP servers, asked for in three requests for any number."""
+"""Networks with their subnets and DHCP servers, read with three requests for any number."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FRESH_SECONDS = 10
 
 @dataclass
 class NetworkRecord:
-    """``subnets`` by id; ``dhcp_servers``: address of a DHCP server by subnet id."""
+    """``subnets``: subnet id -> record. ``dhcp_servers``: subnet id -> address of a DHCP server."""
 
     network: dict[str, Any]
     subnets: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -26,7 +26,7 @@ class NetworkRecord:
 
 
 class Topology:
-    """Remembers for some seconds: a hundred servers that boot on a network ask about it once."""
+    """A cache for some seconds: a hundred servers that boot on a network need one query of it."""
 
     def __init__(self) -> None:
         self._records: dict[str, NetworkRecord] = {}
@@ -35,7 +35,7 @@ class Topology:
     def get(
         self, client: NeutronClient, network_ids: list[str], *, fresh: bool = False
     ) -> dict[str, NetworkRecord]:
-        """By network id; ``fresh``: as it is now. Raises NetworkNotFound."""
+        """network id -> record. ``fresh``: do not use the cache. Raises NetworkNotFound."""
         oldest = time.monotonic() - _FRESH_SECONDS
         with self._lock:
             self._records = {
@@ -56,14 +56,14 @@ def _fetch(client: NeutronClient, network_ids: list[str]) -> dict[str, NetworkRe
     for network_id in network_ids:
         if network_id not in records:
             raise exception.NetworkNotFound(network_id=network_id)
-    leasing = set()
+    with_dhcp = set()
     for subnet in client.list("subnets", network_id=network_ids):
         records[subnet["network_id"]].subnets[subnet["id"]] = subnet
         if subnet["enable_dhcp"]:
-            leasing.add(subnet["network_id"])
+            with_dhcp.add(subnet["network_id"])
     dhcp_ports = client.list(
         "ports",
-        network_id=sorted(leasing),
+        network_id=sorted(with_dhcp),
         device_owner=constants.DEVICE_OWNER_DHCP,
         fields=["network_id", "fixed_ips"],
     )
@@ -75,7 +75,7 @@ def _fetch(client: NeutronClient, network_ids: list[str]) -> dict[str, NetworkRe
 
 
 def floating_ips_of(client: NeutronClient, port_ids: list[str]) -> dict[str, dict[str, list[str]]]:
-    """port id -> fixed address -> its floating addresses; a Neutron without routers has none."""
+    """port id -> fixed address -> its floating addresses. Empty if Neutron has no routers."""
     found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     try:
         listed = client.list("floatingips", port_id=port_ids)

@@ -1,4 +1,4 @@
-"""Whether a request for networks can be served: asked as the user, before a server is made."""
+"""Check a request for networks before a server is created. Uses the user's token."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from oslo_utils import uuidutils
 
 from nova_mini import exception
-from nova_mini.network.model import NetworkRequest, RequestedNetworks
 from nova_mini.network.neutron import networks, ports
 from nova_mini.network.neutron.client import NeutronClient, distinct
+from nova_mini.objects.network_model import NetworkRequest, RequestedNetworks
 
 if TYPE_CHECKING:
     from nova_mini.context import RequestContext
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 def validate(
     context: RequestContext, client: NeutronClient, requested: RequestedNetworks, max_count: int
 ) -> int:
-    """How many servers, at most ``max_count``, the request can be served for."""
+    """For how many servers, at most ``max_count``, the request can be fulfilled."""
     if requested == "none":
         return max_count
     if requested and requested != "auto":
         needed = _validate_named(context, client, requested, max_count)
     else:
-        needed = _validate_open(context, client, requested)
+        needed = _validate_unnamed(context, client, requested)
     return _within_quota(context, client, needed, max_count) if needed else max_count
 
 
-def _validate_open(
+def _validate_unnamed(
     context: RequestContext, client: NeutronClient, requested: RequestedNetworks
 ) -> int:
-    """The user leaves the network to us. Returns the ports that one server needs."""
+    """Check a request that names no network. Returns the number of ports that a server needs."""
     network = networks.only_available(client, context.project_id)
     if network:
         networks.check_attachable(context, [network])
@@ -51,18 +51,18 @@ def _validate_named(
     port_ids = [item.port_id for item in requested if item.port_id]
     _validate_ports(context, client, port_ids)
     named = networks.resolve(client, context.project_id, requested, [])
-    wanted = [item for item in named if not item.port_id]
-    found = _validate_networks(context, client, distinct(item.network_id for item in wanted))
-    _validate_addresses(context, client, [item for item in wanted if item.address], found)
-    return len(wanted)
+    new_ports = [item for item in named if not item.port_id]
+    found = _validate_networks(context, client, distinct(item.network_id for item in new_ports))
+    _validate_addresses(context, client, [item for item in new_ports if item.address], found)
+    return len(new_ports)
 
 
 def _check_repeatable(requested: list[NetworkRequest]) -> None:
     for item in requested:
         if item.port_id or item.address:
-            what = "port" if item.port_id else "fixed IP"
+            kind = "port" if item.port_id else "fixed IP"
             raise exception.InvalidInput(
-                reason=f"a {what} can only be given to one server; ask for one server at a time."
+                reason=f"a {kind} can only be given to one server; create one server at a time."
             )
 
 
@@ -70,16 +70,29 @@ def _validate_ports(context: RequestContext, client: NeutronClient, port_ids: li
     found = {port["id"]: port for port in client.list("ports", id=port_ids)}
     for position, port_id in enumerate(port_ids):
         if port_id in port_ids[:position]:
-            raise exception.InvalidInput(reason=f"port {port_id} is named twice.")
+            raise exception.InvalidInput(reason=f"port {port_id} is requested twice.")
         if port_id not in found:
             raise exception.PortNotFound(port_id=port_id)
         ports.check_usable(found[port_id], context.project_id)
 
 
+def check_resource_requests(service: NeutronClient, requested: RequestedNetworks) -> None:
+    """Check the requested ports for resource requests. ``service``: a client with the service's
+    credentials, because Neutron does not show resource requests to users.
+
+    Raises PortResourceRequestNotSupported.
+    """
+    if isinstance(requested, str):
+        return
+    port_ids = [item.port_id for item in requested if item.port_id]
+    for port in service.list("ports", id=port_ids, fields=["id", "resource_request"]):
+        ports.check_resource_request(port)
+
+
 def _validate_networks(
     context: RequestContext, client: NeutronClient, network_ids: list[str]
 ) -> dict[str, dict[str, Any]]:
-    """Their records by id."""
+    """Returns network id -> record."""
     found = {network["id"]: network for network in client.list("networks", id=network_ids)}
     for network_id in network_ids:
         if network_id not in found:
@@ -93,17 +106,21 @@ def _validate_networks(
 def _validate_addresses(
     context: RequestContext,
     client: NeutronClient,
-    wanted: list[NetworkRequest],
+    requests: list[NetworkRequest],
     found: dict[str, dict[str, Any]],
 ) -> None:
-    """An address must be in a subnet of its network, be free, and be the user's to choose.
+    """Check that each address is free and in a subnet of its network, and that the user may choose
+    it.
 
-    We create ports as the service, so Neutron's rule that an address on a network of somebody
-    else is not the user's to choose must be kept here.
+    Neutron does not let users choose an address on another project's network. This is checked here,
+    because ports are created with the service's credentials.
     """
-    subnets = client.list("subnets", network_id=distinct(item.network_id for item in wanted))
-    for item in wanted:
-        if found[item.network_id]["project_id"] != context.project_id and not context.is_admin:
+    subnets = client.list("subnets", network_id=distinct(item.network_id for item in requests))
+    for item in requests:
+        if (
+            found[item.known_network_id]["project_id"] != context.project_id
+            and not context.is_admin
+        ):
             raise exception.Forbidden(
                 f"Network {item.network_id} belongs to another project, so fixed IPs on it cannot "
                 "be chosen; leave fixed_ip out."
@@ -114,15 +131,15 @@ def _validate_addresses(
 
 def _check_in_subnet(item: NetworkRequest, subnets: list[dict[str, Any]]) -> None:
     try:
-        address = ipaddress.ip_address(item.address)
+        address = ipaddress.ip_address(item.address or "")
     except ValueError as exc:
-        raise exception.InvalidInput(reason=f"{item.address} is no IP address.") from exc
+        raise exception.InvalidInput(reason=f"{item.address} is not an IP address.") from exc
     if not any(
         subnet["network_id"] == item.network_id and address in ipaddress.ip_network(subnet["cidr"])
         for subnet in subnets
     ):
         raise exception.InvalidInput(
-            reason=f"{item.address} is in no subnet of network {item.network_id}."
+            reason=f"{item.address} is not in a subnet of network {item.network_id}."
         )
 
 
@@ -142,7 +159,8 @@ def _check_free(client: NeutronClient, item: NetworkRequest) -> None:
 def _within_quota(
     context: RequestContext, client: NeutronClient, needed: int, max_count: int
 ) -> int:
-    """``needed``: new ports per server. Raises PortLimitExceeded when not even one would fit."""
+    """For how many servers the port quota suffices. ``needed``: new ports per server. Raises
+    PortLimitExceeded if it does not suffice for one."""
     quota = client.get(f"quotas/{context.project_id}/details")["quota"]["port"]
     if quota["limit"] < 0:
         return max_count
@@ -152,8 +170,11 @@ def _within_quota(
     return min(max_count, free // needed)
 
 
-def security_group_ids(client: NeutronClient, project_id: str, names: list[str]) -> list[str]:
-    """Names or ids -> ids. Raises SecurityGroupNotFound, SecurityGroupAmbiguous."""
+def security_group_ids(
+    client: NeutronClient, project_id: str | None, names: list[str]
+) -> list[str]:
+    """The ids of groups; ``names``: names or ids. Raises SecurityGroupNotFound,
+    SecurityGroupAmbiguous."""
     fields = ["id", "name"]
     groups = client.list("security-groups", name=names, project_id=project_id, fields=fields)
     ids = [name for name in names if uuidutils.is_uuid_like(name)]

@@ -1,4 +1,4 @@
-"""Which hosts may take a server. Each filter answers for all hosts at once."""
+"""The filters: which hosts may run a server. A filter checks all hosts in one call."""
 
 from __future__ import annotations
 
@@ -13,12 +13,20 @@ if TYPE_CHECKING:
 
 
 class BaseHostFilter(abc.ABC):
+    """``run_filter_once_per_request``: False if the hosts that pass depend on where the servers
+    before it in the same request were placed."""
+
+    run_filter_once_per_request = True
+
+    def applies_to(self, spec: RequestSpec) -> bool:
+        """Whether it may exclude hosts for these servers. If not, it is skipped."""
+        return True
+
     @abc.abstractmethod
     def host_passes_all(self, hosts: HostTable, spec: RequestSpec) -> np.ndarray:
-        """A bool for each host of the table. What a host has free is looked at elsewhere: the
-        answer holds for all servers of one request."""
+        """A mask of the hosts that pass. Free resources are checked elsewhere."""
 
 
 def everywhere(hosts: HostTable) -> np.ndarray:
-    """The answer of a filter that the request gives nothing to ask."""
+    """A mask of all hosts, for requests that a filter does not apply to."""
     return np.ones(len(hosts), bool)

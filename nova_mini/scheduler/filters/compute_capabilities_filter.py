@@ -1,23 +1,28 @@
-"""Extra specs of the flavor against what the hosts say of themselves."""
+"""Compares extra specs of the flavor with the reported properties of the hosts."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nova_mini.guest_options.flavor_options import CAPABILITIES_OF_THE_MAKE
 from nova_mini.scheduler import filters
 from nova_mini.scheduler.filters import specs
 from nova_mini.scheduler.host_table import HostTable
 
+if TYPE_CHECKING:
+    from nova_mini.objects.request_spec import RequestSpec
+
 _SCOPE = "capabilities"
-_OF_THE_MAKE = ("cpu_info", "hypervisor_type", "hypervisor_version")
-_COLUMNS = {
+_COLUMNS: dict[str, Callable[[HostTable], np.ndarray]] = {
     "free_disk_mb": lambda hosts: hosts.free("local_gb") * 1024,
     "free_ram_mb": lambda hosts: hosts.free("memory_mb"),
     "host": lambda hosts: np.array(hosts.hosts),
     "nodename": lambda hosts: np.array(hosts.nodes),
     "num_instances": lambda hosts: hosts.running_vms,
+    "num_io_ops": lambda hosts: hosts.io_ops,
     "total_usable_disk_gb": lambda hosts: hosts.total["local_gb"],
     "total_usable_ram_mb": lambda hosts: hosts.total["memory_mb"],
     "vcpus_total": lambda hosts: hosts.total["vcpus"],
@@ -26,12 +31,12 @@ _COLUMNS = {
 
 
 class ComputeCapabilitiesFilter(filters.BaseHostFilter):
-    """Hosts that meet every extra spec ``capabilities:<name>[:<key>...]``.
+    """Passes hosts that meet every extra spec ``capabilities:<name>[:<key>...]``.
 
-    An extra spec without a scope counts too if it is named like a capability.
+    An extra spec without a scope is checked too if it has the name of a capability.
     """
 
-    def host_passes_all(self, hosts, spec):
+    def host_passes_all(self, hosts: HostTable, spec: RequestSpec) -> np.ndarray:
         mask = filters.everywhere(hosts)
         for key, requirement in spec.extra_specs.items():
             path = _capability_path(key)
@@ -41,16 +46,16 @@ class ComputeCapabilitiesFilter(filters.BaseHostFilter):
 
 
 def _capability_path(key: str) -> list[str]:
-    """``capabilities:cpu_info:arch`` -> [cpu_info, arch]; empty for what is not our business."""
+    """``capabilities:cpu_info:arch`` -> [cpu_info, arch]; [] for keys that are not capabilities."""
     first, *rest = key.split(":")
     if rest:
         return rest if first == _SCOPE else []
-    return [first] if first in _COLUMNS or first in _OF_THE_MAKE else []
+    return [first] if first in _COLUMNS or first in CAPABILITIES_OF_THE_MAKE else []
 
 
 def _meeting(hosts: HostTable, path: list[str], requirement: str) -> np.ndarray:
     name, *keys = path
-    if name in _OF_THE_MAKE:
+    if name in CAPABILITIES_OF_THE_MAKE:
         return hosts.where_facts(
             lambda facts: _meets(_descend(getattr(facts, name), keys), requirement)
         )

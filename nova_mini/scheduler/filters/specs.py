@@ -1,4 +1,4 @@
-"""The small language of requirements in extra specs: ``s== x86_64``, ``>= 4``, ``<in> avx2``."""
+"""The requirements in extra specs, such as ``s== x86_64``, ``>= 4`` or ``<in> avx2``."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 @functools.lru_cache(maxsize=1024)
 def _test_for(requirement: str) -> Callable[[str], bool]:
-    """What tells whether a value, as text, meets the requirement."""
-    # Not before a flavor needs it: the parser takes 6 MB and 0.1 s.
+    """A function that returns whether a value (as text) meets the requirement."""
+    # Imported here because the parser takes 6 MB and 0.1 s, and few flavors need it.
     import pyparsing
     from oslo_utils import specs_matcher
 
@@ -24,7 +24,8 @@ def _test_for(requirement: str) -> Callable[[str], bool]:
 
 
 def matches(value: object, requirement: str) -> bool:
-    """Whether ``value`` meets ``requirement``; one that makes no sense for it is not met."""
+    """Whether ``value`` meets ``requirement``. False if the requirement does not fit the value's
+    type."""
     try:
         return bool(_test_for(requirement)(str(value)))
     except (ValueError, TypeError, SyntaxError):

@@ -1,12 +1,14 @@
-"""Which of the hosts that may take a server is the best."""
+"""The weighers: which of the hosts that pass the filters are the best."""
 
 from __future__ import annotations
 
 import abc
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+
+from nova_mini.conf import CONF
 
 if TYPE_CHECKING:
     from nova_mini.objects.request_spec import RequestSpec
@@ -14,13 +16,28 @@ if TYPE_CHECKING:
 
 
 class BaseHostWeigher(abc.ABC):
-    @abc.abstractmethod
-    def multiplier(self) -> float:
-        """How much this weigher counts beside the others; below 0 it prefers the least."""
+    """``option``: the name of the multiplier in [filter_scheduler] and in the metadata of
+    aggregates. ``lowest``: the number that has the weight 0; None: that of the worst candidate.
+    """
+
+    option: ClassVar[str]
+    lowest: ClassVar[float | None] = None
+
+    def applies_to(self, spec: RequestSpec) -> bool:
+        """Whether it has a preference for these servers. If not, it is skipped."""
+        return True
 
     @abc.abstractmethod
     def weigh_all(self, hosts: HostTable, spec: RequestSpec) -> np.ndarray:
-        """A number for each host of the table, of any scale; more is better."""
+        """A number for each host, on any scale. Higher is better."""
+
+    def multiplier(self, hosts: HostTable) -> float | np.ndarray:
+        """The factor of this weigher, for all hosts or for each host. A negative one prefers the
+        lowest numbers.
+
+        A host has the smallest value of its aggregates, or the option's if they have none.
+        """
+        return hosts.aggregates.smallest(self.option, default=CONF.filter_scheduler[self.option])
 
 
 def weigh(
@@ -29,17 +46,27 @@ def weigh(
     candidates: np.ndarray,
     spec: RequestSpec,
 ) -> np.ndarray:
-    """The sum of all weights for each of ``candidates``, which are indices of the table."""
+    """The sum of all weights of each candidate. ``candidates``: indices in the table."""
     total = np.zeros(len(candidates))
     for weigher in weighers:
-        multiplier = weigher.multiplier()
-        if multiplier:
-            total += multiplier * _normalized(weigher.weigh_all(hosts, spec)[candidates])
+        if not weigher.applies_to(spec):
+            continue
+        multiplier = weigher.multiplier(hosts)
+        if isinstance(multiplier, np.ndarray):
+            multiplier = multiplier[candidates]
+        elif not multiplier:
+            continue
+        total += multiplier * _normalized(weigher.weigh_all(hosts, spec)[candidates], weigher)
     return total
 
 
-def _normalized(weights: np.ndarray) -> np.ndarray:
-    """To 0 (the worst of these hosts) .. 1 (the best); 0 where they are all alike."""
-    least = weights.min()
-    span = weights.max() - least
-    return (weights - least) / span if span else np.zeros(len(weights))
+def _normalized(numbers: np.ndarray, weigher: BaseHostWeigher) -> np.ndarray | float:
+    """Scale to 0 (``lowest``, or the least number) ... 1 (the greatest number); 0 if there is
+    nothing to compare."""
+    greatest = numbers.max()
+    lowest = numbers.min() if weigher.lowest is None else weigher.lowest
+    if greatest <= lowest:
+        return 0.0
+    if weigher.lowest is not None:
+        numbers = np.maximum(numbers, lowest)
+    return (numbers - lowest) / (greatest - lowest)

@@ -1,12 +1,21 @@
-from nova_mini.conf import CONF
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from nova_mini.scheduler import weights
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from nova_mini.objects.request_spec import RequestSpec
+    from nova_mini.scheduler.host_table import HostTable
 
 
 class RAMWeigher(weights.BaseHostWeigher):
-    """Spreads servers over the hosts with the most free memory; below 0 it stacks them."""
+    """Prefers hosts with the most free memory; with a negative multiplier, with the least."""
 
-    def multiplier(self):
-        return CONF.filter_scheduler.ram_weight_multiplier
+    option = "ram_weight_multiplier"
+    lowest = 0
 
-    def weigh_all(self, hosts, spec):
+    def weigh_all(self, hosts: HostTable, spec: RequestSpec) -> np.ndarray:
         return hosts.free("memory_mb")

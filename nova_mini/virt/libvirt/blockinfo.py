@@ -1,23 +1,35 @@
-"""Which disks an instance has, and on which bus and under which name its guest sees each."""
+"""Which disks an instance has, and on which bus and with which name the guest sees each."""
 
 from __future__ import annotations
 
 import dataclasses
 import string
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from nova_mini import exception
+from nova_mini.guest_options.choices import DEVICE_TYPES, DISK_BUSES
 from nova_mini.objects.image_meta import ImageMeta
 from nova_mini.trace import traced
 from nova_mini.virt import block_device, configdrive, device_names
-from nova_mini.virt.libvirt.hardware import DISK_BUSES, Hardware
+from nova_mini.virt.block_device_info import BlockDeviceInfo, EphemeralDisk, RootDisk, SwapDisk
+from nova_mini.virt.libvirt.hardware import Hardware
 
-_MAX_DISKS = {"ide": 4, "sata": 6}  # ports of the one controller that a domain gets by itself
+if TYPE_CHECKING:
+    from nova_mini.objects.block_device_mapping import BlockDeviceMapping
+    from nova_mini.objects.instance import Instance
+    from nova_mini.virt.block_device_info import VolumeDisk
+
+_MAX_DISKS = {"ide": 4, "sata": 6}  # ports of the one controller that libvirt adds to a domain
 _DEFAULT_MAX_DISKS = len(string.ascii_lowercase)
 
 ROOT = "root"
 LOCAL_ROOT = "disk"
 SWAP = "disk.swap"
 CONFIG_DRIVE = "disk.config"
+RESCUE = "disk.rescue"
+RESCUE_CONFIG_DRIVE = "disk.config.rescue"
+CONFIG_DRIVES = frozenset({CONFIG_DRIVE, RESCUE_CONFIG_DRIVE})
 
 
 def ephemeral_name(index: int) -> str:
@@ -36,35 +48,27 @@ class DiskDevice:
 
 @dataclasses.dataclass(frozen=True)
 class DiskInfo:
-    """``mapping``: name of the disk (its file, for a local one) -> how the guest sees it."""
+    """``mapping``: name of a disk (of a local disk: its file name) -> its device in the guest."""
 
     disk_bus: str
     cdrom_bus: str
     mapping: dict[str, DiskDevice]
 
 
-def get_volumes(block_device_info: dict | None) -> list[dict]:
-    """``[{"connection_info", "mount_device", "boot_index", "disk_bus", "device_type"}]``; in a
-    ``DiskInfo`` each is named by its ``mount_device``."""
-    return (block_device_info or {}).get("block_device_mapping") or []
+def disks_of_flavor(instance: Instance) -> BlockDeviceInfo:
+    """The disks of a server whose user has not requested any."""
+    flavor = instance.flavor
+    return BlockDeviceInfo(
+        ephemerals=[EphemeralDisk(size_gb=instance.ephemeral_gb)] if instance.ephemeral_gb else [],
+        swap=SwapDisk(size_mb=flavor.swap) if flavor.swap else None,
+    )
 
 
-def get_ephemerals(instance, block_device_info: dict | None) -> list[dict]:
-    """``[{"size": GiB, "guest_format", "disk_bus"}]``; by the flavor where nobody chose."""
-    if block_device_info is not None:
-        return block_device_info.get("ephemerals") or []
-    return [{"size": instance.ephemeral_gb}] if instance.ephemeral_gb else []
-
-
-def get_swap_mb(instance, block_device_info: dict | None) -> int:
-    if block_device_info is not None:
-        return (block_device_info.get("swap") or {}).get("swap_size", 0)
-    return instance.flavor.swap
-
-
-def get_device_name(arch: str, instance, bdms, bdm) -> str:
-    """A name for a disk more, beside the local ones and the volumes: the one that ``bdm`` asks
-    for, or the first that is free on its bus; the root disk is the first of all.
+def get_device_name(
+    arch: str, instance: Instance, bdms: Iterable[BlockDeviceMapping], bdm: BlockDeviceMapping
+) -> str:
+    """A device name for the new disk ``bdm``, one of a server's ``bdms``: the requested name, or
+    the first free one on its bus. The root disk has the very first name.
 
     Raises DevicePathInUse, InvalidDiskInfo, UnsupportedHardware.
     """
@@ -74,7 +78,7 @@ def get_device_name(arch: str, instance, bdms, bdm) -> str:
     ]
     taken = []
     if not bdm.is_root:
-        layout = block_device.get_layout(instance, named)
+        layout = block_device.get_layout(named)
         disk_info = get_disk_info(arch, instance, image_meta, layout)
         taken = [device.dev for device in disk_info.mapping.values()]
     hardware = Hardware(instance.flavor, image_meta)
@@ -82,41 +86,40 @@ def get_device_name(arch: str, instance, bdms, bdm) -> str:
     return device_names.choose(bus, taken, bdm.device_name)
 
 
-@traced
+@traced("get_disk_info")
 def get_disk_info(
-    arch: str, instance, image_meta, block_device_info: dict | None = None
+    arch: str, instance: Instance, image_meta: ImageMeta, block_device_info: BlockDeviceInfo
 ) -> DiskInfo:
-    """Raises UnsupportedHardware, and InvalidDiskInfo for more disks than a bus can have."""
+    """The disks of an instance with their devices. Raises UnsupportedHardware, and InvalidDiskInfo
+    for more disks than a bus can have."""
     hardware = Hardware(instance.flavor, image_meta)
     disk_bus, cdrom_bus = hardware.disk_bus(), hardware.cdrom_bus(arch)
     mapping: dict[str, DiskDevice] = {}
 
     def add(name: str, bus: str, **more) -> DiskDevice:
         hardware.check("disk_bus", bus, DISK_BUSES)
-        mapping[name] = DiskDevice(bus, _next_device(mapping, bus), **more)
+        mapping[name] = DiskDevice(bus, next_device(mapping, bus), **more)
         return mapping[name]
 
-    volumes = get_volumes(block_device_info)
-    for volume in volumes:
-        mapping[volume["mount_device"]] = _volume_device(hardware, disk_bus, volume)
-    root_volume = next((v for v in volumes if v["boot_index"] == 0), None)
+    for volume in block_device_info.volumes:
+        mapping[volume.device_name] = _volume_device(hardware, disk_bus, volume)
+    root_volume = next((v for v in block_device_info.volumes if v.boot_index == 0), None)
     if root_volume:
-        root = mapping[root_volume["mount_device"]]
+        root = mapping[root_volume.device_name]
     else:
-        root = add(LOCAL_ROOT, **_root_options(hardware, arch, image_meta, block_device_info))
-    for index, ephemeral in enumerate(get_ephemerals(instance, block_device_info)):
-        add(ephemeral_name(index), ephemeral.get("disk_bus") or disk_bus)
-    if get_swap_mb(instance, block_device_info):
-        swap = (block_device_info or {}).get("swap") or {}
-        add(SWAP, swap.get("disk_bus") or disk_bus)
+        root = add(LOCAL_ROOT, **root_options(hardware, arch, image_meta, block_device_info.root))
+    for index, ephemeral in enumerate(block_device_info.ephemerals):
+        add(ephemeral_name(index), ephemeral.disk_bus or disk_bus)
+    if block_device_info.swap and block_device_info.swap.size_mb:
+        add(SWAP, block_device_info.swap.disk_bus or disk_bus)
     if configdrive.required_by(instance, image_meta):
         add(CONFIG_DRIVE, cdrom_bus, type="cdrom")
     mapping[ROOT] = root
     return DiskInfo(disk_bus, cdrom_bus, mapping)
 
 
-def name_devices(instance, disk_info: DiskInfo) -> None:
-    """Let the instance (and so its metadata) tell the names that its guest sees."""
+def name_devices(instance: Instance, disk_info: DiskInfo) -> None:
+    """Set the device name fields of the instance, which its metadata shows to the guest."""
     for field, disk in (
         ("root_device_name", ROOT),
         ("default_ephemeral_device", ephemeral_name(0)),
@@ -126,43 +129,46 @@ def name_devices(instance, disk_info: DiskInfo) -> None:
         setattr(instance, field, f"/dev/{device.dev}" if device else None)
 
 
-def _volume_device(hardware, disk_bus: str, volume: dict) -> DiskDevice:
-    """Under the name that it was given when it was attached first, on the bus of that name."""
-    dev = device_names.strip_dev(volume["mount_device"])
-    bus = volume["disk_bus"] or disk_bus
+def _volume_device(hardware: Hardware, disk_bus: str, volume: VolumeDisk) -> DiskDevice:
+    """The device of a volume: its stored name, on a bus that has such names."""
+    dev = device_names.strip_dev(volume.device_name)
+    bus = volume.disk_bus or disk_bus
     if not dev.startswith(device_names.PREFIXES.get(bus, "")):
         bus = device_names.bus_of(dev)
     hardware.check("disk_bus", bus, DISK_BUSES)
-    boot_index = volume["boot_index"]
+    boot_index = volume.boot_index
     return DiskDevice(
         bus,
         dev,
-        type=volume["device_type"] or "disk",
+        type=hardware.check("device_type", volume.device_type or "disk", DEVICE_TYPES),
         boot_index=boot_index + 1 if boot_index is not None and boot_index >= 0 else None,
     )
 
 
-def _root_options(hardware, arch: str, image_meta, block_device_info: dict | None) -> dict:
-    """What the user asked for the root disk, else the image; an ISO is a CD-ROM to boot from."""
-    asked = ((block_device_info or {}).get("image") or [{}])[0]
-    is_cdrom = asked.get("device_type") == "cdrom" or image_meta.disk_format == "iso"
+def root_options(
+    hardware: Hardware, arch: str, image_meta: ImageMeta, requested: RootDisk | None
+) -> dict[str, Any]:
+    """Bus and type of the root disk: as the user requested, else by the image. An ISO image is a
+    CD-ROM."""
+    requested = requested or RootDisk()
+    is_cdrom = requested.device_type == "cdrom" or image_meta.disk_format == "iso"
     default_bus = hardware.cdrom_bus(arch) if is_cdrom else hardware.disk_bus()
     return {
-        "bus": asked.get("disk_bus") or default_bus,
+        "bus": requested.disk_bus or default_bus,
         "type": "cdrom" if is_cdrom else "disk",
         "boot_index": 1,
     }
 
 
-def _next_device(mapping: dict[str, DiskDevice], bus: str) -> str:
-    """The first free name on a bus; buses that share a prefix share its names."""
+def next_device(mapping: dict[str, DiskDevice], bus: str) -> str:
+    """The first free name on a bus. Buses with the same prefix share the names."""
     prefix = device_names.PREFIXES[bus]
     on_bus = sum(device.bus == bus for device in mapping.values())
     taken = {device.dev for device in mapping.values()}
     free = [prefix + letter for letter in string.ascii_lowercase if prefix + letter not in taken]
     if not free or on_bus >= _MAX_DISKS.get(bus, _DEFAULT_MAX_DISKS):
         raise exception.InvalidDiskInfo(
-            reason=f"a {bus} bus cannot have more than {on_bus} disks; ask for fewer disks or "
-            "for another hw_disk_bus or hw_cdrom_bus"
+            reason=f"a {bus} bus cannot have more than {on_bus} disks; request fewer disks or "
+            "another hw_disk_bus or hw_cdrom_bus"
         )
     return free[0]

@@ -1,8 +1,8 @@
-"""A domain's XML as objects: :class:`LibvirtConfigGuest` and what it is made of.
+"""A domain's XML as objects: :class:`LibvirtConfigGuest` and its parts.
 
-Each object makes its element with ``format_dom`` and, where the driver must find a thing again in
-a running domain, is read back with ``parse_dom``. Elements are built, never pasted, so that no
-value can break out of its place. Devices are in :mod:`.config_devices`.
+``format_dom`` makes the element of an object. Devices that the driver looks for in a running domain
+also have ``parse_dom``. All XML is built from elements, not from text, so values need no quoting.
+Devices are in :mod:`.config_devices`, Nova's metadata of the domain in :mod:`.config_metadata`.
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ from nova_mini.virt.libvirt.config_devices import (
     LibvirtConfigObject,
     element,
 )
-
-NOVA_NS = "http://openstack.org/xmlns/libvirt/nova-mini/1.0"
+from nova_mini.virt.libvirt.config_metadata import LibvirtConfigGuestMetaNovaInstance, mark_dom
 
 
 @dataclasses.dataclass
 class LibvirtConfigGuestCPU(LibvirtConfigObject):
-    """``mode`` is None for the hypervisor's own choice; ``model`` goes with mode ``custom``."""
+    """``mode``: None for the hypervisor's default; ``model``: only with mode ``custom``."""
 
     mode: str | None = None
     model: str | None = None
@@ -31,7 +30,7 @@ class LibvirtConfigGuestCPU(LibvirtConfigObject):
     cores: int = 1
     threads: int = 1
 
-    def format_dom(self):
+    def format_dom(self) -> etree._Element:
         cpu = element("cpu", mode=self.mode)
         if self.mode == "custom":
             cpu.set("match", "exact")
@@ -49,9 +48,9 @@ class LibvirtConfigGuestCPU(LibvirtConfigObject):
 class LibvirtConfigGuestCPUTune(LibvirtConfigObject):
     shares: int | None = None
     period: int | None = None  # microseconds
-    quota: int | None = None  # microseconds of every period
+    quota: int | None = None  # microseconds per period
 
-    def format_dom(self):
+    def format_dom(self) -> etree._Element:
         tune = element("cputune")
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
@@ -62,16 +61,17 @@ class LibvirtConfigGuestCPUTune(LibvirtConfigObject):
 
 @dataclasses.dataclass
 class LibvirtConfigGuestSysinfo(LibvirtConfigObject):
-    """What the guest reads in its SMBIOS tables."""
+    """The guest's SMBIOS table "system". cloud-init recognizes OpenStack by the product name, so
+    manufacturer and product are Nova's; ``version`` is nova_mini's."""
 
-    product: str
     version: str
     serial: str
     uuid: str
     manufacturer: str = "OpenStack Foundation"
+    product: str = "OpenStack Nova"
     family: str = "Virtual Machine"
 
-    def format_dom(self):
+    def format_dom(self) -> etree._Element:
         system = element("system")
         for field in dataclasses.fields(self):
             system.append(element("entry", getattr(self, field.name), name=field.name))
@@ -82,7 +82,7 @@ class LibvirtConfigGuestSysinfo(LibvirtConfigObject):
 
 @dataclasses.dataclass
 class LibvirtConfigGuestOS(LibvirtConfigObject):
-    """``kernel`` and ``initrd`` are paths, for images that come without a boot loader."""
+    """``kernel`` and ``initrd`` are paths, for images without a boot loader."""
 
     arch: str
     machine: str | None = None
@@ -92,7 +92,7 @@ class LibvirtConfigGuestOS(LibvirtConfigObject):
     bootmenu: bool = False
     smbios: bool = True
 
-    def format_dom(self):
+    def format_dom(self) -> etree._Element:
         node = element("os")
         node.append(element("type", "hvm", arch=self.arch, machine=self.machine))
         for tag in ("kernel", "initrd", "cmdline"):
@@ -110,52 +110,15 @@ class LibvirtConfigGuestClock(LibvirtConfigObject):
     offset: str = "utc"
     timers: list[dict[str, str]] = dataclasses.field(default_factory=list)
 
-    def format_dom(self):
+    def format_dom(self) -> etree._Element:
         clock = element("clock", offset=self.offset)
         clock.extend(element("timer", **timer) for timer in self.timers)
         return clock
 
 
 @dataclasses.dataclass
-class LibvirtConfigGuestMetaNovaInstance(LibvirtConfigObject):
-    """Who the domain is to the cloud: for operators, and how we know that it is ours.
-
-    Holds nothing that the server's owner would not want another user of the host to read.
-    """
-
-    name: str
-    creation_time: str
-    flavor: str
-    owner_user: str
-    owner_project: str
-    image: str | None = None
-    ports: list[str] = dataclasses.field(default_factory=list)
-
-    def format_dom(self):
-        node = etree.Element(f"{{{NOVA_NS}}}instance", nsmap={"nova": NOVA_NS})
-        self._add(node, "name", self.name)
-        self._add(node, "creationTime", self.creation_time)
-        self._add(node, "flavor", name=self.flavor)
-        owner = self._add(node, "owner")
-        self._add(owner, "user", uuid=self.owner_user)
-        self._add(owner, "project", uuid=self.owner_project)
-        if self.image:
-            self._add(node, "root", type="image", uuid=self.image)
-        ports = self._add(node, "ports")
-        for port in self.ports:
-            self._add(ports, "port", uuid=port)
-        return node
-
-    @staticmethod
-    def _add(parent, tag: str, text: str | None = None, **attributes):
-        child = element(f"{{{NOVA_NS}}}{tag}", text, **attributes)
-        parent.append(child)
-        return child
-
-
-@dataclasses.dataclass
 class LibvirtConfigGuest(LibvirtConfigObject):
-    """A whole domain. ``memory`` is in MiB; ``tb_cache`` (MiB) only for emulated guests."""
+    """A domain. ``memory`` and ``tb_cache`` are in MiB; ``tb_cache`` is for emulated guests."""
 
     virt_type: str
     uuid: str
@@ -172,7 +135,7 @@ class LibvirtConfigGuest(LibvirtConfigObject):
     tb_cache: int | None = None
     devices: list[LibvirtConfigObject] = dataclasses.field(default_factory=list)
 
-    def format_dom(self):
+    def format_dom(self) -> etree._Element:
         domain = element("domain", type=self.virt_type)
         domain.append(element("uuid", self.uuid))
         domain.append(element("name", self.name))
@@ -180,12 +143,12 @@ class LibvirtConfigGuest(LibvirtConfigObject):
         domain.append(element("vcpu", self.vcpus))
         if self.metadata:
             domain.append(element("metadata"))
-            domain[-1].append(self.metadata.format_dom())
+            domain[-1].extend([self.metadata.format_dom(), mark_dom()])
         for part in (self.sysinfo, self.os, self.cpu, self.clock, self.cputune):
             if part is not None:
                 domain.append(part.format_dom())
         domain.append(self._features())
-        # A guest that powers off stays defined and off: whether it starts again is for the cloud.
+        # A guest that powers off stays defined and off: the compute service decides what follows.
         domain.append(element("on_poweroff", "destroy"))
         domain.append(element("on_reboot", "restart"))
         domain.append(element("on_crash", "destroy"))
@@ -205,7 +168,7 @@ class LibvirtConfigGuest(LibvirtConfigObject):
 
 @dataclasses.dataclass
 class DomainDevices:
-    """The devices of an existing domain that the driver looks for."""
+    """The disks and interfaces of an existing domain."""
 
     disks: list[LibvirtConfigGuestDisk]
     interfaces: list[LibvirtConfigGuestInterface]

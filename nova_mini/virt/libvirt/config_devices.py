@@ -7,28 +7,39 @@ import dataclasses
 
 from lxml import etree
 
+from nova_mini import exception
+
 
 def element(tag: str, text: object = None, **attributes: object) -> etree._Element:
-    """An element; attributes that are None are left out."""
+    """Make an element; attributes with the value None are left out.
+
+    Raises Invalid for a text that XML cannot hold (some control characters).
+    """
     node = etree.Element(tag)
-    if text is not None:
-        node.text = str(text)
-    for name, value in attributes.items():
-        if value is not None:
-            node.set(name, str(value))
+    try:
+        if text is not None:
+            node.text = str(text)
+        for name, value in attributes.items():
+            if value is not None:
+                node.set(name, str(value))
+    except ValueError as exc:
+        raise exception.Invalid(
+            "The server, its flavor or its image has a text with control characters that are not "
+            "allowed in the definition of a guest."
+        ) from exc
     return node
 
 
 class LibvirtConfigObject(abc.ABC):
     @abc.abstractmethod
     def format_dom(self) -> etree._Element:
-        """The element that libvirt documents for this thing."""
+        """The element as libvirt documents it."""
 
     def to_xml(self) -> str:
         return etree.tostring(self.format_dom(), encoding="unicode", pretty_print=True)
 
 
-# type of a source -> the attribute that says where it is
+# type of a source -> its attribute with the path or name
 _SOURCE_PATHS = {"file": "file", "block": "dev", "network": "name"}
 
 Place = tuple[str, str | None, str | None]  # type, protocol and path of a source
@@ -43,13 +54,13 @@ def _place(node) -> Place:
 
 @dataclasses.dataclass
 class LibvirtConfigGuestDisk(LibvirtConfigObject):
-    """A disk or CD-ROM. ``source_path`` is a file, a block device or, of a ``network`` source, the
-    name of the image or LUN there.
+    """A disk or CD-ROM. ``source_path``: a file, a block device or, with ``source_type`` network,
+    the name of an image or a LUN.
 
     ``source_hosts``: (address, port); ``auth_secret``: (usage type, uuid of libvirt's secret).
-    ``iotune`` holds libvirt's names (``total_bytes_sec``, ``read_iops_sec``, ...) and numbers.
-    ``slice_size``: only so many bytes of the source are the disk. ``mirror``, of a running domain,
-    is the ``place`` that the disk is just being copied to.
+    ``iotune``: libvirt's names (``total_bytes_sec``, ``read_iops_sec``, ...) and numbers.
+    ``slice_size``: the disk is only the first ``slice_size`` bytes of the source. ``mirror``: the
+    ``place`` to which a running domain copies the disk now.
     """
 
     source_path: str | None
@@ -71,7 +82,7 @@ class LibvirtConfigGuestDisk(LibvirtConfigObject):
     auth_secret: tuple[str, str] | None = None
     iotune: dict[str, int] = dataclasses.field(default_factory=dict)
     slice_size: int | None = None
-    alias: str | None = None  # libvirt's, known once the domain runs
+    alias: str | None = None  # libvirt's name of the device; only while the domain runs
     mirror: Place | None = None
     mirror_is_ready: bool = False
 
@@ -79,7 +90,7 @@ class LibvirtConfigGuestDisk(LibvirtConfigObject):
     def place(self) -> Place:
         return self.source_type, self.source_protocol, self.source_path
 
-    def format_dom(self):
+    def format_dom(self) -> etree._Element:
         disk = element("disk", type=self.source_type, device=self.source_device)
         disk.append(
             element(
@@ -124,7 +135,7 @@ class LibvirtConfigGuestDisk(LibvirtConfigObject):
         return source
 
     @classmethod
-    def parse_dom(cls, node) -> LibvirtConfigGuestDisk:
+    def parse_dom(cls, node: etree._Element) -> LibvirtConfigGuestDisk:
         target, driver, mirror = node.find("target"), node.find("driver"), node.find("mirror")
         boot = node.find("boot")
         source_type, protocol, path = _place(node)
@@ -159,7 +170,7 @@ class LibvirtConfigGuestInterface(LibvirtConfigObject):
     guest_offload: dict[str, str] = dataclasses.field(default_factory=dict)
     alias: str | None = None
 
-    def format_dom(self):
+    def format_dom(self) -> etree._Element:
         interface = element("interface", type="bridge")
         interface.append(element("mac", address=self.mac_addr))
         interface.append(element("source", bridge=self.source_bridge))
@@ -179,7 +190,7 @@ class LibvirtConfigGuestInterface(LibvirtConfigObject):
         return interface
 
     @classmethod
-    def parse_dom(cls, node) -> LibvirtConfigGuestInterface:
+    def parse_dom(cls, node: etree._Element) -> LibvirtConfigGuestInterface:
         source, target, model = node.find("source"), node.find("target"), node.find("model")
         return cls(
             mac_addr=node.find("mac").get("address"),
@@ -201,18 +212,18 @@ class LibvirtConfigGuestController(LibvirtConfigObject):
     model: str
     index: int = 0
 
-    def format_dom(self):
+    def format_dom(self) -> etree._Element:
         return element("controller", type=self.type, index=self.index, model=self.model)
 
 
 @dataclasses.dataclass
 class LibvirtConfigGuestSerial(LibvirtConfigObject):
-    """A serial port whose output is also kept in ``log_path``, across restarts of the guest."""
+    """A serial port whose output is appended to the file ``log_path``."""
 
     log_path: str
     port: int = 0
 
-    def format_dom(self):
+    def format_dom(self) -> etree._Element:
         serial = element("serial", type="pty")
         serial.append(element("log", file=self.log_path, append="on"))
         serial.append(element("target", port=self.port))
@@ -221,11 +232,11 @@ class LibvirtConfigGuestSerial(LibvirtConfigObject):
 
 @dataclasses.dataclass
 class LibvirtConfigGuestChannel(LibvirtConfigObject):
-    """A socket between host and guest, as QEMU's guest agent wants it."""
+    """A socket between host and guest, for QEMU's guest agent."""
 
     target_name: str = "org.qemu.guest_agent.0"
 
-    def format_dom(self):
+    def format_dom(self) -> etree._Element:
         channel = element("channel", type="unix")
         channel.append(element("target", type="virtio", name=self.target_name))
         return channel
@@ -236,7 +247,7 @@ class LibvirtConfigGuestInput(LibvirtConfigObject):
     type: str = "tablet"
     bus: str = "usb"
 
-    def format_dom(self):
+    def format_dom(self) -> etree._Element:
         return element("input", type=self.type, bus=self.bus)
 
 
@@ -245,7 +256,7 @@ class LibvirtConfigGuestGraphics(LibvirtConfigObject):
     listen: str
     type: str = "vnc"
 
-    def format_dom(self):
+    def format_dom(self) -> etree._Element:
         graphics = element("graphics", type=self.type, port=-1, autoport="yes")
         graphics.append(element("listen", type="address", address=self.listen))
         return graphics
@@ -255,7 +266,7 @@ class LibvirtConfigGuestGraphics(LibvirtConfigObject):
 class LibvirtConfigGuestVideo(LibvirtConfigObject):
     type: str
 
-    def format_dom(self):
+    def format_dom(self) -> etree._Element:
         video = element("video")
         video.append(element("model", type=self.type))
         return video
@@ -263,11 +274,11 @@ class LibvirtConfigGuestVideo(LibvirtConfigObject):
 
 @dataclasses.dataclass
 class LibvirtConfigMemoryBalloon(LibvirtConfigObject):
-    """``period``: seconds between the guest's memory statistics; 0 for none."""
+    """``period``: seconds between two memory statistics of the guest; 0 for none."""
 
     period: int = 0
 
-    def format_dom(self):
+    def format_dom(self) -> etree._Element:
         balloon = element("memballoon", model="virtio")
         if self.period:
             balloon.append(element("stats", period=self.period))
@@ -276,13 +287,13 @@ class LibvirtConfigMemoryBalloon(LibvirtConfigObject):
 
 @dataclasses.dataclass
 class LibvirtConfigGuestRng(LibvirtConfigObject):
-    """``rate_bytes`` of entropy every ``rate_period`` milliseconds at most."""
+    """The guest gets at most ``rate_bytes`` of entropy every ``rate_period`` milliseconds."""
 
     backend: str
     rate_bytes: str | None = None
     rate_period: str | None = None
 
-    def format_dom(self):
+    def format_dom(self) -> etree._Element:
         rng = element("rng", model="virtio")
         if self.rate_bytes:
             rng.append(element("rate", bytes=self.rate_bytes, period=self.rate_period))
@@ -295,5 +306,5 @@ class LibvirtConfigGuestWatchdog(LibvirtConfigObject):
     action: str
     model: str = "i6300esb"
 
-    def format_dom(self):
+    def format_dom(self) -> etree._Element:
         return element("watchdog", model=self.model, action=self.action)

@@ -1,42 +1,63 @@
-"""Taking a device from a guest that runs: it must agree, and may be slow to."""
+"""Detach a device from a running guest. The guest has to release it, which may take time."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from typing import TypeAlias
 
 import libvirt
 from oslo_log import log as logging
 
+from nova_mini.actions import preemption
 from nova_mini.conf import CONF
-from nova_mini.virt.libvirt.config_devices import LibvirtConfigObject
+from nova_mini.virt.libvirt.config_devices import (
+    LibvirtConfigGuestDisk,
+    LibvirtConfigGuestInterface,
+)
 from nova_mini.virt.libvirt.guest import Guest
 from nova_mini.virt.libvirt.host import Host
 
 LOG = logging.getLogger(__name__)
 
+Device: TypeAlias = LibvirtConfigGuestDisk | LibvirtConfigGuestInterface
 
-def from_running(host: Host, guest: Guest, find: Callable[[], LibvirtConfigObject | None]) -> bool:
-    """Ask until ``find`` sees the device no more; a guest that is still booting does not listen.
 
-    Returns whether it is gone. Raises libvirtError.
+def from_running(host: Host, guest: Guest, find: Callable[[], Device | None]) -> bool:
+    """Request the detach until ``find`` returns None; a guest that is still booting ignores it.
+
+    Returns whether the device is detached. Raises libvirtError, and Preempted when an urgent
+    operation is pending.
     """
+    started_at = time.monotonic()
+
+    def check_urgent() -> None:
+        preemption.check(time.monotonic() - started_at)
+
     for attempt in range(1, CONF.libvirt.device_detach_attempts + 1):
         config = find()
         if config is None:
             return True
-        with host.device_removal(guest.uuid, config.alias) as removal:
-            _ask_for(guest, config, last=attempt == CONF.libvirt.device_detach_attempts)
-            if removal.wait(CONF.libvirt.device_detach_timeout):
+        alias = config.alias or ""  # libvirt names all devices of a running domain
+        with host.device_removal(guest.uuid, alias) as removal:
+            _request_detach(guest, config, last=attempt == CONF.libvirt.device_detach_attempts)
+            if removal.wait(CONF.libvirt.device_detach_timeout, check_urgent):
                 return True
-        LOG.warning("kept %s at attempt %d", config.alias, attempt, instance_uuid=guest.uuid)
+        LOG.warning(
+            "Device %s: the guest did not release it in attempt %d",
+            config.alias,
+            attempt,
+            instance_uuid=guest.uuid,
+        )
     return find() is None
 
 
-def _ask_for(guest: Guest, config: LibvirtConfigObject, last: bool) -> None:
-    """QEMU refuses to ask again while the guest is thinking about it; its answer still counts."""
+def _request_detach(guest: Guest, config: Device, last: bool) -> None:
+    """An error is ignored unless this is the last attempt: QEMU refuses a second request while the
+    first one is pending, and the answer to that one still counts."""
     try:
         guest.detach_device(config, live=True)
     except libvirt.libvirtError as exc:
         if last:
             raise
-        LOG.warning("%s", exc, instance_uuid=guest.uuid)
+        LOG.warning("Could not request a detach: %s", exc, instance_uuid=guest.uuid)

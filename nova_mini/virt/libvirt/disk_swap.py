@@ -1,7 +1,7 @@
-"""Another volume in the place of a guest's disk, while the guest runs.
+"""Replace the volume of a guest's disk by another one while the guest runs.
 
-QEMU copies the disk and writes everything to both from the moment when they are equal. So it does
-not matter which of them the guest has when anything dies after that: there the swap is committed.
+QEMU copies the disk; when both are equal, QEMU sends all writes to both. Then the swap is
+committed: if a process dies after that, either volume has all data.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from nova_mini import exception
 from nova_mini.virt.libvirt.config_devices import LibvirtConfigGuestDisk
 from nova_mini.virt.libvirt.guest import Guest
 
-PATIENCE = 300  # seconds in which nothing of the copy moved
+STALL_TIMEOUT = 300  # seconds without progress of the copy
 POLL_INTERVAL = 0.2
 
 
@@ -25,16 +25,18 @@ def swap(
     is_larger: bool,
     commit: Callable[[], None] | None,
 ) -> None:
-    """Give the disk of ``config``'s name its source, in the running guest and in the definition.
+    """Replace the disk ``config.target_dev`` by ``config``, in the running guest and in its
+    definition.
 
-    ``commit`` is called when both are equal; None: it was. A running guest sees more room in a
-    larger volume only when it is started the next time: QEMU copies between equals, and takes a
-    part of the larger one for it. Raises VolumeSwapFailed, libvirtError.
+    ``commit`` is called when both volumes are equal; None: an earlier attempt called it.
+    ``is_larger``: the new volume is larger. QEMU copies only between disks of the same size, so it
+    uses only a part of the new volume until the next start of the guest. Raises VolumeSwapFailed,
+    libvirtError.
     """
     if guest.is_active():
         _swap_running(guest, config, is_larger, commit)
     elif commit:
-        raise _failed(config, "the server does not run")
+        raise _failed(config, "the server is not running")
     guest.update_device(config)
 
 
@@ -42,7 +44,7 @@ def _swap_running(guest, config, is_larger, commit) -> None:
     disk = _running(guest, config)
     if disk.place == config.place:
         return
-    if disk.mirror != config.place:  # a copy to elsewhere is of a swap that was given up
+    if disk.mirror != config.place:  # a copy to another place belongs to an abandoned swap
         guest.abort_disk_job(config.target_dev)
         size = guest.get_disk_size(config.target_dev) if is_larger else None
         guest.start_mirror(config.target_dev, dataclasses.replace(config, slice_size=size))
@@ -60,15 +62,15 @@ def _running(guest: Guest, config) -> LibvirtConfigGuestDisk:
 
 
 def _wait_for_mirror(guest: Guest, config) -> None:
-    done, moved_at = -1, time.monotonic()
+    copied, progress_at = -1, time.monotonic()
     while not (disk := _running(guest, config)).mirror_is_ready:
         if disk.mirror is None:
-            raise _failed(config, "the copy ended before its time")
-        copied = guest.get_disk_job_progress(config.target_dev)
-        if copied != done:
-            done, moved_at = copied, time.monotonic()
-        elif time.monotonic() - moved_at > PATIENCE:
-            raise _failed(config, f"the copy has not moved for {PATIENCE} s")
+            raise _failed(config, "the copy ended too early")
+        now_copied = guest.get_disk_job_progress(config.target_dev)
+        if now_copied != copied:
+            copied, progress_at = now_copied, time.monotonic()
+        elif time.monotonic() - progress_at > STALL_TIMEOUT:
+            raise _failed(config, f"the copy made no progress for {STALL_TIMEOUT} s")
         time.sleep(POLL_INTERVAL)
 
 

@@ -1,6 +1,6 @@
-"""The disks of a new instance: root, ephemeral, swap, config drive, kernel and ramdisk.
+"""Create the disks of an instance: root, ephemeral, swap and config drive.
 
-Each is left alone when it is there already, so all of this may be done again.
+All functions are idempotent: a disk that exists is kept.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import functools
 import hashlib
 import os
 import pathlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from oslo_concurrency import processutils
 from oslo_log import log as logging
@@ -17,12 +19,22 @@ from oslo_utils import units
 
 from nova_mini import exception
 from nova_mini.conf import CONF
+from nova_mini.image import authorization
+from nova_mini.objects.block_device_mapping import FILE_SYSTEMS
+from nova_mini.objects.image_meta import ImageMeta
 from nova_mini.objects.instance_metadata import InstanceMetadata
+from nova_mini.objects.network_model import NetworkInfo
 from nova_mini.trace import traced
-from nova_mini.virt import configdrive, images
+from nova_mini.virt import block_device, configdrive, images, private_files
 from nova_mini.virt.libvirt import blockinfo, injection, utils
-from nova_mini.virt.libvirt.guest_config import KERNEL, RAMDISK
-from nova_mini.virt.libvirt.imagebackend import Backend, Flat, Image
+from nova_mini.virt.libvirt.imagebackend.base import Image, check_base_size
+from nova_mini.virt.libvirt.imagebackend.file import Backend
+
+if TYPE_CHECKING:
+    from nova_mini.context import RequestContext
+    from nova_mini.image import glance
+    from nova_mini.objects.instance import Instance
+    from nova_mini.virt.block_device_info import BlockDeviceInfo, EphemeralDisk
 
 LOG = logging.getLogger(__name__)
 
@@ -31,86 +43,147 @@ _DEFAULT_FILE_SYSTEMS = {"windows": "vfat"}
 
 @dataclasses.dataclass(frozen=True)
 class InjectionInfo:
-    """What the guest shall find inside, and nobody shall find in a log."""
+    """Data that is written into the disks of the guest. Secrets are not in its ``repr``."""
 
-    network_info: list
+    network_info: NetworkInfo
     files: list[tuple[str, bytes]] = dataclasses.field(repr=False)
     admin_password: str | None = dataclasses.field(repr=False)
 
 
 def get_cache_fname(image_id: str) -> str:
-    """Name of an image in the cache."""
+    """The file name of an image in the cache."""
     return hashlib.sha1(image_id.encode(), usedforsecurity=False).hexdigest()
 
 
 def create_root(
-    context, image_api, instance, image_id: str, backend: Backend, injection_info: InjectionInfo,
+    context: RequestContext,
+    image_api: glance.API,
+    instance: Instance,
+    image_id: str | None,
+    backend: Backend,
+    injection_info: InjectionInfo,
     fallback_from_host: str | None = None,
-) -> None:  # fmt: skip
-    """From another image than the server's own, which is the one that it was shelved in and which
-    goes when the server runs, the disk becomes independent of it."""
+) -> None:
+    """Create the root disk from an image.
+
+    An image that is not the server's own is the one that it was shelved in. That image is deleted
+    when the server runs, so the disk is made independent of it. Checks the right to use the image
+    before it reads the cache, Ceph or another host. Raises InvalidBDM without an image, and what
+    ``authorization.check`` and :func:`fetch_image` raise.
+    """
+    if image_id is None:
+        raise exception.InvalidBDM(reason="it has no image, and its root volume is not connected")
     root = backend.by_name(instance, blockinfo.LOCAL_ROOT)
-    if injection.is_wanted():
-        root.finish = functools.partial(_inject_data, instance, injection_info)
+    if not root.exists():
+        authorization.check(context, image_api, instance, image_id)
     size = instance.root_gb * units.Gi
-    make = clone_fallback_to_fetch if root.SUPPORTS_CLONE else fetch_image
-    make(context, image_api, root, image_id, size, fallback_from_host)
+    make_from_image(
+        context, image_api, instance, root, image_id, injection_info, size, fallback_from_host
+    )
     if image_id != instance.image_ref:
         root.flatten()
 
 
-@traced
+def make_from_image(
+    context: RequestContext,
+    image_api: glance.API,
+    instance: Instance,
+    disk: Image,
+    image_id: str,
+    injection_info: InjectionInfo,
+    size: int = 0,
+    fallback_from_host: str | None = None,
+) -> None:
+    """Create a disk from an image that the server may use, with what is injected. ``size``: bytes,
+    0 for the size of the image. Raises what :func:`fetch_image` raises."""
+    if injection.is_enabled():
+        disk.finish = functools.partial(_inject_data, instance, injection_info)
+    make = clone_fallback_to_fetch if disk.SUPPORTS_CLONE else fetch_image
+    make(context, image_api, disk, image_id, size, fallback_from_host)
+
+
+@traced("_inject_data")
 def _inject_data(
     instance, injection_info: InjectionInfo, path: pathlib.Path, driver_format: str
 ) -> None:
-    """Into the root disk before it has its name: a disk that is there is never touched, whether a
-    guest runs from it or not. Raises InjectionFailed."""
-    injection.inject(path, driver_format, injection.Injected.wanted(instance, injection_info))
+    """Called for a new root disk before it gets its final name; an existing disk is never changed.
+    Raises InjectionFailed."""
+    injection.inject(path, driver_format, injection.Injected.requested(instance, injection_info))
 
 
-@traced
+@traced("clone_fallback_to_fetch")
 def clone_fallback_to_fetch(
-    context, image_api, disk: Image, image_id: str, size: int = 0,
+    context: RequestContext,
+    image_api: glance.API,
+    disk: Image,
+    image_id: str,
+    size: int = 0,
     fallback_from_host: str | None = None,
-) -> None:  # fmt: skip
-    """Make a disk of Glance's own copy, without its data passing through here, if it can be."""
+) -> None:
+    """Clone a disk from the image's data in Glance's storage; if that is not possible, fetch the
+    image."""
     try:
         disk.clone(context, image_api, image_id, size)
     except (exception.ImageUnacceptable, exception.ImageNotFound) as exc:
-        LOG.info("fetching image %s rather than cloning it: %s", image_id, exc)
+        LOG.info("Image %s: could not clone it, fetching it: %s", image_id, exc)
         fetch_image(context, image_api, disk, image_id, size, fallback_from_host)
 
 
-@traced
+@traced("fetch_image")
 def fetch_image(
-    context, image_api, disk: Image, image_id: str, size: int = 0,
+    context: RequestContext,
+    image_api: glance.API,
+    disk: Image,
+    image_id: str,
+    size: int = 0,
     fallback_from_host: str | None = None,
-) -> None:  # fmt: skip
-    """Make a disk from an image by way of the cache. Raises ImageNotFound when neither Glance nor
-    the cache of ``fallback_from_host``, if that is given, has it."""
-    fetch_func = functools.partial(_fetch, context, image_api, image_id, size)
+    check_record: Callable[[ImageMeta], None] | None = None,
+) -> None:
+    """Create a disk from an image in the cache; the image is fetched first if it is not there.
+
+    The caller has checked that the server may use the image: the cache is for all projects.
+    ``fallback_from_host``: a host to copy the image from if Glance does not have it.
+    ``check_record``: see ``images.fetch_to_raw``. Raises ImageNotFound and what
+    ``images.fetch_to_raw`` raises.
+    """
+    fetch_func = functools.partial(_fetch, context, image_api, image_id, size, check_record)
     _try_fetch_image_cache(disk, fetch_func, image_id, size, fallback_from_host)
 
 
-@traced
-def cache_image(context, image_api, backend: Backend, image_id: str) -> bool:
-    """Whether it had to be fetched: not one that is here, nor one that disks are cloned from."""
+@traced("cache_image")
+def cache_image(
+    context: RequestContext,
+    image_api: glance.API,
+    backend: Backend,
+    image_id: str,
+    max_size: int = 0,
+) -> bool:
+    """Fetch an image into the cache. Returns False if that is not needed: it is cached already, or
+    disks are cloned from it.
+
+    ``max_size``: size in bytes of the disk that the image must fit into, 0 for any. Raises
+    FlavorDiskSmallerThanImage and what ``images.fetch_to_raw`` raises.
+    """
+    image_api.get(context, image_id)  # the caller's user must be able to read it, cached or not
     if backend.can_clone(context, image_api, image_id):
         return False
-    base = utils.base_dir() / get_cache_fname(image_id)
+    base = utils.get_cache_path(get_cache_fname(image_id))
     with utils.cache_lock(base.name):
         if base.exists():
-            os.utime(base)  # so that it does not age meanwhile
+            os.utime(base)  # the image cache removes files by age
+            check_base_size(base, max_size)
             return False
-        images.fetch_to_raw(context, image_api, image_id, base)
+        images.fetch_to_raw(context, image_api, image_id, base, max_size)
         return True
 
 
-def _fetch(context, image_api, image_id: str, max_size: int, target: pathlib.Path) -> None:
-    images.fetch_to_raw(context, image_api, image_id, target, max_size)
+def _fetch(
+    context, image_api, image_id: str, max_size: int, check_record, target: pathlib.Path
+) -> None:
+    images.fetch_to_raw(context, image_api, image_id, target, max_size, check_record)
 
 
-@traced
+@traced("_try_fetch_image_cache")
 def _try_fetch_image_cache(
     disk: Image, fetch_func, image_id: str, size: int, fallback_from_host: str | None
 ) -> None:
@@ -124,34 +197,43 @@ def _try_fetch_image_cache(
         disk.cache(fetch_func=copy_func, filename=filename, size=size)
 
 
-def fetch_kernel_and_ramdisk(
-    context, image_api, instance, fallback_from_host: str | None = None
+def check_empty_disks(instance: Instance, block_device_info: BlockDeviceInfo) -> None:
+    """Check the sizes of ephemeral disks and swap against the flavor. Raises InvalidBDM."""
+    sizes = [disk.size_gb for disk in block_device_info.ephemerals]
+    if any(size <= 0 for size in sizes) or sum(sizes) > instance.ephemeral_gb:
+        raise exception.InvalidBDM(reason="the ephemeral disks do not fit the flavor")
+    if not 0 <= block_device_info.swap_mb <= instance.flavor.swap:
+        raise exception.InvalidBDM(reason="the swap disk does not fit the flavor")
+
+
+def _file_system(instance: Instance, disk: EphemeralDisk) -> str:
+    """The file system for an ephemeral disk. Raises InvalidBDM for an unknown one: the name becomes
+    a part of a command and of a path."""
+    file_system = (
+        disk.guest_format
+        or CONF.default_ephemeral_format
+        or _DEFAULT_FILE_SYSTEMS.get(instance.os_type, "ext4")
+    )
+    if file_system not in FILE_SYSTEMS:
+        raise exception.InvalidBDM(reason=f"guest_format must be one of {', '.join(FILE_SYSTEMS)}")
+    return file_system
+
+
+def create_ephemerals(
+    instance: Instance, backend: Backend, block_device_info: BlockDeviceInfo
 ) -> None:
-    """For images without a boot loader. They are inspected like any other image: the cache must
-    never hold a file under an image's id that was not."""
-    for name, image_id in ((KERNEL, instance.kernel_id), (RAMDISK, instance.ramdisk_id)):
-        if image_id:
-            disk = Flat(instance, name)
-            fetch_image(context, image_api, disk, image_id, fallback_from_host=fallback_from_host)
-
-
-def create_ephemerals(instance, backend: Backend, block_device_info: dict | None) -> None:
-    for index, disk in enumerate(blockinfo.get_ephemerals(instance, block_device_info)):
-        file_system = (
-            disk.get("guest_format")
-            or CONF.default_ephemeral_format
-            or _DEFAULT_FILE_SYSTEMS.get(instance.os_type, "ext4")
-        )
-        size = disk["size"] * units.Gi
+    for index, disk in enumerate(block_device_info.ephemerals):
+        file_system = _file_system(instance, disk)
+        size = disk.size_gb * units.Gi
         make = functools.partial(
             _create_formatted, size=size, file_system=file_system, label=f"ephemeral{index}"
         )
         image = backend.by_name(instance, blockinfo.ephemeral_name(index))
-        image.cache(make, f"ephemeral{index}_{disk['size']}_{file_system}", size)
+        image.cache(make, f"ephemeral{index}_{disk.size_gb}_{file_system}", size)
 
 
-def create_swap(instance, backend: Backend, block_device_info: dict | None) -> None:
-    size_mb = blockinfo.get_swap_mb(instance, block_device_info)
+def create_swap(instance: Instance, backend: Backend, block_device_info: BlockDeviceInfo) -> None:
+    size_mb = block_device_info.swap_mb
     if size_mb:
         size = size_mb * units.Mi
         make = functools.partial(_create_formatted, size=size, file_system="swap", label="swap0")
@@ -159,11 +241,10 @@ def create_swap(instance, backend: Backend, block_device_info: dict | None) -> N
 
 
 def _create_formatted(target: pathlib.Path, size: int, file_system: str, label: str) -> None:
-    """A sparse raw file of ``size`` bytes with an empty file system (or swap space) in it."""
+    """Create a sparse raw file of ``size`` bytes with an empty file system (or swap space)."""
     part = target.with_name(target.name + ".part")
-    part.unlink(missing_ok=True)
-    with open(part, "wb") as stream:
-        stream.truncate(size)
+    private_files.prepare(part)
+    os.truncate(part, size)
     processutils.execute(*_format_command(file_system, label), str(part))
     images.publish(part, target)
 
@@ -176,13 +257,22 @@ def _format_command(file_system: str, label: str) -> list[str]:
             return ["mkfs.vfat", "-n", label.upper()]
         case "xfs":
             return ["mkfs.xfs", "-q", "-f", "-L", label]
-        case _:
+        case "ntfs":
+            return ["mkfs.ntfs", "-q", "-Q", "-F", "-L", label]
+        case "ext2" | "ext3" | "ext4":
             return [f"mkfs.{file_system}", "-q", "-F", "-L", label]
+    raise ValueError(f"no command makes the file system {file_system!r}")
 
 
-@traced
-def create_config_drive(instance, backend: Backend, injection_info: InjectionInfo) -> None:
-    drive = backend.by_name(instance, blockinfo.CONFIG_DRIVE)
+@traced("create_config_drive")
+def create_config_drive(
+    instance: Instance,
+    backend: Backend,
+    injection_info: InjectionInfo,
+    block_device_info: BlockDeviceInfo,
+    name: str = blockinfo.CONFIG_DRIVE,
+) -> None:
+    drive = backend.config_drive(instance, name)
     if drive.exists():
         return
     metadata = InstanceMetadata(
@@ -190,6 +280,7 @@ def create_config_drive(instance, backend: Backend, injection_info: InjectionInf
         network_info=injection_info.network_info,
         admin_password=injection_info.admin_password,
         injected_files=injection_info.files,
+        tagged_disks=block_device.get_tagged_disks(block_device_info),
     )
     builder = configdrive.ConfigDriveBuilder(metadata.metadata_for_config_drive())
     drive.create_from(builder.make_drive)

@@ -1,34 +1,39 @@
-"""The libvirt driver: what is done to a guest and in which order. How is in the modules beside."""
+"""The libvirt driver: the order of the steps of each operation. The other modules of this package
+implement the steps."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 import libvirt
 from oslo_log import log as logging
 from oslo_utils import strutils, units
 
 from nova_mini import exception
-from nova_mini.compute import power_state
 from nova_mini.conf import CONF
 from nova_mini.image import glance
-from nova_mini.network.model import NetworkInfo
 from nova_mini.objects.image_meta import ImageMeta
+from nova_mini.objects.network_model import NetworkInfo
+from nova_mini.states import power_state
 from nova_mini.trace import traced
-from nova_mini.virt import driver
+from nova_mini.virt import driver, private_files
 from nova_mini.virt.libvirt import (
     blockinfo,
+    boot_files,
     disk_places,
     disks,
     events,
     firewall,
-    imagebackend,
     imagecache,
     injection,
     interfaces,
+    moved_disks,
     power,
+    rescue,
     resources,
     snapshot,
     utils,
@@ -38,32 +43,42 @@ from nova_mini.virt.libvirt.errors import translates_libvirt_errors
 from nova_mini.virt.libvirt.guest import Guest
 from nova_mini.virt.libvirt.guest_config import GuestConfigBuilder
 from nova_mini.virt.libvirt.host import Host
+from nova_mini.virt.libvirt.imagebackend import factory
 from nova_mini.virt.libvirt.secrets import Secrets
 from nova_mini.virt.libvirt.vif import LibvirtGenericVIFDriver
 from nova_mini.virt.libvirt.volume import drivers as volume_drivers
 
+if TYPE_CHECKING:
+    from nova_mini.context import RequestContext
+    from nova_mini.network.model import VIF
+    from nova_mini.objects.block_device_mapping import BlockDeviceMapping
+    from nova_mini.objects.instance import Instance
+    from nova_mini.objects.migration import Migration
+    from nova_mini.virt.block_device_info import BlockDeviceInfo
+    from nova_mini.virt.virtapi import VirtAPI
+    from nova_mini.volume.connection_info import ConnectionInfo
+
 LOG = logging.getLogger(__name__)
 
-BOOT_TIMEOUT = 60  # seconds until a started domain must run (QEMU, not the guest's system)
+BOOT_TIMEOUT = 60  # seconds until a started domain must be running (QEMU, not the guest's system)
 BOOT_POLL = 0.1
 MAX_CONSOLE_BYTES = 100 * 1024
+_SHUTDOWN_RETRY = 10  # seconds between two requests to the guest to shut down
 
-# What no other host would do better with.
-_HOPELESS = (exception.Invalid, exception.ImageNotFound, exception.ImageNotAuthorized)
+# Errors that every other host would have, too.
+_NON_RETRYABLE = (exception.Invalid, exception.ImageNotFound, exception.ImageNotAuthorized)
 
 
 @translates_libvirt_errors
 class LibvirtDriver(driver.ComputeDriver):
     capabilities = {"supports_attach_interface": True}
 
-    def __init__(self, virtapi):
+    def __init__(self, virtapi: VirtAPI):
         super().__init__(virtapi)
         uri = CONF.libvirt.connection_uri or "qemu:///system"
         self._host = Host(uri, events.EventHandler(self.emit_event))
         self._hostname = ""
-        self.image_backend = imagebackend.load_backend(
-            CONF.libvirt.images_type, Secrets(self._host)
-        )
+        self.image_backend = factory.load_backend(CONF.libvirt.images_type, Secrets(self._host))
         self.image_cache_manager = imagecache.ImageCacheManager()
         self.vif_driver = LibvirtGenericVIFDriver()
         self.firewall_driver: firewall.FirewallDriver = firewall.NoopFirewallDriver()
@@ -72,30 +87,31 @@ class LibvirtDriver(driver.ComputeDriver):
 
     # -- the host ----------------------------------------------------------------------------
 
-    def init_host(self, host):
+    def init_host(self, host: str) -> None:
         self._hostname = host
         self._host.initialize()
         if not self._host.supports_virt_type(CONF.libvirt.virt_type):
             raise exception.ConfigurationError(
-                f"This host's libvirt has no {CONF.libvirt.virt_type}; set [libvirt] virt_type=qemu"
+                f"libvirt on this host does not support virt_type {CONF.libvirt.virt_type}; set "
+                "[libvirt] virt_type=qemu"
             )
         injection.check_host()
         self.image_backend.init_host()
         disk_places.check(self._host, self.image_backend)
-        utils.base_dir().mkdir(parents=True, exist_ok=True)
-        snapshot.forget_unfinished()
+        utils.restrict_access()
+        snapshot.remove_unfinished()
 
-    def get_available_resource(self):
+    def get_available_resource(self) -> driver.HostResources:
         return resources.get_available_resource(
             self._host, self._hostname, self.image_backend.get_storage()
         )
 
-    def is_available(self):
+    def is_available(self) -> bool:
         return self._host.is_available()
 
-    # -- what is there -----------------------------------------------------------------------
+    # -- state of the instances --------------------------------------------------------------
 
-    def list_instance_uuids(self):
+    def list_instance_uuids(self) -> list[str]:
         return sorted(
             utils.list_instance_dirs().union(
                 self.image_backend.list_local_owners(),
@@ -104,49 +120,55 @@ class LibvirtDriver(driver.ComputeDriver):
             )
         )
 
-    def list_plugged_instances(self):
+    def list_plugged_instances(self) -> set[str]:
         return set(self.vif_driver.list_plugged())
 
-    def unplug_leftovers(self, instance_uuid):
+    def unplug_orphan(self, instance_uuid: str) -> None:
         for port in self.vif_driver.list_plugged().get(instance_uuid, ()):
-            LOG.warning("removing port %s of instance %s", port, instance_uuid)
+            LOG.warning("Instance %s: removing orphaned port %s", instance_uuid, port)
             self.vif_driver.remove_port(port)
 
-    def get_info(self, instance):
+    def get_info(self, instance: Instance) -> driver.InstanceInfo:
         guest = self._host.find_guest(instance)
         if guest is None:
             raise exception.InstanceNotFound(instance_id=instance.uuid)
         return guest.get_info()
 
-    def get_power_states(self):
+    def get_power_states(self) -> dict[str, int]:
         return self._host.get_power_states()
 
     # -- spawn -------------------------------------------------------------------------------
 
-    @traced
+    @traced("LibvirtDriver.spawn")
     def spawn(
         self,
-        context,
-        instance,
-        image_meta,
-        injected_files,
-        admin_password,
-        network_info=None,
-        block_device_info=None,
-        power_on=True,
-        fallback_from_host=None,
-    ):
+        context: RequestContext,
+        instance: Instance,
+        image_meta: ImageMeta,
+        injected_files: list[tuple[str, bytes]],
+        admin_password: str | None,
+        network_info: NetworkInfo | None = None,
+        block_device_info: BlockDeviceInfo | None = None,
+        power_on: bool = True,
+        fallback_from_host: str | None = None,
+    ) -> None:
         network_info = NetworkInfo() if network_info is None else network_info
         injection_info = disks.InjectionInfo(network_info, injected_files, admin_password)
+        block_device_info = block_device_info or blockinfo.disks_of_flavor(instance)
         try:
             disk_info = self._get_disk_info(instance, image_meta, block_device_info)
             self._create_image(
-                context, instance, image_meta.id, disk_info, injection_info, block_device_info,
+                context,
+                instance,
+                image_meta.id,
+                disk_info,
+                injection_info,
+                block_device_info,
                 fallback_from_host,
-            )  # fmt: skip
+            )
             connected = self._volumes.connect_all(instance, disk_info, block_device_info)
             xml = self._get_guest_xml(instance, network_info, disk_info, image_meta, connected)
-        except _HOPELESS as exc:
+        except _NON_RETRYABLE as exc:
             raise exception.BuildAbortException(
                 instance_uuid=instance.uuid, reason=exc.format_message()
             ) from exc
@@ -154,14 +176,16 @@ class LibvirtDriver(driver.ComputeDriver):
         if power_on:
             self._wait_for_boot(guest)
 
-    def _get_disk_info(self, instance, image_meta, block_device_info) -> blockinfo.DiskInfo:
+    def _get_disk_info(
+        self, instance, image_meta, block_device_info: BlockDeviceInfo
+    ) -> blockinfo.DiskInfo:
         disk_info = blockinfo.get_disk_info(
             self._host.capabilities.arch, instance, image_meta, block_device_info
         )
         blockinfo.name_devices(instance, disk_info)
         return disk_info
 
-    @traced
+    @traced("LibvirtDriver._create_image")
     def _create_image(
         self,
         context,
@@ -169,34 +193,46 @@ class LibvirtDriver(driver.ComputeDriver):
         image_id: str | None,
         disk_info: blockinfo.DiskInfo,
         injection_info: disks.InjectionInfo,
-        block_device_info: dict | None,
+        block_device_info: BlockDeviceInfo,
         fallback_from_host: str | None = None,
     ) -> None:
-        """Every file of the instance, its root disk from ``image_id``; what is there already stays
-        as it is."""
-        LOG.info("creating its disks", instance=instance)
-        utils.get_instance_path(instance).mkdir(parents=True, exist_ok=True)
-        disks.fetch_kernel_and_ramdisk(context, self._image_api, instance, fallback_from_host)
+        """Create all disks and files of the instance, the root disk from ``image_id``. Existing
+        ones are kept."""
+        LOG.info("Creating disks", instance=instance)
+        disks.check_empty_disks(instance, block_device_info)
+        private_files.make_folder(utils.get_instance_path(instance))
+        boot_files.fetch(context, self._image_api, instance, fallback_from_host)
         if blockinfo.LOCAL_ROOT in disk_info.mapping:
             disks.create_root(
-                context, self._image_api, instance, image_id, self.image_backend, injection_info,
+                context,
+                self._image_api,
+                instance,
+                image_id,
+                self.image_backend,
+                injection_info,
                 fallback_from_host,
-            )  # fmt: skip
+            )
         disks.create_ephemerals(instance, self.image_backend, block_device_info)
         disks.create_swap(instance, self.image_backend, block_device_info)
         if blockinfo.CONFIG_DRIVE in disk_info.mapping:
-            disks.create_config_drive(instance, self.image_backend, injection_info)
+            disks.create_config_drive(
+                instance, self.image_backend, injection_info, block_device_info
+            )
 
-    @traced
-    def _get_guest_xml(self, instance, network_info, disk_info, image_meta, connected) -> str:
-        """The domain's definition; a copy stays in the instance's folder to be looked at."""
+    @traced("LibvirtDriver._get_guest_xml")
+    def _get_guest_xml(
+        self, instance, network_info, disk_info, image_meta, connected, boot=None
+    ) -> str:
+        """The domain's definition. A copy is written to the instance's folder, for the operator."""
         builder = GuestConfigBuilder(self._host.capabilities, self.image_backend, self.vif_driver)
-        config = builder.get_guest_config(instance, network_info, image_meta, disk_info, connected)
+        config = builder.get_guest_config(
+            instance, network_info, image_meta, disk_info, connected, boot
+        )
         xml = config.to_xml()
-        utils.write_to_file(utils.get_instance_path(instance) / "libvirt.xml", xml)
+        utils.write_to_file(utils.get_instance_path(instance, "libvirt.xml"), xml)
         return xml
 
-    @traced
+    @traced("LibvirtDriver._create_domain_and_network")
     def _create_domain_and_network(
         self,
         instance,
@@ -205,13 +241,14 @@ class LibvirtDriver(driver.ComputeDriver):
         power_on: bool = True,
         vifs_already_plugged: bool = False,
     ) -> Guest:
-        """Plug, define, start; with ports that Neutron has yet to wire, the guest stays paused
-        until they are, so that it does not ask for an address that nobody can give yet.
+        """Plug the VIFs, define the domain and start it.
 
-        ``vifs_already_plugged``: Neutron knows the ports as wired and may say nothing of it again.
+        If Neutron has not wired the ports yet, the guest is paused until it has: before that no
+        DHCP server would answer. ``vifs_already_plugged``: the ports are wired, and Neutron may
+        send no event.
         """
-        waits = power_on and not vifs_already_plugged
-        awaited = self._get_neutron_events(network_info) if waits else []
+        needs_events = power_on and not vifs_already_plugged
+        awaited = self._get_neutron_events(network_info) if needs_events else []
         guest = None
         try:
             with self.virtapi.wait_for_instance_event(
@@ -230,7 +267,10 @@ class LibvirtDriver(driver.ComputeDriver):
                 raise exception.VirtualInterfaceCreateException(
                     "Neutron did not report in time that the server's ports are wired."
                 ) from exc
-            LOG.warning("going on without its ports being wired", instance=instance)
+            LOG.warning(
+                "Continuing although Neutron has not reported the ports as wired",
+                instance=instance,
+            )
         if awaited:
             guest.resume()
         return guest
@@ -243,35 +283,35 @@ class LibvirtDriver(driver.ComputeDriver):
 
     @staticmethod
     def _neutron_failed_callback(event_name: str, instance) -> bool:
-        """Whether to give up."""
-        LOG.error("Neutron reports the failure of %s", event_name, instance=instance)
+        """Whether the operation fails because of the failed event."""
+        LOG.error("Neutron reported a failure: event %s", event_name, instance=instance)
         return CONF.vif_plugging_is_fatal
 
-    @traced
-    def plug_vifs(self, instance, network_info: NetworkInfo) -> None:
+    @traced("LibvirtDriver.plug_vifs")
+    def plug_vifs(self, instance: Instance, network_info: NetworkInfo) -> None:
         for vif in network_info:
             self.vif_driver.plug(instance, vif)
 
-    @traced
-    def unplug_vifs(self, instance, network_info: NetworkInfo) -> None:
+    @traced("LibvirtDriver.unplug_vifs")
+    def unplug_vifs(self, instance: Instance, network_info: NetworkInfo) -> None:
         for vif in network_info:
             self.vif_driver.unplug(instance, vif)
 
-    @traced
+    @traced("LibvirtDriver._create_guest")
     def _create_guest(self, instance, xml: str, power_on: bool, pause: bool) -> Guest:
-        """Define the domain and start it. One that still runs is of an attempt that was cut off
-        and may differ from what we were told now: it is replaced, as is memory saved with it."""
-        leftover = self._host.find_guest(instance)
-        if leftover:
-            leftover.poweroff()
-            leftover.discard_saved_memory()
+        """Define the domain and start it. A domain of an interrupted attempt may differ from
+        ``xml``: it is stopped, and its saved memory is discarded."""
+        stale = self._host.find_guest(instance)
+        if stale:
+            stale.poweroff()
+            stale.discard_saved_memory()
         try:
             guest = self._host.write_instance_config(xml)
             if power_on:
                 guest.launch(pause=pause)
         except libvirt.libvirtError:
             LOG.error(
-                "libvirt refused this domain:\n%s",
+                "libvirt rejected this domain:\n%s",
                 strutils.mask_password(xml),
                 instance=instance,
             )
@@ -279,9 +319,9 @@ class LibvirtDriver(driver.ComputeDriver):
         return guest
 
     @staticmethod
-    @traced
+    @traced("LibvirtDriver._wait_for_boot")
     def _wait_for_boot(guest: Guest) -> None:
-        """Until the domain runs. Raises InstancePowerOnFailure."""
+        """Wait until the domain is running. Raises InstancePowerOnFailure."""
         deadline = time.monotonic() + BOOT_TIMEOUT
         while (state := guest.get_power_state()) != power_state.RUNNING:
             if time.monotonic() > deadline:
@@ -289,14 +329,19 @@ class LibvirtDriver(driver.ComputeDriver):
                     reason=f"the domain is {power_state.STATE_MAP[state]}, not running"
                 )
             time.sleep(BOOT_POLL)
-        LOG.info("the domain runs", instance_uuid=guest.uuid)
+        LOG.info("The domain is running", instance_uuid=guest.uuid)
 
     # -- destroy -----------------------------------------------------------------------------
 
-    @traced
+    @traced("LibvirtDriver.destroy")
     def destroy(
-        self, context, instance, network_info=None, block_device_info=None, destroy_disks=True
-    ):
+        self,
+        context: RequestContext,
+        instance: Instance,
+        network_info: NetworkInfo | None = None,
+        block_device_info: BlockDeviceInfo | None = None,
+        destroy_disks: bool = True,
+    ) -> None:
         network_info = NetworkInfo() if network_info is None else network_info
         guest = self._host.find_guest(instance)
         if guest:
@@ -308,25 +353,32 @@ class LibvirtDriver(driver.ComputeDriver):
         if destroy_disks:
             self._remove_disks(instance)
 
-    @traced
+    @traced("LibvirtDriver._remove_disks")
     def _remove_disks(self, instance) -> None:
-        """Those in shared storage only if they are this host's: when it returns after its server
-        was moved away, they are the other host's."""
-        is_ours = instance.deleted or instance.host == self._hostname
-        if is_ours or not self.image_backend.is_shared:
+        """Disks in shared storage are removed only if the server is deleted or on this host: if it
+        was moved to another host, they belong to that host."""
+        is_owner = instance.deleted or instance.host == self._hostname
+        if is_owner or not self.image_backend.is_shared:
             self.image_backend.remove_disks(instance.uuid)
         _delete_instance_files(instance)
 
     # -- power -------------------------------------------------------------------------------
 
-    def reboot(self, context, instance, network_info, reboot_type, block_device_info=None):
+    def reboot(
+        self,
+        context: RequestContext,
+        instance: Instance,
+        network_info: NetworkInfo,
+        reboot_type: str,
+        block_device_info: BlockDeviceInfo | None = None,
+    ) -> None:
         if reboot_type == "SOFT" and self._soft_reboot(instance):
             return
         self._hard_reboot(context, instance, network_info, block_device_info)
 
-    @traced
+    @traced("LibvirtDriver._soft_reboot")
     def _soft_reboot(self, instance) -> bool:
-        """True when the guest shut down by itself and runs again."""
+        """Shut the guest down and start it again. Returns False if it does not shut down."""
         guest = self._host.find_guest(instance)
         if guest is None or guest.get_power_state() != power_state.RUNNING:
             return False
@@ -336,13 +388,16 @@ class LibvirtDriver(driver.ComputeDriver):
         self._wait_for_boot(guest)
         return True
 
-    @traced
-    def _hard_reboot(self, context, instance, network_info, block_device_info) -> None:
-        """A fresh domain around the same disks; what the host lost of it is made again."""
-        guest = self._host.find_guest(instance)
-        if guest:
-            guest.poweroff()
+    @traced("LibvirtDriver._hard_reboot")
+    def _hard_reboot(
+        self, context, instance, network_info, block_device_info: BlockDeviceInfo | None
+    ) -> None:
+        """Start a new domain with the same disks; missing disks and connections are made again.
+
+        The old domain is stopped only after all calls of external services have succeeded.
+        """
         image_meta = ImageMeta.from_instance(instance)
+        block_device_info = block_device_info or blockinfo.disks_of_flavor(instance)
         disk_info = self._get_disk_info(instance, image_meta, block_device_info)
         injection_info = disks.InjectionInfo(network_info, [], None)
         self._create_image(
@@ -350,40 +405,55 @@ class LibvirtDriver(driver.ComputeDriver):
         )
         connected = self._volumes.connect_all(instance, disk_info, block_device_info)
         xml = self._get_guest_xml(instance, network_info, disk_info, image_meta, connected)
+        guest = self._host.find_guest(instance)
+        if guest:
+            guest.poweroff()
         guest = self._create_domain_and_network(
             instance, xml, network_info, vifs_already_plugged=True
         )
         self._wait_for_boot(guest)
 
-    def power_off(self, instance, timeout=0, retry_interval=0):
+    def power_off(self, instance: Instance, timeout: int = 0, retry_interval: int = 0) -> None:
         guest = self._host.find_guest(instance)
         if guest is None or not guest.is_active():
             return
         if not (timeout and power.clean_shutdown(guest, timeout, retry_interval)):
             guest.poweroff()
 
-    def power_on(self, context, instance, network_info, block_device_info=None):
+    def power_on(
+        self,
+        context: RequestContext,
+        instance: Instance,
+        network_info: NetworkInfo,
+        block_device_info: BlockDeviceInfo | None = None,
+    ) -> None:
         guest = self._host.find_guest(instance)
         if guest and guest.get_power_state() == power_state.RUNNING:
             return
         self._hard_reboot(context, instance, network_info, block_device_info)
 
-    def pause(self, instance):
+    def pause(self, instance: Instance) -> None:
         guest = self._host.get_guest(instance)
         if guest.get_power_state() != power_state.PAUSED:
             guest.pause()
 
-    def unpause(self, instance):
+    def unpause(self, instance: Instance) -> None:
         guest = self._host.get_guest(instance)
         if guest.get_power_state() != power_state.RUNNING:
             guest.resume()
 
-    def suspend(self, context, instance):
+    def suspend(self, context: RequestContext, instance: Instance) -> None:
         guest = self._host.get_guest(instance)
         if guest.is_active():
             guest.save_memory_state()
 
-    def resume(self, context, instance, network_info, block_device_info=None):
+    def resume(
+        self,
+        context: RequestContext,
+        instance: Instance,
+        network_info: NetworkInfo,
+        block_device_info: BlockDeviceInfo | None = None,
+    ) -> None:
         guest = self._host.find_guest(instance)
         if guest and guest.is_active():
             return
@@ -394,15 +464,185 @@ class LibvirtDriver(driver.ComputeDriver):
         guest.launch()
         self._wait_for_boot(guest)
 
+    # -- move to another host or flavor --------------------------------------------------------
+
+    def _moved_disks(self, instance, migration, block_device_info) -> moved_disks.MovedDisks:
+        return moved_disks.MovedDisks(self.image_backend, instance, migration, block_device_info)
+
+    @traced("LibvirtDriver.migrate_disk_and_power_off")
+    def migrate_disk_and_power_off(
+        self,
+        context: RequestContext,
+        instance: Instance,
+        migration: Migration,
+        network_info: NetworkInfo,
+        block_device_info: BlockDeviceInfo | None = None,
+        timeout: int = 0,
+    ) -> None:
+        local_disks = self._moved_disks(instance, migration, block_device_info)
+        local_disks.check()
+        self.power_off(instance, timeout, _SHUTDOWN_RETRY)
+        local_disks.keep_for_revert()
+        self.destroy(context, instance, network_info, block_device_info, destroy_disks=False)
+
+    @traced("LibvirtDriver.finish_migration")
+    def finish_migration(
+        self,
+        context: RequestContext,
+        instance: Instance,
+        migration: Migration,
+        image_meta: ImageMeta,
+        network_info: NetworkInfo,
+        block_device_info: BlockDeviceInfo | None = None,
+        *,
+        power_on: bool,
+    ) -> None:
+        self._moved_disks(instance, migration, block_device_info).grow()
+        self.spawn(
+            context,
+            instance,
+            image_meta,
+            [],
+            None,
+            network_info,
+            block_device_info,
+            power_on=power_on,
+        )
+
+    @traced("LibvirtDriver.confirm_migration")
+    def confirm_migration(
+        self,
+        context: RequestContext,
+        migration: Migration,
+        instance: Instance,
+        network_info: NetworkInfo,
+        block_device_info: BlockDeviceInfo | None = None,
+    ) -> None:
+        self._moved_disks(instance, migration, block_device_info).forget_kept()
+        if not migration.is_same_host:
+            _delete_instance_files(instance)
+
+    @traced("LibvirtDriver.undo_migration")
+    def undo_migration(
+        self,
+        context: RequestContext,
+        migration: Migration,
+        instance: Instance,
+        network_info: NetworkInfo,
+        block_device_info: BlockDeviceInfo | None = None,
+    ) -> None:
+        self.destroy(context, instance, network_info, block_device_info, destroy_disks=False)
+        if not migration.is_same_host:
+            _delete_instance_files(instance)
+
+    @traced("LibvirtDriver.finish_revert_migration")
+    def finish_revert_migration(
+        self,
+        context: RequestContext,
+        migration: Migration,
+        instance: Instance,
+        network_info: NetworkInfo,
+        block_device_info: BlockDeviceInfo | None = None,
+        *,
+        power_on: bool,
+    ) -> None:
+        local_disks = self._moved_disks(instance, migration, block_device_info)
+        guest = self._host.find_guest(instance)
+        if guest is None or not guest.is_active():
+            local_disks.revert()
+            image_meta = ImageMeta.from_instance(instance)
+            self.spawn(
+                context,
+                instance,
+                image_meta,
+                [],
+                None,
+                network_info,
+                block_device_info,
+                power_on=power_on,
+            )
+        local_disks.forget_kept()
+
+    # -- rescue ------------------------------------------------------------------------------
+
+    @traced("LibvirtDriver.rescue")
+    def rescue(
+        self,
+        context: RequestContext,
+        instance: Instance,
+        network_info: NetworkInfo,
+        rescue_image: ImageMeta,
+        admin_password: str | None,
+        block_device_info: BlockDeviceInfo,
+    ) -> None:
+        arch = self._host.capabilities.arch
+        layout = rescue.get_layout(arch, instance, rescue_image, block_device_info)
+        self.power_off(instance)
+        rescue.remove_disks(instance, self.image_backend)
+        rescue.create_disks(
+            context,
+            self._image_api,
+            instance,
+            self.image_backend,
+            layout,
+            disks.InjectionInfo(network_info, [], admin_password),
+        )
+        info, block_device_info = layout.disk_info, layout.block_device_info
+        connected = self._volumes.connect_all(instance, info, block_device_info)
+        xml = self._get_guest_xml(
+            instance, network_info, info, layout.image_meta, connected, layout.boot
+        )
+        guest = self._create_domain_and_network(
+            instance, xml, network_info, vifs_already_plugged=True
+        )
+        self._wait_for_boot(guest)
+
+    @traced("LibvirtDriver.unrescue")
+    def unrescue(
+        self,
+        context: RequestContext,
+        instance: Instance,
+        network_info: NetworkInfo,
+        block_device_info: BlockDeviceInfo,
+    ) -> None:
+        guest = self._host.find_guest(instance)
+        is_back = guest and guest.is_active() and not rescue.is_used_by(guest)
+        if not is_back:
+            self._hard_reboot(context, instance, network_info, block_device_info)
+        self.remove_rescue_disks(instance)
+
+    def remove_rescue_disks(self, instance: Instance) -> None:
+        rescue.remove_disks(instance, self.image_backend)
+
+    def list_unused_rescue_disks(self) -> set[str]:
+        owners = rescue.list_owners(self.image_backend)
+        if not owners:
+            return set()
+        guests = [guest for guest in self._host.list_guests() if guest.uuid in owners]
+        used = {guest.uuid for guest in guests if self._has_rescue_disk(guest)}
+        return owners - used
+
+    @staticmethod
+    def _has_rescue_disk(guest: Guest) -> bool:
+        return rescue.is_used_by(guest, persistent=True) or rescue.is_used_by(guest)
+
     # -- parts of a server -------------------------------------------------------------------
 
-    @traced
-    def snapshot(self, context, instance, image_id, update_task_state):
+    @traced("LibvirtDriver.snapshot")
+    def snapshot(
+        self,
+        context: RequestContext,
+        instance: Instance,
+        image_id: str,
+        update_task_state: Callable[..., None],
+    ) -> None:
         guest = self._host.get_guest(instance)
         disk = self.image_backend.by_name(instance, blockinfo.LOCAL_ROOT)
         snapshot.take(context, self._image_api, instance, guest, disk, image_id, update_task_state)
 
-    def attach_interface(self, context, instance, image_meta, vif):
+    def attach_interface(
+        self, context: RequestContext, instance: Instance, image_meta: ImageMeta, vif: VIF
+    ) -> None:
         guest = self._host.get_guest(instance)
         self.vif_driver.plug(instance, vif)
         self.firewall_driver.setup_basic_filtering(instance, NetworkInfo([vif]))
@@ -412,42 +652,66 @@ class LibvirtDriver(driver.ComputeDriver):
         except exception.InterfaceAttachFailed:
             self.vif_driver.unplug(instance, vif)
             raise
+        interfaces.update_metadata(instance, guest, image_meta, vif, plugged=True)
 
-    def detach_interface(self, context, instance, vif):
+    def detach_interface(self, context: RequestContext, instance: Instance, vif: VIF) -> None:
         guest = self._host.find_guest(instance)
         if guest:
             interfaces.detach(self._host, instance, guest, vif.address)
+            image_meta = ImageMeta.from_instance(instance)
+            interfaces.update_metadata(instance, guest, image_meta, vif, plugged=False)
         self.vif_driver.unplug(instance, vif)
 
-    def get_console_output(self, context, instance):
+    def get_console_output(self, context: RequestContext, instance: Instance) -> bytes:
         return utils.read_console_log(instance, MAX_CONSOLE_BYTES)
 
     # -- volumes -----------------------------------------------------------------------------
 
-    def get_volume_connector(self, instance):
+    def get_volume_connector(self, instance: Instance) -> dict[str, Any]:
         return volume_drivers.get_volume_connector(self._hostname)
 
-    def get_device_name_for_instance(self, instance, bdms, bdm):
+    def get_device_name_for_instance(
+        self, instance: Instance, bdms: Iterable[BlockDeviceMapping], bdm: BlockDeviceMapping
+    ) -> str:
         return blockinfo.get_device_name(self._host.capabilities.arch, instance, bdms, bdm)
 
-    @traced
+    @traced("LibvirtDriver.attach_volume")
     def attach_volume(
-        self, context, connection_info, instance, mountpoint, disk_bus=None, device_type=None
-    ):
+        self,
+        context: RequestContext,
+        connection_info: ConnectionInfo,
+        instance: Instance,
+        mountpoint: str,
+        disk_bus: str | None = None,
+        device_type: str | None = None,
+    ) -> None:
         guest = self._host.get_guest(instance)
         device = volumes.device_of(mountpoint, disk_bus, device_type)
         self._volumes.attach(instance, guest, connection_info, device)
 
-    @traced
-    def detach_volume(self, context, connection_info, instance, mountpoint):
+    @traced("LibvirtDriver.detach_volume")
+    def detach_volume(
+        self,
+        context: RequestContext,
+        connection_info: ConnectionInfo,
+        instance: Instance,
+        mountpoint: str,
+    ) -> None:
         guest = self._host.find_guest(instance)
         self._volumes.detach(instance, guest, connection_info, mountpoint)
 
-    @traced
+    @traced("LibvirtDriver.swap_volume")
     def swap_volume(
-        self, context, old_connection_info, new_connection_info, instance, mountpoint, *,
-        is_larger, commit,
-    ):  # fmt: skip
+        self,
+        context: RequestContext,
+        old_connection_info: ConnectionInfo | None,
+        new_connection_info: ConnectionInfo,
+        instance: Instance,
+        mountpoint: str,
+        *,
+        is_larger: bool,
+        commit: Callable[[], None] | None,
+    ) -> None:
         self._volumes.swap(
             instance,
             self._host.get_guest(instance),
@@ -458,48 +722,61 @@ class LibvirtDriver(driver.ComputeDriver):
             commit=commit,
         )
 
-    @traced
-    def give_up_swap(self, context, new_connection_info, instance, mountpoint):
+    @traced("LibvirtDriver.give_up_swap")
+    def undo_swap_volume(
+        self,
+        context: RequestContext,
+        new_connection_info: ConnectionInfo,
+        instance: Instance,
+        mountpoint: str,
+    ) -> None:
         guest = self._host.find_guest(instance)
-        self._volumes.give_up_swap(instance, guest, new_connection_info, mountpoint)
+        self._volumes.undo_swap(instance, guest, new_connection_info, mountpoint)
 
-    @traced
-    def extend_volume(self, context, connection_info, instance, mountpoint, size):
+    @traced("LibvirtDriver.extend_volume")
+    def extend_volume(
+        self,
+        context: RequestContext,
+        connection_info: ConnectionInfo,
+        instance: Instance,
+        mountpoint: str,
+        size: int,
+    ) -> None:
         guest = self._host.find_guest(instance)
         self._volumes.extend(guest, connection_info, mountpoint, size * units.Gi)
 
     # -- housekeeping ------------------------------------------------------------------------
 
-    def cache_image(self, context, image_id):
-        return disks.cache_image(context, self._image_api, self.image_backend, image_id)
+    def cache_image(self, context: RequestContext, image_id: str, max_size: int = 0) -> bool:
+        return disks.cache_image(context, self._image_api, self.image_backend, image_id, max_size)
 
-    @traced
-    def discard_copy(self, context, image_id, base_image_id):
+    @traced("LibvirtDriver.discard_copy")
+    def discard_copy(self, context: RequestContext, image_id: str, base_image_id: str) -> None:
         self.image_backend.discard_copy(context, self._image_api, image_id, base_image_id)
 
-    def list_shared_disk_owners(self):
+    def list_shared_disk_owners(self) -> set[str]:
         return self.image_backend.list_shared_owners()
 
-    def destroy_shared_disks(self, instance_uuid):
+    def destroy_shared_disks(self, instance_uuid: str) -> None:
         self.image_backend.remove_disks(instance_uuid)
 
-    def clean_shared_disks(self, instance_uuids):
+    def clean_shared_disks(self, instance_uuids: set[str]) -> None:
         for uuid, names in self.image_backend.list_interrupted().items():
             if uuid in instance_uuids:
                 for name in names:
-                    LOG.info("removing %s, which nobody goes on with", name)
+                    LOG.info("Instance %s: removing unfinished disk %s", uuid, name)
                     self.image_backend.remove_interrupted(name)
 
-    def manage_image_cache(self, context, used_images):
+    def manage_image_cache(self, context: RequestContext, used_images: set[str]) -> None:
         self.image_cache_manager.update(used_images)
 
 
 def _delete_instance_files(instance) -> None:
-    """By way of another name: what is left of a removal that was cut off is no instance."""
+    """Rename the folder before its removal, so that an interrupted removal leaves no instance."""
     path = utils.get_instance_path(instance)
-    doomed = path.with_name(path.name + utils.DELETED_SUFFIX)
-    if doomed.exists():
-        shutil.rmtree(doomed)
+    deleted = path.with_name(path.name + utils.DELETED_SUFFIX)
+    if deleted.exists():
+        shutil.rmtree(deleted)
     if path.exists():
-        os.rename(path, doomed)
-        shutil.rmtree(doomed)
+        os.rename(path, deleted)
+        shutil.rmtree(deleted)

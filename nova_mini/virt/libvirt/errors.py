@@ -1,4 +1,4 @@
-"""libvirt's errors in the words of the rest of the service, which knows nothing of libvirt."""
+"""Translate libvirt's errors to nova_mini's exceptions."""
 
 from __future__ import annotations
 
@@ -20,23 +20,22 @@ _CONNECTION_DOMAINS = (libvirt.VIR_FROM_REMOTE, libvirt.VIR_FROM_RPC)
 
 
 def translate(exc: libvirt.libvirtError) -> exception.NovaException:
-    """HypervisorUnavailable when libvirtd was not there, rather than refused what it was asked:
-    then it can be asked again."""
+    """HypervisorUnavailable when libvirtd could not be reached (the call can be retried), else
+    HypervisorError."""
     if exc.get_error_domain() in _CONNECTION_DOMAINS and exc.get_error_code() in _CONNECTION_ERRORS:
         return exception.HypervisorUnavailable(host=CONF.host)
     return exception.HypervisorError(reason=str(exc))
 
 
-def failure(
-    exc: libvirt.libvirtError, refused: exception.NovaException
-) -> exception.NovaException:
-    """``refused``, unless libvirtd was not there: then it can be asked again."""
+def failure(exc: libvirt.libvirtError, refused: exception.NovaException) -> exception.NovaException:
+    """HypervisorUnavailable when libvirtd could not be reached (the call can be retried), else
+    ``refused``."""
     translated = translate(exc)
     return translated if isinstance(translated, exception.HypervisorUnavailable) else refused
 
 
 def translates_libvirt_errors(cls: type) -> type:
-    """Class decorator: no public method lets a libvirtError out."""
+    """Class decorator: public methods raise translated errors instead of libvirtError."""
     for name, method in list(vars(cls).items()):
         if inspect.isfunction(method) and not name.startswith("_"):
             setattr(cls, name, _translating(method))

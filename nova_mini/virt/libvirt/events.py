@@ -1,7 +1,7 @@
-"""libvirt's events, taken off its event loop: lifecycle changes and devices that are gone.
+"""libvirt's events: changes of lifecycle, and devices that were removed.
 
-libvirt calls back on the thread that runs its event loop, where nothing may block and no other
-libvirt call may be made. Here a callback only puts the event into a queue or wakes a waiter;
+libvirt invokes callbacks in the thread of its event loop, where nothing may block and no other
+libvirt call is allowed. So a callback only puts the event into a queue or wakes a waiting thread;
 a second thread delivers lifecycle events to the driver.
 """
 
@@ -21,6 +21,7 @@ from nova_mini.virt.driver import LifecycleEvent, LifecycleTransition
 LOG = logging.getLogger(__name__)
 
 LOOP_PAUSE = 1  # seconds
+CHECK_SECONDS = 0.5
 
 _TRANSITIONS = {
     libvirt.VIR_DOMAIN_EVENT_STARTED: LifecycleTransition.STARTED,
@@ -44,13 +45,13 @@ def _loop() -> None:
         try:
             libvirt.virEventRunDefaultImpl()
         except libvirt.libvirtError:
-            # Without this thread connections would seem dead: it must outlive any error.
-            LOG.exception("libvirt's event loop stumbled")
+            # This thread must not end: connections without it count as lost.
+            LOG.exception("libvirt's event loop failed; it is continued")
             time.sleep(LOOP_PAUSE)
 
 
 class DeviceWaiter:
-    """What the guest answered when it was asked to let go of a device."""
+    """Waits for a guest's answer to the request to release a device."""
 
     def __init__(self):
         self._answered = threading.Event()
@@ -60,14 +61,22 @@ class DeviceWaiter:
         self.removed = removed
         self._answered.set()
 
-    def wait(self, timeout: float) -> bool:
-        """True when the device is gone; False when the guest refused or said nothing in time."""
-        self._answered.wait(timeout)
+    def wait(self, timeout: float, check: Callable[[], None] = lambda: None) -> bool:
+        """True when the device was removed; False when the guest refused or did not answer within
+        ``timeout`` seconds.
+
+        ``check()`` is called about twice a second; an exception that it raises ends the wait.
+        """
+        deadline = time.monotonic() + timeout
+        while (left := deadline - time.monotonic()) > 0:
+            if self._answered.wait(min(left, CHECK_SECONDS)):
+                break
+            check()
         return self.removed
 
 
 class EventHandler:
-    """Registered on every new connection; survives them."""
+    """Receives the events of all connections to libvirt. ``emit`` is called in a thread."""
 
     def __init__(self, emit: Callable[[LifecycleEvent], None]):
         self._emit = emit
@@ -85,7 +94,8 @@ class EventHandler:
 
     @contextlib.contextmanager
     def device_removal(self, uuid: str, alias: str) -> Iterator[DeviceWaiter]:
-        """Enter before the guest is asked, so that its answer cannot come too early."""
+        """Context manager: enter it before the request to the guest, so that no answer is
+        missed."""
         waiter = self._waiters[uuid, alias] = DeviceWaiter()
         try:
             yield waiter
@@ -119,5 +129,7 @@ class EventHandler:
             try:
                 self._emit(event)
             except Exception:
-                # The periodic comparison of power states finds what was lost here.
-                LOG.exception("%s was not handled", event.transition, instance_uuid=event.uuid)
+                # The periodic task that compares power states finds the change later.
+                LOG.exception(
+                    "Event %s: could not be handled", event.transition, instance_uuid=event.uuid
+                )

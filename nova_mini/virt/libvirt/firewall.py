@@ -1,41 +1,46 @@
-"""Packet filters on the hypervisor, for networks whose ports nobody else filters."""
+"""Packet filters on the hypervisor, for ports that Neutron does not filter."""
 
 from __future__ import annotations
 
 import abc
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nova_mini.network.model import NetworkInfo
+    from nova_mini.objects.instance import Instance
 
 
 class FirewallDriver(abc.ABC):
-    """Called around the start and the end of every domain, with the domain's interfaces."""
+    """Its methods are called before and after the start of every domain, and after its end."""
 
     @abc.abstractmethod
-    def setup_basic_filtering(self, instance, network_info) -> None:
-        """Before the domain exists: no spoofing, whatever the guest tries."""
+    def setup_basic_filtering(self, instance: Instance, network_info: NetworkInfo) -> None:
+        """Prevent spoofing. Called before the domain is defined."""
 
     @abc.abstractmethod
-    def prepare_instance_filter(self, instance, network_info) -> None:
-        """Before the domain starts: the rules of its security groups."""
+    def prepare_instance_filter(self, instance: Instance, network_info: NetworkInfo) -> None:
+        """Set the rules of the security groups. Called before the domain starts."""
 
     @abc.abstractmethod
-    def apply_instance_filter(self, instance, network_info) -> None:
-        """After the domain has started and its interfaces exist."""
+    def apply_instance_filter(self, instance: Instance, network_info: NetworkInfo) -> None:
+        """Called after the domain has started: its interfaces exist."""
 
     @abc.abstractmethod
-    def unfilter_instance(self, instance, network_info) -> None:
-        """The domain is gone. No rules there is fine."""
+    def unfilter_instance(self, instance: Instance, network_info: NetworkInfo) -> None:
+        """Remove all rules. Called after the domain was removed. Idempotent."""
 
 
 class NoopFirewallDriver(FirewallDriver):
-    """Neutron filters its ports itself."""
+    """Does nothing: Neutron filters the ports."""
 
-    def setup_basic_filtering(self, instance, network_info):
+    def setup_basic_filtering(self, instance: Instance, network_info: NetworkInfo) -> None:
         pass
 
-    def prepare_instance_filter(self, instance, network_info):
+    def prepare_instance_filter(self, instance: Instance, network_info: NetworkInfo) -> None:
         pass
 
-    def apply_instance_filter(self, instance, network_info):
+    def apply_instance_filter(self, instance: Instance, network_info: NetworkInfo) -> None:
         pass
 
-    def unfilter_instance(self, instance, network_info):
+    def unfilter_instance(self, instance: Instance, network_info: NetworkInfo) -> None:
         pass

@@ -1,4 +1,4 @@
-"""One domain of libvirt: the few things that the driver does with it, by their names here."""
+"""A domain of libvirt, with the operations that the driver needs."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import libvirt
 from oslo_log import log as logging
 
 from nova_mini import exception
-from nova_mini.compute import power_state
+from nova_mini.actions import preemption
+from nova_mini.states import power_state
 from nova_mini.trace import traced
 from nova_mini.virt import driver
 from nova_mini.virt.libvirt.config import DomainDevices, LibvirtConfigObject
+from nova_mini.virt.libvirt.config_metadata import NOVA_NS, LibvirtConfigGuestMetaNovaInstance
 
 LOG = logging.getLogger(__name__)
 
@@ -22,15 +24,20 @@ LIBVIRT_POWER_STATE = {
     libvirt.VIR_DOMAIN_RUNNING: power_state.RUNNING,
     libvirt.VIR_DOMAIN_BLOCKED: power_state.RUNNING,
     libvirt.VIR_DOMAIN_PAUSED: power_state.PAUSED,
-    # On its way out, but QEMU is still there: nothing may take it for off and start it again.
+    # Being shut down, but QEMU still runs: the domain is not off and must not be started.
     libvirt.VIR_DOMAIN_SHUTDOWN: power_state.RUNNING,
     libvirt.VIR_DOMAIN_SHUTOFF: power_state.SHUTDOWN,
     libvirt.VIR_DOMAIN_CRASHED: power_state.CRASHED,
     libvirt.VIR_DOMAIN_PMSUSPENDED: power_state.SUSPENDED,
 }
 
-DESTROY_ATTEMPTS = 3  # QEMU may be slow to die when its disk or the host is busy
+DESTROY_ATTEMPTS = 3  # QEMU may end slowly when its disk or the host is busy
 POLL_INTERVAL = 0.2
+AGENT_SECONDS = 60  # timeout for an answer of the guest agent; libvirt's default is no timeout
+
+# A namespace prefix that libvirt adds to the element. It must differ from the prefix that the
+# element already has; Nova uses the same.
+_METADATA_KEY = "instance"
 
 
 class Guest:
@@ -54,10 +61,10 @@ class Guest:
     def is_active(self) -> bool:
         return bool(self._domain.isActive())
 
-    def wait_for_power_state(self, wanted: int, timeout: float) -> bool:
-        """True as soon as the state is reached, False when it was not in ``timeout`` seconds."""
+    def wait_for_power_state(self, state: int, timeout: float) -> bool:
+        """Whether the state is reached within ``timeout`` seconds."""
         deadline = time.monotonic() + timeout
-        while self.get_power_state() != wanted:
+        while self.get_power_state() != state:
             if time.monotonic() >= deadline:
                 return False
             time.sleep(POLL_INTERVAL)
@@ -65,12 +72,12 @@ class Guest:
 
     # -- power -------------------------------------------------------------------------------
 
-    @traced
+    @traced("Guest.launch")
     def launch(self, pause: bool = False) -> None:
         self._domain.createWithFlags(libvirt.VIR_DOMAIN_START_PAUSED if pause else 0)
 
     def poweroff(self) -> None:
-        """Pull the plug. Already off is fine; raises libvirtError when QEMU will not die."""
+        """Stop the domain at once. Idempotent. Raises libvirtError when QEMU does not end."""
         for attempt in range(1, DESTROY_ATTEMPTS + 1):
             try:
                 self._domain.destroy()
@@ -80,18 +87,23 @@ class Guest:
                     return
                 if exc.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
                     return
-                LOG.warning("destroy %d failed: %s", attempt, exc, instance_uuid=self.uuid)
+                LOG.warning(
+                    "Could not stop the domain, attempt %d: %s",
+                    attempt,
+                    exc,
+                    instance_uuid=self.uuid,
+                )
                 if attempt == DESTROY_ATTEMPTS:
                     raise
 
     def shutdown(self) -> None:
-        """Press the power button; what the guest makes of it is its own affair."""
+        """Press the power button; the guest may ignore it."""
         try:
             self._domain.shutdown()
         except libvirt.libvirtError as exc:
             if exc.get_error_code() != libvirt.VIR_ERR_OPERATION_INVALID:
                 raise
-            LOG.debug("is off already", instance_uuid=self.uuid)
+            LOG.debug("The domain is off already", instance_uuid=self.uuid)
 
     def pause(self) -> None:
         self._domain.suspend()
@@ -100,7 +112,7 @@ class Guest:
         self._domain.resume()
 
     def save_memory_state(self) -> None:
-        """Write the memory to disk and stop; the next launch goes on from there."""
+        """Save the memory to disk and stop; the next launch restores it."""
         self._domain.managedSave(0)
 
     def has_saved_memory(self) -> bool:
@@ -111,7 +123,7 @@ class Guest:
             self._domain.managedSaveRemove(0)
 
     def delete_configuration(self) -> None:
-        """Forget the domain and all that libvirt keeps of it. Not there is fine."""
+        """Undefine the domain and remove its saved memory and snapshots metadata. Idempotent."""
         try:
             self._domain.undefineFlags(
                 libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
@@ -124,16 +136,17 @@ class Guest:
     # -- devices -----------------------------------------------------------------------------
 
     def get_devices(self, persistent: bool = False) -> DomainDevices:
-        """Of the running domain, or of its definition."""
+        """Devices of the running domain or, with ``persistent``, of its definition."""
         flags = libvirt.VIR_DOMAIN_XML_INACTIVE if persistent else 0
         return DomainDevices.parse_str(self._domain.XMLDesc(flags))
 
     def attach_device(self, config: LibvirtConfigObject, live: bool) -> None:
-        """Into the running domain or into the definition."""
+        """Add a device to the running domain (``live``) or to its definition."""
         self._domain.attachDeviceFlags(config.to_xml(), _affected(live))
 
     def detach_device(self, config: LibvirtConfigObject, live: bool) -> None:
-        """From the running domain (the guest is asked; see the events) or from the definition."""
+        """Request the removal of a device from the running domain (``live``; the guest's answer is
+        an event), or remove it from the definition."""
         try:
             self._domain.detachDeviceFlags(config.to_xml(), _affected(live))
         except libvirt.libvirtError as exc:
@@ -145,37 +158,52 @@ class Guest:
         self._domain.updateDeviceFlags(config.to_xml(), _affected(live=False))
 
     def get_disk_size(self, disk: str) -> int:
-        """Bytes, as the running guest sees it."""
+        """The size in bytes that the running guest sees."""
         return self._domain.blockInfo(disk)[0]
 
     def resize_disk(self, disk: str, size: int) -> None:
-        """Tell a running guest that its disk has ``size`` bytes."""
+        """Change the size that the running guest sees to ``size`` bytes."""
         self._domain.blockResize(disk, size, libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES)
+
+    # -- metadata ----------------------------------------------------------------------------
+
+    def set_metadata(self, metadata: LibvirtConfigGuestMetaNovaInstance) -> None:
+        """Replace Nova's metadata in the definition and in the running domain, if it runs."""
+        flags = libvirt.VIR_DOMAIN_AFFECT_CONFIG
+        if self.is_active():
+            flags |= libvirt.VIR_DOMAIN_AFFECT_LIVE
+        self._domain.setMetadata(
+            libvirt.VIR_DOMAIN_METADATA_ELEMENT, metadata.to_xml(), _METADATA_KEY, NOVA_NS, flags
+        )
 
     # -- block copy --------------------------------------------------------------------------
 
     def copy_disk(
-        self, disk: str, destination: LibvirtConfigObject, quiesce: bool, patience: float = 300
+        self, disk: str, destination: LibvirtConfigObject, quiesce: bool, stall_timeout: float = 300
     ) -> None:
-        """Copy a disk of an active domain, flattened, into a new file, as it is at one moment.
+        """Copy a disk of a running domain into a new file, without a backing file. The copy is
+        consistent: all its data is of the same time.
 
-        ``quiesce`` asks the guest's agent to bring its file systems to rest for that moment.
-        Raises libvirtError, and TimeoutError when nothing moved for ``patience`` seconds.
+        ``quiesce``: the guest agent freezes the file systems at that time. Raises libvirtError,
+        Preempted, and TimeoutError when the copy makes no progress for ``stall_timeout`` seconds.
         """
         self.abort_disk_job(disk)
         self._domain.blockCopy(
             disk, destination.to_xml(), None, libvirt.VIR_DOMAIN_BLOCK_COPY_TRANSIENT_JOB
         )
         try:
-            self._wait_for_mirror(disk, patience)
-            with self.at_rest(quiesce):
+            self._wait_for_mirror(disk, stall_timeout)
+            with self.quiesced(quiesce):
                 self._domain.blockJobAbort(disk, 0)
         except BaseException:
             self.abort_disk_job(disk)
             raise
 
     def start_mirror(self, disk: str, destination: LibvirtConfigObject) -> None:
-        """Copy a disk into a volume that is there; when they are equal, all writes go to both."""
+        """Start to copy a disk to an existing volume. When both are equal, all writes go to both.
+
+        See :meth:`pivot_to_mirror`.
+        """
         flags = (
             libvirt.VIR_DOMAIN_BLOCK_COPY_TRANSIENT_JOB
             | libvirt.VIR_DOMAIN_BLOCK_COPY_REUSE_EXT
@@ -183,40 +211,46 @@ class Guest:
         )
         self._domain.blockCopy(disk, destination.to_xml(), None, flags)
 
-    @traced
+    @traced("Guest.pivot_to_mirror")
     def pivot_to_mirror(self, disk: str) -> None:
         self._domain.blockJobAbort(disk, libvirt.VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT)
 
     def get_disk_job_progress(self, disk: str) -> int:
-        """Bytes that are done; 0 also where there is no job."""
+        """Bytes that are copied; 0 also without a job."""
         return self._domain.blockJobInfo(disk, 0).get("cur", 0)
 
     def abort_disk_job(self, disk: str) -> None:
-        """Also of a service that died in the middle of a copy. No job is fine."""
+        """End a copy of this process or of one that died. Idempotent."""
         if self._domain.blockJobInfo(disk, 0):
             self._domain.blockJobAbort(disk, 0)
 
-    def _wait_for_mirror(self, disk: str, patience: float) -> None:
-        """Until copy and disk are equal and stay so."""
-        done, moved_at = -1, time.monotonic()
+    def _wait_for_mirror(self, disk: str, stall_timeout: float) -> None:
+        """Wait until copy and disk are equal; from then on all writes go to both."""
+        started_at = progress_at = time.monotonic()
+        copied = -1
         while True:
+            preemption.check(time.monotonic() - started_at)
             job = self._domain.blockJobInfo(disk, 0)
             if not job:
-                raise exception.NovaException(f"The copy of disk {disk} ended before its time.")
+                raise exception.NovaException(f"The copy of disk {disk} ended too early.")
             if job["end"] and job["cur"] == job["end"]:
                 return
-            if job["cur"] != done:
-                done, moved_at = job["cur"], time.monotonic()
-            elif time.monotonic() - moved_at > patience:
-                raise TimeoutError(f"the copy of disk {disk} has not moved for {patience} s")
+            if job["cur"] != copied:
+                copied, progress_at = job["cur"], time.monotonic()
+            elif time.monotonic() - progress_at > stall_timeout:
+                raise TimeoutError(
+                    f"the copy of disk {disk} made no progress for {stall_timeout} s"
+                )
             time.sleep(POLL_INTERVAL)
 
     @contextlib.contextmanager
-    def at_rest(self, quiesce: bool) -> Iterator[None]:
-        """The agent of an active guest keeps its file systems at rest inside, if it shall."""
+    def quiesced(self, quiesce: bool) -> Iterator[None]:
+        """Context manager: with ``quiesce``, the guest agent keeps the file systems frozen during
+        the body. The guest must be running then."""
         if not quiesce:
             yield
             return
+        self._domain.agentSetResponseTimeout(AGENT_SECONDS)
         self._domain.fsFreeze()
         try:
             yield

@@ -1,24 +1,30 @@
-"""From an instance, its image and its flavor to the domain that libvirt shall run."""
+"""Make the definition of a domain from an instance, its image and its flavor."""
 
 from __future__ import annotations
 
 import dataclasses
 from importlib import metadata
+from typing import TYPE_CHECKING
 
 from oslo_utils import strutils
 
 from nova_mini import exception
 from nova_mini.conf import CONF
-from nova_mini.virt.libvirt import blockinfo, utils
+from nova_mini.guest_options import choices
+from nova_mini.virt.libvirt import blockinfo, config_metadata, utils
 from nova_mini.virt.libvirt import config as vconfig
 from nova_mini.virt.libvirt import config_devices as vdevices
 from nova_mini.virt.libvirt import hardware as hw
 from nova_mini.virt.libvirt.host import Capabilities
-from nova_mini.virt.libvirt.imagebackend import Backend
+from nova_mini.virt.libvirt.imagebackend.file import Backend
 from nova_mini.virt.libvirt.vif import LibvirtGenericVIFDriver
 
-PCIE_PORTS = 16  # of a q35 machine: every device, hot-plugged ones too, takes one
-KERNEL, RAMDISK = "kernel", "ramdisk"  # files in the instance's folder
+if TYPE_CHECKING:
+    from nova_mini.network.model import NetworkInfo
+    from nova_mini.objects.image_meta import ImageMeta
+    from nova_mini.objects.instance import Instance
+
+PCIE_PORTS = 16  # of a q35 machine; each device needs one, also a hot-plugged one
 DEFAULT_CMDLINE = "root=/dev/{root} console=tty0 console=ttyS0"
 
 _IOTUNE = tuple(
@@ -26,9 +32,38 @@ _IOTUNE = tuple(
 )
 
 
+@dataclasses.dataclass(frozen=True)
+class BootFiles:
+    """The images of the kernel and the ramdisk of a guest, which are files in its folder. Without a
+    kernel, its boot disk has a boot loader. ``suffix``: of the names of the files."""
+
+    kernel_id: str | None = None
+    ramdisk_id: str | None = None
+    command_line: str | None = None
+    suffix: str = ""
+
+    @classmethod
+    def of_instance(cls, instance: Instance, image_meta: ImageMeta) -> BootFiles:
+        command_line = image_meta.properties.get("os_command_line")
+        return cls(instance.kernel_id, instance.ramdisk_id, command_line)
+
+    @property
+    def kernel(self) -> str:
+        return f"kernel{self.suffix}"
+
+    @property
+    def ramdisk(self) -> str:
+        return f"ramdisk{self.suffix}"
+
+    def images(self) -> dict[str, str]:
+        """Name of each file -> its image."""
+        found = {self.kernel: self.kernel_id, self.ramdisk: self.ramdisk_id}
+        return {name: image_id for name, image_id in found.items() if image_id}
+
+
 @dataclasses.dataclass
 class GuestConfigBuilder:
-    """``get_guest_config`` is the whole of it; the rest is one part of the domain each."""
+    """``get_guest_config`` makes the domain; each other method makes one part of it."""
 
     capabilities: Capabilities
     backend: Backend
@@ -36,13 +71,15 @@ class GuestConfigBuilder:
 
     def get_guest_config(
         self,
-        instance,
-        network_info,
-        image_meta,
+        instance: Instance,
+        network_info: NetworkInfo,
+        image_meta: ImageMeta,
         disk_info: blockinfo.DiskInfo,
         volumes: dict[str, vdevices.LibvirtConfigGuestDisk] | None = None,
+        boot: BootFiles | None = None,
     ) -> vconfig.LibvirtConfigGuest:
-        """``volumes``: the disks of connected volumes, by their names in ``disk_info``.
+        """``volumes``: the disks of connected volumes, by their names in ``disk_info``. ``boot``
+        None: the instance's own.
 
         Raises UnsupportedHardware, HypervisorError, VirtualInterfacePlugException.
         """
@@ -53,14 +90,18 @@ class GuestConfigBuilder:
             name=instance.name,
             memory=flavor.memory_mb,
             vcpus=flavor.vcpus,
-            metadata=_metadata(instance, network_info),
+            metadata=config_metadata.from_instance(instance, network_info, image_meta),
             sysinfo=vconfig.LibvirtConfigGuestSysinfo(
-                product="OpenStack Nova Mini",
                 version=metadata.version("nova-mini"),
                 serial=instance.uuid,
                 uuid=instance.uuid,
             ),
-            os=self._os(instance, image_meta, hardware, disk_info),
+            os=self._os(
+                instance,
+                boot or BootFiles.of_instance(instance, image_meta),
+                hardware,
+                disk_info,
+            ),
             cpu=_cpu(flavor, hardware),
             clock=_clock(instance, self.capabilities.arch),
             cputune=_cputune(hardware),
@@ -75,29 +116,26 @@ class GuestConfigBuilder:
             ],
         )
 
-    def _os(self, instance, image_meta, hardware, disk_info):
-        hardware.choice("firmware_type", ("bios",), "bios")
+    def _os(self, instance, boot: BootFiles, hardware, disk_info):
+        hardware.choice("firmware_type", choices.FIRMWARE_TYPES, "bios")
         config = vconfig.LibvirtConfigGuestOS(
             arch=self.capabilities.arch,
             machine=self._machine(hardware),
             bootmenu=hardware.boolean("boot_menu"),
         )
-        if instance.kernel_id:
-            path = utils.get_instance_path(instance)
+        if boot.kernel_id:
             root = disk_info.mapping[blockinfo.ROOT]
-            config.kernel = str(path / KERNEL)
-            config.cmdline = image_meta.properties.get("os_command_line") or DEFAULT_CMDLINE.format(
-                root=root.dev
-            )
-            if instance.ramdisk_id:
-                config.initrd = str(path / RAMDISK)
+            config.kernel = str(utils.get_instance_path(instance, boot.kernel))
+            config.cmdline = boot.command_line or DEFAULT_CMDLINE.format(root=root.dev)
+            if boot.ramdisk_id:
+                config.initrd = str(utils.get_instance_path(instance, boot.ramdisk))
         return config
 
     def _machine(self, hardware) -> str | None:
-        """Raises HypervisorError for one that this host lacks: another host may have it."""
+        """Raises HypervisorError if this host does not have the machine type; another may."""
         machine = hardware.machine_type(self.capabilities.arch)
         if machine and machine not in self.capabilities.machines:
-            raise exception.HypervisorError(reason=f"it has no machine type {machine[:80]!r}")
+            raise exception.HypervisorError(reason=f"the host has no machine type {machine[:80]!r}")
         return machine
 
     def _disks(self, instance, hardware, disk_info, volumes):
@@ -108,51 +146,45 @@ class GuestConfigBuilder:
             if name in volumes:
                 yield volumes[name]
             elif name != blockinfo.ROOT:
-                limits = {} if name == blockinfo.CONFIG_DRIVE else iotune
+                limits = {} if name in blockinfo.CONFIG_DRIVES else iotune
                 yield self.backend.by_name(instance, name).libvirt_info(device, limits)
 
     def _controllers(self, hardware, disk_info):
         buses = {device.bus for device in disk_info.mapping.values()}
         if "scsi" in buses:
-            model = hardware.choice("scsi_model", hw.SCSI_MODELS, "virtio-scsi")
+            model = hardware.choice("scsi_model", choices.SCSI_MODELS, "virtio-scsi")
             yield vdevices.LibvirtConfigGuestController("scsi", model, index=0)
         if "q35" in (self._machine(hardware) or ""):
             for index in range(1, PCIE_PORTS + 1):
                 yield vdevices.LibvirtConfigGuestController("pci", "pcie-root-port", index)
-        if "usb" not in buses and not _wants_tablet(hardware):
-            # A controller that nothing is plugged into costs the guest's boot and our memory.
+        if "usb" not in buses and not _needs_tablet(hardware):
+            # An unused controller makes the guest boot slower and takes memory of the host.
             yield vdevices.LibvirtConfigGuestController("usb", "none", index=0)
 
 
-def _metadata(instance, network_info):
-    return vconfig.LibvirtConfigGuestMetaNovaInstance(
-        name=instance.display_name or instance.hostname or instance.name,
-        creation_time=str(instance.created_at or ""),
-        flavor=instance.flavor.name,
-        owner_user=instance.user_id,
-        owner_project=instance.project_id,
-        image=instance.image_ref or None,
-        ports=[vif.id for vif in network_info],
-    )
+def cpu_mode() -> str | None:
+    """How the CPU of guests is chosen; None: by QEMU."""
+    mode = CONF.libvirt.cpu_mode
+    if mode is None and CONF.libvirt.virt_type == "kvm":
+        return "host-model"
+    return None if mode == "none" else mode
 
 
 def _cpu(flavor, hardware):
-    mode = CONF.libvirt.cpu_mode
-    if mode is None and CONF.libvirt.virt_type == "kvm":
-        mode = "host-model"
+    mode = cpu_mode()
     config = vconfig.LibvirtConfigGuestCPU(
-        mode=None if mode == "none" else mode,
+        mode=mode,
         model=CONF.libvirt.cpu_model if mode == "custom" else None,
     )
-    asked = {name: hardware.integer(f"cpu_{name}") for name in ("sockets", "cores", "threads")}
-    if any(asked.values()):
-        config.cores, config.threads = asked["cores"] or 1, asked["threads"] or 1
-        config.sockets = asked["sockets"] or flavor.vcpus // (config.cores * config.threads)
+    requested = {name: hardware.integer(f"cpu_{name}") for name in ("sockets", "cores", "threads")}
+    if any(requested.values()):
+        config.cores, config.threads = requested["cores"] or 1, requested["threads"] or 1
+        config.sockets = requested["sockets"] or flavor.vcpus // (config.cores * config.threads)
         if config.sockets * config.cores * config.threads != flavor.vcpus:
             raise exception.UnsupportedHardware(
                 name="CPU topology",
                 value=f"{config.sockets} x {config.cores} x {config.threads}",
-                choices=f"sockets x cores x threads of {flavor.vcpus} vcpus together",
+                choices=f"sockets x cores x threads = {flavor.vcpus} vcpus",
             )
     return config
 
@@ -161,7 +193,7 @@ def _cputune(hardware):
     tune = vconfig.LibvirtConfigGuestCPUTune(
         shares=hardware.quota("cpu_shares"),
         period=hardware.quota("cpu_period"),
-        quota=hardware.quota("cpu_quota"),
+        quota=hardware.cpu_quota(),
     )
     return tune if any(dataclasses.astuple(tune)) else None
 
@@ -175,34 +207,35 @@ def _clock(instance, arch):
     )
 
 
-def _wants_tablet(hardware) -> bool:
-    return hardware.choice("pointer_model", hw.POINTER_MODELS, None) == "usbtablet"
+def _needs_tablet(hardware) -> bool:
+    return hardware.choice("pointer_model", choices.POINTER_MODELS, None) == "usbtablet"
 
 
 def _console_devices(instance, hardware):
-    log = utils.get_instance_path(instance) / utils.CONSOLE_LOG
+    log = utils.get_instance_path(instance, utils.CONSOLE_LOG)
     yield vdevices.LibvirtConfigGuestSerial(log_path=str(log))
+    # Always read: an unknown model is an error also when graphics are off.
+    model = hardware.choice("video_model", choices.VIDEO_MODELS, "vga")
     if CONF.vnc.enabled:
         yield vdevices.LibvirtConfigGuestGraphics(listen=str(CONF.vnc.server_listen))
-        model = hardware.choice("video_model", hw.VIDEO_MODELS, "vga")
         yield vdevices.LibvirtConfigGuestVideo(type=model)
-    if _wants_tablet(hardware):
+    if _needs_tablet(hardware):
         yield vdevices.LibvirtConfigGuestInput()
 
 
 def _helper_devices(flavor, hardware):
-    """Those that serve the host, or the guest's well-being, rather than its user."""
+    """Memory balloon, random number generator, guest agent and watchdog."""
     yield vdevices.LibvirtConfigMemoryBalloon(period=CONF.libvirt.mem_stats_period_seconds)
     specs = flavor.extra_specs
     if strutils.bool_from_string(specs.get("hw_rng:allowed"), default=True):
-        rate = specs.get("hw_rng:rate_bytes")
+        rate = specs.get("hw_rng:rate_bytes", "0").lstrip("0")  # 0 is no limit
         yield vdevices.LibvirtConfigGuestRng(
             backend=CONF.libvirt.rng_dev_path,
-            rate_bytes=rate,
+            rate_bytes=rate or None,
             rate_period=specs.get("hw_rng:rate_period", "1000") if rate else None,
         )
     if hardware.boolean("qemu_guest_agent"):
         yield vdevices.LibvirtConfigGuestChannel()
-    action = hardware.choice("watchdog_action", hw.WATCHDOG_ACTIONS, "disabled")
+    action = hardware.choice("watchdog_action", choices.WATCHDOG_ACTIONS, "disabled")
     if action != "disabled":
         yield vdevices.LibvirtConfigGuestWatchdog(action)

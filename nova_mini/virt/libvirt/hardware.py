@@ -1,40 +1,47 @@
-"""What a flavor's ``hw:NAME`` extra spec or an image's ``hw_NAME`` property ask of the guest.
+"""The guest's hardware as requested by the flavor's ``hw:NAME`` extra specs and the image's
+``hw_NAME`` properties.
 
-The operator's flavor wins over the user's image. Values that name a kind of hardware are checked
-here, so that a wrong one is a clear refusal and not a domain that libvirt will not start.
+The flavor has precedence over the image. Names of hardware are checked here, so that a wrong one
+gives a clear error message and not a domain that libvirt cannot start.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING, overload
 
 from oslo_utils import strutils
 
 from nova_mini import exception
 from nova_mini.conf import CONF
+from nova_mini.guest_options.choices import DISK_BUSES
 
-DISK_BUSES = ("virtio", "scsi", "ide", "sata", "usb")
-VIF_MODELS = ("virtio", "e1000", "e1000e", "rtl8139", "ne2k_pci", "pcnet")
-VIDEO_MODELS = ("vga", "cirrus", "virtio", "qxl", "bochs", "vmvga", "none")
-SCSI_MODELS = ("virtio-scsi", "lsilogic", "buslogic", "lsisas1068")
-POINTER_MODELS = ("usbtablet", "ps2mouse")
-WATCHDOG_ACTIONS = ("disabled", "none", "pause", "poweroff", "reset")
-MAX_DIRECTLY_TOLD = 80  # characters of a refused value that are shown to the user
+if TYPE_CHECKING:
+    from nova_mini.objects.flavor import Flavor
+    from nova_mini.objects.image_meta import ImageMeta
+
+MAX_SHOWN = 80  # characters of a refused value that are shown to the user
 
 _X86 = ("x86_64", "i686")
 
 
 @dataclasses.dataclass(frozen=True)
 class Hardware:
-    """What one instance may choose. Raises UnsupportedHardware for what is not to be had."""
+    """The choices of one instance. All methods raise UnsupportedHardware for wrong values."""
 
-    flavor: object
-    image_meta: object
+    flavor: Flavor
+    image_meta: ImageMeta
 
     def get(self, name: str) -> str | None:
         return self.flavor.extra_specs.get(f"hw:{name}") or self.image_meta.properties.get(
             f"hw_{name}"
         )
+
+    @overload
+    def choice(self, name: str, choices: tuple[str, ...], default: str) -> str: ...
+
+    @overload
+    def choice(self, name: str, choices: tuple[str, ...], default: None) -> str | None: ...
 
     def choice(self, name: str, choices: tuple[str, ...], default: str | None) -> str | None:
         value = self.get(name)
@@ -44,7 +51,7 @@ class Hardware:
     def check(name: str, value: str, choices: tuple[str, ...]) -> str:
         if value not in choices:
             raise exception.UnsupportedHardware(
-                name=name, value=value[:MAX_DIRECTLY_TOLD], choices=", ".join(choices)
+                name=name, value=value[:MAX_SHOWN], choices=", ".join(choices)
             )
         return value
 
@@ -55,10 +62,16 @@ class Hardware:
         return strutils.bool_from_string(self.get(name), default=default)
 
     def quota(self, name: str) -> int | None:
-        """``quota:NAME``: limits are for the flavor alone."""
-        return _positive(f"quota:{name}", self.flavor.extra_specs.get(f"quota:{name}"))
+        """The limit ``quota:NAME`` of the flavor. None: no limit (also for the value 0)."""
+        value = self.flavor.extra_specs.get(f"quota:{name}")
+        return _integer(f"quota:{name}", value, "0 for no limit, or a positive number")
 
-    # -- what has to be decided in more than one place -----------------------------------------
+    def cpu_quota(self) -> int | None:
+        """Microseconds per period. None: no limit (also for a negative value)."""
+        value = self.flavor.extra_specs.get("quota:cpu_quota", "0")
+        return None if value.startswith("-") else self.quota("cpu_quota")
+
+    # -- choices that more than one module needs -----------------------------------------------
 
     def disk_bus(self) -> str:
         return self.choice("disk_bus", DISK_BUSES, "virtio")
@@ -72,15 +85,20 @@ class Hardware:
         return self.choice("cdrom_bus", DISK_BUSES, default)
 
     def machine_type(self, arch: str) -> str | None:
-        """None for the hypervisor's own choice."""
+        """None: the hypervisor's default."""
         return self.get("machine_type") or CONF.libvirt.hw_machine_type.get(arch)
 
 
 def _positive(name: str, value: str | None) -> int | None:
+    if value is not None and value.strip("0") == "":
+        raise exception.UnsupportedHardware(name=name, value=value, choices="a positive number")
+    return _integer(name, value, "a positive number")
+
+
+def _integer(name: str, value: str | None, choices: str) -> int | None:
+    """None also for 0."""
     if value is None:
         return None
-    if not value.isdecimal() or int(value) == 0:
-        raise exception.UnsupportedHardware(
-            name=name, value=value[:MAX_DIRECTLY_TOLD], choices="a positive number"
-        )
-    return int(value)
+    if not value.isdecimal():
+        raise exception.UnsupportedHardware(name=name, value=value[:MAX_SHOWN], choices=choices)
+    return int(value) or None

@@ -1,15 +1,17 @@
-"""The connection to libvirtd and what can be asked of the host through it.
+"""The connection to libvirtd, and queries about the host.
 
-libvirt-python lets go of the interpreter during a call, and a connection may be used by many
-threads, so one connection serves the whole process. When libvirtd dies the next caller gets
-HypervisorUnavailable (see :mod:`.errors`) and the one after it a new connection.
+libvirt-python releases the interpreter lock during a call, and threads may share a connection, so
+the process has one connection. When libvirtd dies, the next call raises HypervisorUnavailable (see
+:mod:`.errors`) and the call after that makes a new connection.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import threading
+from typing import TYPE_CHECKING
 
 import libvirt
 from lxml import etree
@@ -18,35 +20,38 @@ from oslo_log import log as logging
 from nova_mini import exception
 from nova_mini.conf import CONF
 from nova_mini.trace import traced
-from nova_mini.virt.libvirt import events, relics
-from nova_mini.virt.libvirt.config import NOVA_NS
+from nova_mini.virt.libvirt import events, stale_starts
+from nova_mini.virt.libvirt.config_metadata import is_own_domain
 from nova_mini.virt.libvirt.guest import LIBVIRT_POWER_STATE, Guest
+
+if TYPE_CHECKING:
+    from nova_mini.objects.instance import Instance
 
 LOG = logging.getLogger(__name__)
 
-KEEPALIVE_INTERVAL = 5  # seconds between two probes of a silent libvirtd
+KEEPALIVE_INTERVAL = 5  # seconds between two probes of a libvirtd that sends nothing
 KEEPALIVE_COUNT = 3  # unanswered probes until the connection counts as lost
 
 
-def _forget_error(_context, _error) -> None:
-    """libvirt prints every error on stderr unless told otherwise; each is an exception as well."""
+def _ignore_error(_context, _error) -> None:
+    """Replaces libvirt's handler, which prints errors on stderr; they are raised as well."""
 
 
 def _keep_alive(conn: libvirt.virConnect) -> None:
-    """Notice a libvirtd that is there but silent. A hypervisor of libvirt's that runs inside of
-    this process has no connection to watch."""
+    """Detect a libvirtd that hangs. A hypervisor inside of this process (libvirt's test driver)
+    does not support this."""
     try:
         conn.setKeepAlive(KEEPALIVE_INTERVAL, KEEPALIVE_COUNT)
     except libvirt.libvirtError as exc:
-        # None: libvirt forgets its thread's last error when a garbage collection frees a domain.
+        # None: libvirt clears its thread's last error when a garbage collection frees a domain.
         if exc.get_error_code() not in (libvirt.VIR_ERR_NO_SUPPORT, None):
             raise
 
 
 @dataclasses.dataclass(frozen=True)
 class Capabilities:
-    """``guests``: (architecture, [virt types]) that this host can run; ``machines``: the machine
-    types of its own architecture."""
+    """``guests``: (architecture, [virt types]) that this host can run. ``machines``: the machine
+    types for the host's own architecture."""
 
     arch: str
     cpu: dict
@@ -90,18 +95,18 @@ class Host:
         self._events = event_handler
         self._lock = threading.Lock()
         self._conn: libvirt.virConnect | None = None
-        self._missed = False  # that libvirtd is away has been said
+        self._failure_is_logged = False
 
     # -- the connection ----------------------------------------------------------------------
 
     def initialize(self) -> None:
         """Raises HypervisorUnavailable when libvirtd does not answer."""
-        libvirt.registerErrorHandler(_forget_error, None)
+        libvirt.registerErrorHandler(_ignore_error, None)
         events.run_event_loop()
         self.get_connection()
 
     def get_connection(self) -> libvirt.virConnect:
-        """The living connection, made anew when it has died. Raises HypervisorUnavailable."""
+        """The connection; a new one if the last one was lost. Raises HypervisorUnavailable."""
         with self._lock:
             if self._conn is None or not self._conn.isAlive():
                 self._conn = self._connect()
@@ -113,14 +118,14 @@ class Host:
             _keep_alive(conn)
             self._events.register(conn)
         except libvirt.libvirtError as exc:
-            if not self._missed:
-                LOG.error("cannot reach libvirt at %s: %s", self._uri, exc)
-            self._missed = True
+            if not self._failure_is_logged:
+                LOG.error("libvirt at %s: could not connect: %s", self._uri, exc)
+            self._failure_is_logged = True
             raise exception.HypervisorUnavailable(host=CONF.host) from exc
-        if relics.remove(self._uri):
+        if stale_starts.remove(self._uri):
             raise exception.HypervisorUnavailable(host=CONF.host)
-        self._missed = False
-        LOG.info("connected to libvirt at %s", self._uri)
+        self._failure_is_logged = False
+        LOG.info("libvirt at %s: connected", self._uri)
         return conn
 
     def is_available(self) -> bool:
@@ -130,13 +135,15 @@ class Host:
             return False
         return True
 
-    def device_removal(self, uuid: str, alias: str):
+    def device_removal(
+        self, uuid: str, alias: str
+    ) -> contextlib.AbstractContextManager[events.DeviceWaiter]:
         """See :meth:`.events.EventHandler.device_removal`."""
         return self._events.device_removal(uuid, alias)
 
     # -- guests ------------------------------------------------------------------------------
 
-    def find_guest(self, instance) -> Guest | None:
+    def find_guest(self, instance: Instance) -> Guest | None:
         """Raises HypervisorUnavailable."""
         try:
             return Guest(self.get_connection().lookupByUUIDString(instance.uuid))
@@ -145,26 +152,26 @@ class Host:
                 return None
             raise
 
-    def get_guest(self, instance) -> Guest:
+    def get_guest(self, instance: Instance) -> Guest:
         """Raises DomainNotFound."""
         guest = self.find_guest(instance)
         if guest is None:
             raise exception.DomainNotFound(instance_id=instance.uuid)
         return guest
 
-    @traced
+    @traced("Host.write_instance_config")
     def write_instance_config(self, xml: str) -> Guest:
-        """Define a persistent domain, or change the definition of the one with that uuid."""
+        """Define a persistent domain, or change the definition of an existing one."""
         return Guest(self.get_connection().defineXML(xml))
 
     def list_instance_uuids(self) -> list[str]:
-        """Domains that carry our metadata; anyone else's are none of our business."""
+        """Uuids of the domains that this service defined."""
         return [guest.uuid for guest in self.list_guests()]
 
     def list_guests(self) -> list[Guest]:
-        """The same, to work with."""
+        """The domains that this service defined."""
         domains = self.get_connection().listAllDomains(0)
-        return [Guest(domain) for domain in domains if _is_ours(domain)]
+        return [Guest(domain) for domain in domains if is_own_domain(domain)]
 
     def get_power_states(self) -> dict[str, int]:
         stats = self.get_connection().getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE)
@@ -180,22 +187,9 @@ class Host:
         return Capabilities.parse_str(self.get_connection().getCapabilities())
 
     def get_version(self) -> int:
-        """The hypervisor's: major * 1,000,000 + minor * 1,000 + release."""
+        """The hypervisor's version: major * 1,000,000 + minor * 1,000 + release."""
         return self.get_connection().getVersion()
 
     def supports_virt_type(self, virt_type: str) -> bool:
         arch = self.capabilities.arch
         return any(name == arch and virt_type in types for name, types in self.capabilities.guests)
-
-
-def _is_ours(domain: libvirt.virDomain) -> bool:
-    try:
-        domain.metadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, NOVA_NS)
-    except libvirt.libvirtError as exc:
-        if exc.get_error_code() in (
-            libvirt.VIR_ERR_NO_DOMAIN_METADATA,
-            libvirt.VIR_ERR_NO_DOMAIN,  # it went away since it was listed
-        ):
-            return False
-        raise
-    return True

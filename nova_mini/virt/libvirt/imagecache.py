@@ -1,4 +1,4 @@
-"""Removing cached images that nothing needs any more, and never one that something does."""
+"""Remove cached images that are not needed any more."""
 
 from __future__ import annotations
 
@@ -9,19 +9,23 @@ from oslo_log import log as logging
 
 from nova_mini.conf import CONF
 from nova_mini.virt.libvirt import utils
+from nova_mini.virt.libvirt.blockinfo import CONFIG_DRIVES
 from nova_mini.virt.libvirt.disks import get_cache_fname
 
 LOG = logging.getLogger(__name__)
 
 UNFINISHED = (".part", ".converted")
+_OVERLAYS = ("default", "qcow2")  # values of images_type whose disks refer to their base
 
 
 class ImageCacheManager:
     def update(self, used_images: set[str]) -> None:
-        """``used_images``: ids of the images of all instances on this host.
+        """Remove the files of unused images. ``used_images``: ids of the images of all instances on
+        this host.
 
-        A file goes when no instance is of its image, no disk here refers to it, and it has not
-        been used for long. All is looked at again under the lock under which disks are made.
+        A file is removed if no instance has its image, no disk on this host refers to it, and it is
+        older than the configured age. This is checked again under the lock that protects the
+        creation of disks.
         """
         if not CONF.image_cache.remove_unused_base_images or not utils.base_dir().is_dir():
             return
@@ -34,12 +38,12 @@ class ImageCacheManager:
     def _remove(path: pathlib.Path) -> None:
         with utils.cache_lock(_finished_name(path)):
             if path.exists() and _is_old(path) and str(path) not in _backing_files():
-                LOG.info("removing cached image %s", path)
+                LOG.info("Cached image %s: removing it", path)
                 path.unlink()
 
 
 def _finished_name(path: pathlib.Path) -> str:
-    """The name that an unfinished file was meant to get: its lock is that one's."""
+    """The final name of a file that may be unfinished; the lock has this name."""
     return path.stem if path.suffix in UNFINISHED else path.name
 
 
@@ -49,7 +53,10 @@ def _is_old(path: pathlib.Path) -> bool:
 
 
 def _backing_files() -> set[str]:
-    """Every base that some disk on this host is an overlay of."""
+    """The backing files of all disks on this host. Raw disks are not read: their content comes from
+    the guest."""
+    if CONF.libvirt.images_type not in _OVERLAYS:
+        return set()
     disks = utils.instances_path().glob("*/disk*")
-    found = {utils.find_backing_file(path) for path in disks if path.suffix != ".config"}
+    found = {utils.find_backing_file(path) for path in disks if path.name not in CONFIG_DRIVES}
     return {path for path in found if path}

@@ -1,8 +1,8 @@
-"""Files, the key and the password of a server, written into its root disk before it first boots.
+"""Write files, the key and the password of a server into its root disk before the first boot.
 
-For images without cloud-init, where ``[libvirt] inject_partition`` asks for it. The disk is opened
-by libguestfs, in a small virtual machine of its own: a file system is its user's word and may be
-made to harm whoever mounts it.
+For images without cloud-init; ``[libvirt] inject_partition`` enables it. libguestfs opens the disk
+in a small virtual machine: the file system comes from a user and could attack a host that mounts
+it.
 """
 
 from __future__ import annotations
@@ -11,12 +11,17 @@ import dataclasses
 import pathlib
 import posixpath
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from oslo_concurrency import processutils
 from oslo_log import log as logging
 
 from nova_mini import exception
 from nova_mini.conf import CONF
+
+if TYPE_CHECKING:
+    from nova_mini.objects.instance import Instance
+    from nova_mini.virt.libvirt.disks import InjectionInfo
 
 LOG = logging.getLogger(__name__)
 
@@ -27,15 +32,15 @@ _SHADOW = "/etc/shadow"
 
 @dataclasses.dataclass(frozen=True)
 class Injected:
-    """What goes in; nobody shall find it in a log."""
+    """The data to write. Secrets are not in its ``repr``."""
 
     files: list[tuple[str, bytes]] = dataclasses.field(repr=False)
     key: str | None
     root_password: str | None = dataclasses.field(repr=False)
 
     @classmethod
-    def wanted(cls, instance, injection_info) -> Injected:
-        """By the options; ``injection_info``: see ``disks.InjectionInfo``."""
+    def requested(cls, instance: Instance, injection_info: InjectionInfo) -> Injected:
+        """The data that the configuration allows."""
         return cls(
             files=injection_info.files,
             key=instance.key_data if CONF.libvirt.inject_key else None,
@@ -46,18 +51,19 @@ class Injected:
         return bool(self.files or self.key or self.root_password)
 
 
-def is_wanted() -> bool:
+def is_enabled() -> bool:
     return CONF.libvirt.inject_partition != _OFF
 
 
 def check_host() -> None:
-    """For a driver that starts. Raises ConfigurationError for injection that cannot be."""
-    if not is_wanted():
+    """Called when the driver starts. Raises ConfigurationError if injection is enabled but not
+    possible."""
+    if not is_enabled():
         return
     if CONF.libvirt.images_type == "rbd":
         raise exception.ConfigurationError(
-            "inject_partition: files are injected into disks that are files, not into those of "
-            "images_type=rbd; set inject_partition=-2, and guests find the same in a config drive."
+            "inject_partition: injection into disks of images_type=rbd is not supported; set "
+            "inject_partition=-2 (guests find the same data in a config drive)."
         )
     _guestfs()
 
@@ -67,17 +73,14 @@ def _guestfs():
         import guestfs
     except ImportError as exc:
         raise exception.ConfigurationError(
-            "inject_partition needs libguestfs and its python module guestfs (Debian: "
+            "inject_partition needs libguestfs and its Python module guestfs (Debian: "
             f"python3-guestfs): {exc}. With inject_partition=-2 nothing is injected."
         ) from exc
     return guestfs
 
 
 def inject(path: pathlib.Path, driver_format: str, injected: Injected) -> None:
-    """Write it into the disk at ``path``, which nothing else uses yet.
-
-    Raises InjectionFailed: the server would not be what its user asked for.
-    """
+    """Write the data into the disk at ``path``, which is not in use yet. Raises InjectionFailed."""
     if not injected:
         return
     guestfs = _guestfs()
@@ -88,15 +91,15 @@ def inject(path: pathlib.Path, driver_format: str, injected: Injected) -> None:
         _write(handle, injected)
         handle.umount_all()
         handle.shutdown()
-    except RuntimeError as exc:  # what its bindings raise
-        LOG.error("libguestfs at %s: %s", path, exc)
+    except RuntimeError as exc:  # raised by the bindings
+        LOG.error("Disk %s: libguestfs could not write into it: %s", path, exc)
         raise exception.InjectionFailed(reason=_first_line(exc)) from exc
     finally:
         handle.close()
 
 
 def _launch(handle, path: pathlib.Path, driver_format: str) -> None:
-    handle.set_backend("direct")  # no domain of libvirt's, which would be taken for a leftover
+    handle.set_backend("direct")  # without libvirt: a domain of libvirt would look like an orphan
     if CONF.libvirt.virt_type == "qemu":
         handle.set_backend_settings(["force_tcg"])
     handle.add_drive_opts(str(path), format=driver_format, cachemode="unsafe")
@@ -109,7 +112,7 @@ def _mount(handle) -> None:
 
 
 def _file_systems(handle, partition: int) -> list[tuple[str, str]]:
-    """(mount point, device), the root first."""
+    """(mount point, device) of each file system, the root first."""
     device = handle.list_devices()[0]
     if partition == _WHOLE_DISK:
         return [("/", device)]

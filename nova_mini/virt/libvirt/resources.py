@@ -1,7 +1,7 @@
-"""What this host has: processors, memory and disk, asked of the kernel.
+"""The resources of this host: processors, memory and disk, as the kernel reports them.
 
-Memory is read from /proc/meminfo, because libvirt's own figure is that of the NUMA nodes, which
-virtual machines that grow on demand report wrongly.
+Memory is read from /proc/meminfo: libvirt reports the memory of the NUMA nodes, which is wrong in
+virtual machines whose memory grows on demand.
 """
 
 from __future__ import annotations
@@ -12,58 +12,53 @@ import pathlib
 from oslo_utils import units
 
 from nova_mini.conf import CONF
-from nova_mini.virt.libvirt import utils
+from nova_mini.virt.driver import HostResources
+from nova_mini.virt.libvirt import traits, utils
 from nova_mini.virt.libvirt.host import Host
-from nova_mini.virt.libvirt.imagebackend import Storage
+from nova_mini.virt.libvirt.imagebackend.base import Storage
 
 
-def get_available_resource(host: Host, hostname: str, storage: Storage | None) -> dict:
-    """See ``ComputeDriver.get_available_resource``; disks are in ``storage``, or in files."""
-    memory = _meminfo_mb()
-    return {
-        "vcpus": os.cpu_count(),
-        "memory_mb": memory["MemTotal"],
-        "memory_mb_free_real": memory["MemAvailable"],
-        **(_file_system() if storage is None else _besides_files(storage)),
-        "hypervisor_type": "QEMU",
-        "hypervisor_version": host.get_version(),
-        "hypervisor_hostname": hostname,
-        "cpu_info": host.capabilities.cpu,
-        "supported_instances": [
+def get_available_resource(host: Host, hostname: str, storage: Storage | None) -> HostResources:
+    """See ``ComputeDriver.get_available_resource``. ``storage``: None if disks are files."""
+    storage = storage or _file_system()
+    return HostResources(
+        vcpus=os.cpu_count() or 1,
+        memory_mb=_total_memory_mb(),
+        local_gb=storage.total // units.Gi,
+        disk_available_least=storage.free // units.Gi,
+        disk_pool=storage.pool,
+        hypervisor_type="QEMU",
+        hypervisor_version=host.get_version(),
+        hypervisor_hostname=hostname,
+        cpu_info=host.capabilities.cpu,
+        supported_instances=[
             [arch, virt_type, "hvm"]
             for arch, virt_types in host.capabilities.guests
             for virt_type in virt_types
         ],
-        "host_uptime": _uptime(),
-    }
+        traits=traits.of_host(host),
+        host_uptime=_uptime(),
+    )
 
 
-def _file_system() -> dict:
+def _file_system() -> Storage:
+    """The file system of the disks; the space into which they can still grow is not free."""
     disk = os.statvfs(utils.instances_path())
-    free = disk.f_bavail * disk.f_frsize
-    return {
-        "local_gb": disk.f_blocks * disk.f_frsize // units.Gi,
-        "disk_available_least": (free - _promised_bytes()) // units.Gi,
-        "disk_pool": None,
-    }
+    return Storage(
+        pool=None,
+        total=disk.f_blocks * disk.f_frsize,
+        free=disk.f_bavail * disk.f_frsize - _growth_bytes(),
+    )
 
 
-def _besides_files(storage: Storage) -> dict:
-    return {
-        "local_gb": storage.total // units.Gi,
-        "disk_available_least": storage.free // units.Gi,
-        "disk_pool": storage.pool,
-    }
-
-
-def _meminfo_mb() -> dict[str, int]:
+def _total_memory_mb() -> int:
     lines = pathlib.Path("/proc/meminfo").read_text().splitlines()
-    pairs = (line.split(":") for line in lines)
-    return {name: int(value.split()[0]) // units.Ki for name, value in pairs}
+    kibibytes = next(line.split()[1] for line in lines if line.startswith("MemTotal:"))
+    return int(kibibytes) // units.Ki
 
 
-def _promised_bytes() -> int:
-    """What the disks of instances may still grow by."""
+def _growth_bytes() -> int:
+    """By how many bytes all disks of instances can still grow."""
     driver_format = "raw" if CONF.libvirt.images_type in ("raw", "flat") else "qcow2"
     disks = [
         path
@@ -71,14 +66,14 @@ def _promised_bytes() -> int:
         for path in (utils.instances_path() / uuid).glob("disk*")
         if path.suffix not in (".config", ".part")
     ]
-    return sum(_may_grow(path, driver_format) for path in disks)
+    return sum(_growth_of(path, driver_format) for path in disks)
 
 
-def _may_grow(path: pathlib.Path, driver_format: str) -> int:
+def _growth_of(path: pathlib.Path, driver_format: str) -> int:
     try:
         allocated = path.stat().st_blocks * 512
         return max(0, utils.get_disk_size(path, driver_format) - allocated)
-    except FileNotFoundError:  # its instance was deleted just now
+    except FileNotFoundError:  # its instance was deleted meanwhile
         return 0
 
 

@@ -1,4 +1,4 @@
-"""Keys that libvirt hands to QEMU, so that they stand in no domain's XML and no command line."""
+"""libvirt's secrets: keys that it passes to QEMU, so that they are in no XML or command line."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ import base64
 import configparser
 
 import libvirt
+from lxml import etree
 
 from nova_mini.virt.libvirt.config_devices import LibvirtConfigObject, element
 from nova_mini.virt.libvirt.host import Host
 
 
 class LibvirtConfigSecret(LibvirtConfigObject):
-    """``private``: libvirt never tells the value to anybody; ``ephemeral``: it never writes it."""
+    """``private``: libvirt never returns the value. ``ephemeral``: libvirt does not store it."""
 
     def __init__(self, usage_type: str, uuid: str, name: str):
         self._usage_type = usage_type
         self._uuid = uuid
         self._name = name
 
-    def format_dom(self):
+    def format_dom(self) -> etree._Element:
         secret = element("secret", ephemeral="no", private="yes")
         secret.append(element("uuid", self._uuid))
         usage = element("usage", type=self._usage_type)
@@ -29,20 +30,23 @@ class LibvirtConfigSecret(LibvirtConfigObject):
 
 
 def ceph_usage(client: str, uuid: str) -> str:
-    """The name of the secret that holds the key of a Ceph client. libvirt has no name twice, and
-    two uuids may be asked for the same client: by us and by Cinder, or for two clusters."""
+    """The name of the secret with the key of a Ceph client. It contains the uuid, since libvirt's
+    names are unique and a client may have two secrets: of this service and of Cinder, or of two
+    clusters."""
     return f"{client} ({uuid})"
 
 
 class Secrets:
-    """Raises libvirtError, as the driver translates it."""
+    """All methods raise libvirtError, which the driver translates."""
 
     def __init__(self, host: Host):
         self._host = host
 
     def ensure(self, usage_type: str, uuid: str, name: str, value: bytes | None) -> bool:
-        """See that libvirt has the secret; one that somebody else made under another name is left
-        as it is. ``value`` None: not known here, and False where libvirt does not have it either.
+        """Ensure that libvirt has the secret ``uuid``. A secret with this uuid but another name is
+        not changed: another program made it.
+
+        ``value`` None: the value is not known; returns False then if libvirt has no such secret.
         """
         secret = self._find(uuid)
         if value is None:
@@ -50,12 +54,12 @@ class Secrets:
         if secret is None:
             config = LibvirtConfigSecret(usage_type, uuid, name)
             secret = self._host.get_connection().secretDefineXML(config.to_xml(), 0)
-        if secret.usageID() == name:  # set again: a process may have died before it was
+        if secret.usageID() == name:  # set always: a process may have died before it set it
             secret.setValue(value, 0)
         return True
 
     def remove(self, uuid: str) -> None:
-        """Not there is fine."""
+        """Idempotent."""
         secret = self._find(uuid)
         if secret is not None:
             secret.undefine()

@@ -1,24 +1,33 @@
-"""A server's root disk as a new image: copied, flattened, uploaded; or, where disks and Glance's
-images are in one Ceph cluster, copied there."""
+"""Make an image from a server's root disk: copy the disk and upload it. If disks and Glance's
+images are in the same Ceph cluster, the copy is made inside it (:mod:`.snapshot_direct`)."""
 
 from __future__ import annotations
 
 import pathlib
 import shutil
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from oslo_log import log as logging
 
 from nova_mini import exception
-from nova_mini.compute import task_states
 from nova_mini.conf import CONF
-from nova_mini.virt.libvirt import blockinfo, snapshot_direct
+from nova_mini.states import task_states
+from nova_mini.virt import private_files
+from nova_mini.virt.libvirt import blockinfo, snapshot_direct, utils
 from nova_mini.virt.libvirt.config_devices import LibvirtConfigGuestDisk
 from nova_mini.virt.libvirt.guest import Guest
-from nova_mini.virt.libvirt.imagebackend import Image
+from nova_mini.virt.libvirt.imagebackend.base import Image
+from nova_mini.virt.libvirt.imagebackend.rbd import Rbd
+
+if TYPE_CHECKING:
+    from nova_mini.context import RequestContext
+    from nova_mini.image import glance
+    from nova_mini.objects.instance import Instance
 
 LOG = logging.getLogger(__name__)
 
-# Glance or Ceph does not want a direct copy; an upload goes another way.
+# Glance or Ceph refused a direct copy; the disk is uploaded then.
 _REFUSED = (
     exception.CephFailed,
     exception.ImageBadRequest,
@@ -31,10 +40,10 @@ def snapshots_path() -> pathlib.Path:
     return pathlib.Path(CONF.libvirt.snapshots_directory)
 
 
-def forget_unfinished() -> None:
-    """What a service that died had not uploaded yet; its successor takes the copy anew."""
+def remove_unfinished() -> None:
+    """Remove the files of interrupted snapshots; a snapshot is started again from the beginning."""
     _remove(snapshots_path())
-    snapshots_path().mkdir(parents=True)
+    private_files.make_folder(snapshots_path())
 
 
 def _remove(directory: pathlib.Path) -> None:
@@ -42,29 +51,38 @@ def _remove(directory: pathlib.Path) -> None:
         shutil.rmtree(directory)
 
 
-def take(context, image_api, instance, guest: Guest, disk: Image, image_id, update_task_state):
+def take(
+    context: RequestContext,
+    image_api: glance.API,
+    instance: Instance,
+    guest: Guest,
+    disk: Image,
+    image_id: str,
+    update_task_state: Callable[..., None],
+) -> None:
     """See ``ComputeDriver.snapshot``."""
     out_format = CONF.libvirt.snapshot_image_format or disk.driver_format
-    if disk.SUPPORTS_CLONE and out_format == disk.driver_format:
+    if isinstance(disk, Rbd) and out_format == disk.driver_format:
         try:
             snapshot_direct.take(
                 context, image_api, instance, guest, disk, image_id, update_task_state
             )
             return
         except _REFUSED as exc:
-            LOG.info("uploading the snapshot: %s", exc, instance=instance)
+            LOG.info("Uploading the snapshot; no direct copy: %s", exc, instance=instance)
     _upload(context, image_api, instance, guest, disk, image_id, out_format, update_task_state)
 
 
 def _upload(
-    context, image_api, instance, guest, disk, image_id, out_format, update_task_state
+    context, image_api, instance, guest, disk: Image, image_id, out_format: str, update_task_state
 ) -> None:
-    directory = snapshots_path() / image_id
+    directory = utils.path_below(snapshots_path(), image_id)
     _remove(directory)
-    directory.mkdir(parents=True)
+    private_files.make_folder(directory)
     try:
         target = directory / "disk"
-        if disk.SUPPORTS_CLONE:
+        if isinstance(disk, Rbd):
+            private_files.prepare(target)
             with snapshot_direct.snapshot(instance, guest, disk, image_id):
                 disk.extract(target, out_format, snapshot=image_id)
         else:
@@ -77,15 +95,15 @@ def _upload(
         image_api.update(context, image_id, disk_format=out_format, container_format="bare")
         with open(target, "rb") as stream:
             image_api.upload(context, image_id, stream)
-        LOG.info("snapshot uploaded as image %s", image_id, instance=instance)
+        LOG.info("Snapshot uploaded as image %s", image_id, instance=instance)
     finally:
         _remove(directory)
 
 
 def _copy(instance, guest: Guest, disk: Image, target: pathlib.Path, out_format: str) -> None:
-    """Through QEMU while it has the disk open, by ourselves when it has not."""
+    """Copy the disk: by the running QEMU, or with qemu-img if the guest is off."""
     if not guest.is_active():
-        disk.snapshot_extract(target, out_format)
+        disk.snapshot_extract(private_files.prepare(target), out_format)
         return
     device = next(
         (found for found in guest.get_devices().disks if found.source_path == str(disk.path)), None
@@ -95,4 +113,4 @@ def _copy(instance, guest: Guest, disk: Image, target: pathlib.Path, out_format:
     copy = LibvirtConfigGuestDisk(
         str(target), device.target_dev, device.target_bus, driver_format=out_format
     )
-    guest.copy_disk(device.target_dev, copy, snapshot_direct.wants_rest(instance))
+    guest.copy_disk(device.target_dev, copy, snapshot_direct.requires_quiesce(instance))

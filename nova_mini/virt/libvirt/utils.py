@@ -2,33 +2,66 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import os
 import pathlib
+import re
 import struct
+from typing import TYPE_CHECKING
 
 from oslo_concurrency import lockutils
 from oslo_utils import uuidutils
 
 from nova_mini import exception
 from nova_mini.conf import CONF
+from nova_mini.virt import private_files
+
+if TYPE_CHECKING:
+    from nova_mini.objects.instance import Instance
+    from nova_mini.virt.libvirt.guest import Guest
 
 DELETED_SUFFIX = "_del"
 CONSOLE_LOG = "console.log"
+
+
+# One component of a path, but not "." or "..". Names of locks and of logical volumes are checked
+# with it, too.
+_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,254}")
 
 
 def instances_path() -> pathlib.Path:
     return pathlib.Path(CONF.instances_path)
 
 
-def get_instance_path(instance) -> pathlib.Path:
-    """The folder that holds all files of this instance on this host."""
-    return instances_path() / instance.uuid
+def check_file_name(name: str) -> str:
+    """Return ``name``. Raises UnsafeFileName if it is not one plain component of a path."""
+    if not _FILE_NAME.fullmatch(name):
+        raise exception.UnsafeFileName(name=name[:80])
+    return name
+
+
+def path_below(root: pathlib.Path, *names: str) -> pathlib.Path:
+    """A path inside of ``root``; use it for all paths with untrusted names.
+
+    Each of ``names`` is one component, so the path cannot leave ``root``. Raises UnsafeFileName.
+    """
+    return root.joinpath(*(check_file_name(name) for name in names))
+
+
+def get_instance_path(instance: Instance | Guest, *names: str) -> pathlib.Path:
+    """The folder of this instance on this host, or a file in it."""
+    return path_below(instances_path(), instance.uuid, *names)
+
+
+def get_cache_path(name: str) -> pathlib.Path:
+    """The path of a file in the image cache. Raises UnsafeFileName."""
+    return path_below(base_dir(), name)
 
 
 def list_instance_dirs() -> set[str]:
-    """Uuids of the instances that have files here, those whose removal was cut off included."""
+    """Uuids of the instances with files on this host, also those of an interrupted removal."""
     if not instances_path().is_dir():
         return set()
     names = {path.name.removesuffix(DELETED_SUFFIX) for path in instances_path().iterdir()}
@@ -39,10 +72,20 @@ def base_dir() -> pathlib.Path:
     return instances_path() / CONF.image_cache.subdirectory_name
 
 
-def cache_lock(filename: str):
-    """Held while a cached file is made, used or removed, by whichever process."""
+def restrict_access() -> None:
+    """Create the folders for instances and cached images, and restrict their modes and those of the
+    files in them. Called when the driver starts."""
+    private_files.make_folder(instances_path())
+    private_files.make_folder(base_dir())
+    for name in (CONF.image_cache.subdirectory_name, *list_instance_dirs()):
+        if (folder := instances_path() / name).is_dir():
+            private_files.restrict_access(folder)
+
+
+def cache_lock(filename: str) -> contextlib.AbstractContextManager:
+    """A lock between processes, held while a cached file is made, used or removed."""
     return lockutils.lock(
-        filename,
+        check_file_name(filename),
         lock_file_prefix="nova-mini-",
         external=True,
         lock_path=str(instances_path() / "locks"),
@@ -50,7 +93,7 @@ def cache_lock(filename: str):
 
 
 def write_to_file(path: pathlib.Path, content: str) -> None:
-    """Replace a small file as a whole; readable by its owner alone."""
+    """Write a small file, completely or not at all. Only its owner can read it."""
     temporary = path.with_name(path.name + ".part")
     temporary.unlink(missing_ok=True)
     with open(temporary, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as stream:
@@ -59,11 +102,12 @@ def write_to_file(path: pathlib.Path, content: str) -> None:
 
 
 _QCOW2_HEADER = struct.Struct(">4sIQI4xQ")  # magic, version, backing offset and size, disk size
-_MAX_BACKING_NAME = 1023  # bytes, by the format's own rule
+_MAX_BACKING_NAME = 1023  # bytes, as the format defines it
 
 
 def _read_qcow2_header(stream) -> tuple[int, int, int] | None:
-    """(backing file's offset, its length, virtual size in bytes), None for another format."""
+    """(offset of the backing file's name, length of that name, virtual size in bytes); None for
+    another format."""
     header = stream.read(_QCOW2_HEADER.size)
     if len(header) < _QCOW2_HEADER.size or not header.startswith(b"QFI\xfb"):
         return None
@@ -72,7 +116,8 @@ def _read_qcow2_header(stream) -> tuple[int, int, int] | None:
 
 
 def find_backing_file(path: pathlib.Path) -> str | None:
-    """What a disk is an overlay of; None for a whole disk, or one that went away just now."""
+    """The backing file of a qcow2 disk. None: it has none, is of another format or does not
+    exist."""
     try:
         with open(path, "rb") as stream:
             header = _read_qcow2_header(stream)
@@ -85,22 +130,26 @@ def find_backing_file(path: pathlib.Path) -> str | None:
 
 
 def get_base_format(path: pathlib.Path) -> str:
-    """Of a cached image. Its content can be trusted on this: liars were refused when fetched."""
+    """The format of a cached image. Its content is trusted: the image was inspected when it was
+    fetched."""
     with open(path, "rb") as stream:
         return "qcow2" if _read_qcow2_header(stream) else "raw"
 
 
 def get_disk_size(path: pathlib.Path, driver_format: str) -> int:
-    """Virtual size in bytes. A raw disk is never looked into: its guest may write anything."""
+    """Virtual size in bytes. A raw disk is not read: the guest controls its content."""
     if driver_format == "raw":
         return path.stat().st_size
     with open(path, "rb") as stream:
-        return _read_qcow2_header(stream)[2]
+        header = _read_qcow2_header(stream)
+    if header is None:
+        raise ValueError(f"{path} is not a qcow2 file")
+    return header[2]
 
 
 @functools.cache
 def supports_direct_io(directory: pathlib.Path) -> bool:
-    """Whether files there can be opened past the page cache (not so on tmpfs, for one)."""
+    """Whether the file system supports O_DIRECT (tmpfs does not)."""
     probe = directory / f".direct-io-{os.getpid()}"
     try:
         os.close(os.open(probe, os.O_CREAT | os.O_WRONLY | os.O_DIRECT, 0o600))
@@ -113,13 +162,12 @@ def supports_direct_io(directory: pathlib.Path) -> bool:
     return True
 
 
-def read_console_log(instance, limit: int) -> bytes:
-    """The last ``limit`` bytes of what the guest wrote on its serial console.
+def read_console_log(instance: Instance, limit: int) -> bytes:
+    """The last ``limit`` bytes that the guest wrote to its serial console.
 
-    virtlogd starts a new file when one is full, so the one before it is looked at as well.
-    Raises ConsoleNotAvailable.
+    virtlogd rotates the file, so the previous file is read as well. Raises ConsoleNotAvailable.
     """
-    log = get_instance_path(instance) / CONSOLE_LOG
+    log = get_instance_path(instance, CONSOLE_LOG)
     if not log.exists():
         raise exception.ConsoleNotAvailable()
     tail = _read_tail(log, limit)

@@ -1,7 +1,7 @@
-"""Interfaces of guests: plugged into this host's switch by os-vif, put into the domain by libvirt.
+"""Interfaces of guests: os-vif plugs them into this host's switch, libvirt adds them to the domain.
 
-Open vSwitch directly (libvirt makes the port), Open vSwitch through a Linux bridge of the port's
-own (hybrid, so that iptables can filter), or a plain Linux bridge.
+Supported: Open vSwitch (libvirt makes the port), Open vSwitch with a Linux bridge for each port
+(hybrid, so that iptables can filter), and a plain Linux bridge.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import os
 import socket
+from typing import TYPE_CHECKING
 
 import os_vif
 from os_vif import exception as osv_exception
@@ -22,49 +23,57 @@ from vif_plug_ovs.ovsdb import ovsdb_lib
 
 from nova_mini import exception
 from nova_mini.conf import CONF
-from nova_mini.network import model
+from nova_mini.guest_options.choices import VIF_MODELS
+from nova_mini.objects import network_model
 from nova_mini.virt.libvirt.config_devices import LibvirtConfigGuestInterface
-from nova_mini.virt.libvirt.hardware import VIF_MODELS, Hardware
+from nova_mini.virt.libvirt.hardware import Hardware
+
+if TYPE_CHECKING:
+    from nova_mini.objects.flavor import Flavor
+    from nova_mini.objects.image_meta import ImageMeta
+    from nova_mini.objects.instance import Instance
 
 OVSDB_SOCKET = "unix:/run/openvswitch/db.sock"
 
-# Open vSwitch in user space hands packets on whose checksum nobody has filled in. Ping and DHCP
-# pass, TCP does not: whoever sends into it must not leave checksums or segmentation to "hardware".
+# Open vSwitch in user space forwards packets without a checksum as they are. Ping and DHCP work
+# then, TCP does not: a sender must not leave checksums or segmentation to its "hardware".
 _HOST_OFFLOADS = ("csum", "gso", "tso4", "tso6", "ecn", "ufo")
 _GUEST_OFFLOADS = ("csum", "tso4", "tso6", "ecn", "ufo")
 _ETHTOOL_OFF = ("tx", "off", "tso", "off", "gso", "off")
 
 
-def _short(prefix: str, vif: model.VIF) -> str:
-    return f"{prefix}{vif.id}"[: model.NIC_NAME_LEN]
+def _short(prefix: str, vif: network_model.VIF) -> str:
+    return f"{prefix}{vif.id}"[: network_model.NIC_NAME_LEN]
 
 
-def _has_userspace_datapath(vif: model.VIF) -> bool:
+def _has_userspace_datapath(vif: network_model.VIF) -> bool:
     return vif.details.get("datapath_type") == "netdev"
 
 
-def _ovs_bridge(vif: model.VIF) -> str:
+def _ovs_bridge(vif: network_model.VIF) -> str:
     return vif.network.bridge or vif.details.get("bridge_name") or "br-int"
 
 
-def _guest_bridge(vif: model.VIF) -> str:
-    """The bridge that the tap of the guest stands on."""
-    if vif.type == model.VIF_TYPE_OVS:
+def _guest_bridge(vif: network_model.VIF) -> str:
+    """The bridge to which the guest's tap device belongs."""
+    if vif.type == network_model.VIF_TYPE_OVS:
         return _short("qbr", vif) if vif.hybrid_plug else _ovs_bridge(vif)
     return vif.details.get("bridge_name") or vif.network.bridge or f"brq{vif.network.id}"[:14]
 
 
 class LibvirtGenericVIFDriver:
     def __init__(self):
-        # os-vif keeps to this default unless the operator sets [os_vif_ovs] ovsdb_connection.
+        # The operator can override this default with [os_vif_ovs] ovsdb_connection.
         cfg.set_defaults(osv_ovs.OvsPlugin.CONFIG_OPTS, ovsdb_connection=OVSDB_SOCKET)
         if os.geteuid() == 0:
-            osv_privsep.vif_plug.set_client_mode(False)  # no helper process to become root
+            osv_privsep.vif_plug.set_client_mode(False)  # no helper process is needed as root
         os_vif.initialize()
 
-    def get_config(self, vif: model.VIF, image_meta, flavor) -> LibvirtConfigGuestInterface:
-        """The interface as the domain has it. Raises UnsupportedHardware and, for a port that
-        Neutron could not bind here, VirtualInterfacePlugException."""
+    def get_config(
+        self, vif: network_model.VIF, image_meta: ImageMeta, flavor: Flavor
+    ) -> LibvirtConfigGuestInterface:
+        """The interface for the domain's definition. Raises UnsupportedHardware and, for a port
+        that Neutron has not bound to this host, VirtualInterfacePlugException."""
         _check_bound(vif)
         config = LibvirtConfigGuestInterface(
             mac_addr=vif.address,
@@ -73,25 +82,26 @@ class LibvirtGenericVIFDriver:
             model=Hardware(flavor, image_meta).choice("vif_model", VIF_MODELS, "virtio"),
             mtu=vif.network.mtu,
         )
-        if vif.type == model.VIF_TYPE_OVS and not vif.hybrid_plug:
+        if vif.type == network_model.VIF_TYPE_OVS and not vif.hybrid_plug:
             config.openvswitch_id = vif.ovs_interfaceid
             if _has_userspace_datapath(vif):
                 config.host_offload = dict.fromkeys(_HOST_OFFLOADS, "off")
                 config.guest_offload = dict.fromkeys(_GUEST_OFFLOADS, "off")
         return config
 
-    def plug(self, instance, vif: model.VIF) -> None:
-        """Make all that the domain's interface stands on. Plugged already is fine."""
+    def plug(self, instance: Instance, vif: network_model.VIF) -> None:
+        """Make the bridges and devices that the domain's interface needs. Idempotent. Raises
+        VirtualInterfacePlugException."""
         _check_bound(vif)
         try:
-            if vif.type == model.VIF_TYPE_OVS:
+            if vif.type == network_model.VIF_TYPE_OVS:
                 self._plug_ovs(instance, vif)
             else:
                 _ensure_linux_bridge(_guest_bridge(vif))
         except (osv_exception.ExceptionBase, processutils.ProcessExecutionError) as exc:
             raise exception.VirtualInterfacePlugException(reason=str(exc)) from exc
 
-    def _plug_ovs(self, instance, vif: model.VIF) -> None:
+    def _plug_ovs(self, instance, vif: network_model.VIF) -> None:
         if vif.hybrid_plug and self._is_half_plugged(vif):
             self.unplug(instance, vif)
         os_vif.plug(nova_to_osvif_vif(vif), nova_to_osvif_instance(instance))
@@ -99,9 +109,9 @@ class LibvirtGenericVIFDriver:
             for device in (_short("qvb", vif), _short("qvo", vif)):
                 processutils.execute("ethtool", "-K", device, *_ETHTOOL_OFF)
 
-    def _is_half_plugged(self, vif: model.VIF) -> bool:
-        """Whether a plug was cut off before its last step, the switch's port: os-vif takes the
-        device before that for the whole and would never make the port."""
+    def _is_half_plugged(self, vif: network_model.VIF) -> bool:
+        """Whether a plug was interrupted before its last step, the switch's port. os-vif makes
+        nothing if the device exists, so it would never make the port."""
         device = _short("qvo", vif)
         return device in _devices() and not self._ovsdb.port_exists(device, _ovs_bridge(vif))
 
@@ -109,9 +119,10 @@ class LibvirtGenericVIFDriver:
     def _ovsdb(self) -> ovsdb_lib.BaseOVS:
         return ovsdb_lib.BaseOVS(CONF.os_vif_ovs)
 
-    def unplug(self, instance, vif: model.VIF) -> None:
-        """Take it all away again. Nothing there is fine; a Linux bridge is shared and stays."""
-        if vif.type != model.VIF_TYPE_OVS:
+    def unplug(self, instance: Instance, vif: network_model.VIF) -> None:
+        """Remove what :meth:`plug` made, except a shared Linux bridge. Idempotent. Raises
+        VirtualInterfacePlugException."""
+        if vif.type != network_model.VIF_TYPE_OVS:
             return
         try:
             os_vif.unplug(nova_to_osvif_vif(vif), nova_to_osvif_instance(instance))
@@ -119,7 +130,8 @@ class LibvirtGenericVIFDriver:
             raise exception.VirtualInterfacePlugException(reason=str(exc)) from exc
 
     def list_plugged(self) -> dict[str, list[str]]:
-        """Instance uuid -> its ports at this host's Open vSwitch; libvirt or os-vif noted whose."""
+        """Instance uuid -> its ports on this host's Open vSwitch. libvirt or os-vif has stored the
+        uuid there."""
         address = CONF.os_vif_ovs.ovsdb_connection
         if address.startswith("unix:") and not os.path.exists(address.removeprefix("unix:")):
             return {}
@@ -133,22 +145,22 @@ class LibvirtGenericVIFDriver:
         return plugged
 
     def remove_port(self, name: str) -> None:
-        """One of :meth:`list_plugged`, with the bridge that stands on it. Gone already is fine."""
+        """Remove a port of :meth:`list_plugged` with its Linux bridge. Idempotent."""
         if name.startswith("qvo"):
             linux_net.delete_bridge(name.replace("qvo", "qbr", 1), name.replace("qvo", "qvb", 1))
         linux_net.delete_net_dev(name)
-        # Last: the switch alone knows whose it was.
+        # Last, because only the switch has the uuid of the instance.
         self._ovsdb.ovsdb.del_port(name, if_exists=True).execute()
 
 
-def nova_to_osvif_instance(instance) -> osv_objects.instance_info.InstanceInfo:
+def nova_to_osvif_instance(instance: Instance) -> osv_objects.instance_info.InstanceInfo:
     return osv_objects.instance_info.InstanceInfo(
         uuid=instance.uuid, name=instance.name, project_id=instance.project_id
     )
 
 
-def nova_to_osvif_vif(vif: model.VIF) -> osv_objects.vif.VIFBase:
-    """For Open vSwitch, direct or hybrid."""
+def nova_to_osvif_vif(vif: network_model.VIF) -> osv_objects.vif.VIFBase:
+    """os-vif's object for a VIF of Open vSwitch, direct or hybrid."""
     profile = osv_objects.vif.VIFPortProfileOpenVSwitch(
         interface_id=vif.ovs_interfaceid, datapath_type=vif.details.get("datapath_type")
     )
@@ -173,15 +185,15 @@ def nova_to_osvif_vif(vif: model.VIF) -> osv_objects.vif.VIFBase:
     return kind(**common)
 
 
-def _check_bound(vif: model.VIF) -> None:
-    if vif.type not in (model.VIF_TYPE_OVS, model.VIF_TYPE_BRIDGE):
+def _check_bound(vif: network_model.VIF) -> None:
+    if vif.type not in (network_model.VIF_TYPE_OVS, network_model.VIF_TYPE_BRIDGE):
         raise exception.VirtualInterfacePlugException(
-            reason=f"port {vif.id} has VIF type {vif.type!r}, which this host cannot plug"
+            reason=f"port {vif.id} has VIF type {vif.type!r}, which is not supported"
         )
 
 
 def _devices() -> set[str]:
-    """Of this network namespace."""
+    """The network devices of this network namespace."""
     return {name for _index, name in socket.if_nameindex()}
 
 

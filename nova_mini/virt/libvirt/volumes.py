@@ -1,61 +1,71 @@
-"""Volumes of guests: connected to the host, given to the guest, and all the way back.
+"""Connect volumes to the host, attach them to guests, and undo both.
 
-A guest's volume is found in it by the name that is on record for it: that stays when another
-volume takes its place, which the serial of a running guest's disk cannot tell.
+A volume is found in a guest by the device name that is stored for it, not by its serial: in a
+running guest the serial does not change when the volume is swapped.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import libvirt
 from oslo_concurrency import lockutils
-from oslo_log import log as logging
 
 from nova_mini import exception
+from nova_mini.guest_options.choices import DEVICE_TYPES, DISK_BUSES
 from nova_mini.trace import traced
 from nova_mini.virt import device_names
 from nova_mini.virt.libvirt import blockinfo, device_detach, disk_swap, errors
 from nova_mini.virt.libvirt.blockinfo import DiskDevice
 from nova_mini.virt.libvirt.config_devices import LibvirtConfigGuestDisk
 from nova_mini.virt.libvirt.guest import Guest
-from nova_mini.virt.libvirt.hardware import DISK_BUSES, Hardware
+from nova_mini.virt.libvirt.hardware import Hardware
 from nova_mini.virt.libvirt.host import Host
 from nova_mini.virt.libvirt.secrets import Secrets
 from nova_mini.virt.libvirt.volume import drivers
 from nova_mini.virt.libvirt.volume.connections import Connections
 from nova_mini.virt.libvirt.volume.volume import LibvirtBaseVolumeDriver
 
-LOG = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from nova_mini.objects.instance import Instance
+    from nova_mini.virt.block_device_info import BlockDeviceInfo
+    from nova_mini.volume.connection_info import ConnectionInfo
 
 
 def find(guest: Guest, mountpoint: str, persistent: bool) -> LibvirtConfigGuestDisk | None:
+    """The volume of a guest at ``mountpoint``. Only volumes have a serial: in a rescued guest,
+    another disk may have the name of a volume."""
     dev = device_names.strip_dev(mountpoint)
     disks = guest.get_devices(persistent).disks
-    return next((found for found in disks if found.target_dev == dev), None)
+    return next((found for found in disks if found.target_dev == dev and found.serial), None)
 
 
 def device_of(mountpoint: str, disk_bus: str | None, device_type: str | None) -> DiskDevice:
-    """How the guest shall see a volume. Raises UnsupportedHardware."""
+    """The device of a volume in the guest. Raises UnsupportedHardware."""
     dev = device_names.strip_dev(mountpoint)
     bus = disk_bus or device_names.bus_of(dev)
     Hardware.check("disk_bus", bus, DISK_BUSES)
-    return DiskDevice(bus, dev, type=device_type or "disk")
+    kind = Hardware.check("device_type", device_type or "disk", DEVICE_TYPES)
+    return DiskDevice(bus, dev, type=kind)
 
 
 class Volumes:
-    """Between a host and its guests; how a volume comes to the host is its driver's affair."""
+    """The volumes of one host's guests."""
 
     def __init__(self, host: Host):
         self._host = host
         self._drivers = drivers.VolumeDrivers(Secrets(host))
         self._connections = Connections()
 
-    # -- of a guest that is there ----------------------------------------------------------------
+    # -- volumes of an existing guest ------------------------------------------------------------
 
-    def attach(self, instance, guest: Guest, connection_info: dict, device: DiskDevice) -> None:
-        """Raises VolumeAttachFailed. There already, live and in the definition, is fine."""
+    def attach(
+        self, instance: Instance, guest: Guest, connection_info: ConnectionInfo, device: DiskDevice
+    ) -> None:
+        """Connect a volume and add it to the running domain and to its definition. Idempotent.
+        Raises VolumeAttachFailed."""
         self._connect_volume(instance.uuid, connection_info)
         config = self._get_volume_config(connection_info, device)
         live = guest.is_active()
@@ -65,14 +75,22 @@ class Volumes:
             if not find(guest, device.dev, persistent=True):
                 guest.attach_device(config, live=False)
         except libvirt.libvirtError as exc:
-            LOG.exception("cannot attach %s", config.target_dev, instance=instance)
             refused = exception.VolumeAttachFailed(
-                volume_id=config.serial, reason="the hypervisor refused it"
+                volume_id=config.serial,
+                reason="the hypervisor rejected it",
+                internal=str(exc),
             )
             raise errors.failure(exc, refused) from exc
 
-    def detach(self, instance, guest: Guest | None, connection_info: dict, mountpoint: str) -> None:
-        """Returns when neither guest nor host has it. Raises DeviceDetachFailed."""
+    def detach(
+        self,
+        instance: Instance,
+        guest: Guest | None,
+        connection_info: ConnectionInfo,
+        mountpoint: str,
+    ) -> None:
+        """Remove a volume from the guest and disconnect it; returns when the guest has released it.
+        Idempotent. Raises DeviceDetachFailed."""
         if guest:
             self._detach_from_guest(instance, guest, mountpoint)
         self._disconnect_volume(instance.uuid, connection_info)
@@ -82,23 +100,24 @@ class Volumes:
             config = find(guest, mountpoint, persistent=True)
             if config:
                 guest.detach_device(config, live=False)
-            gone = not guest.is_active() or device_detach.from_running(
+            detached = not guest.is_active() or device_detach.from_running(
                 self._host, guest, functools.partial(find, guest, mountpoint, persistent=False)
             )
         except libvirt.libvirtError as exc:
-            LOG.exception("cannot detach %s", mountpoint, instance=instance)
             refused = exception.DeviceDetachFailed(
-                device=mountpoint, reason="the hypervisor refused it"
+                device=mountpoint, reason="the hypervisor rejected it", internal=str(exc)
             )
             raise errors.failure(exc, refused) from exc
-        if not gone:
-            raise exception.DeviceDetachFailed(device=mountpoint, reason="the guest keeps it")
+        if not detached:
+            raise exception.DeviceDetachFailed(
+                device=mountpoint, reason="the guest does not release it"
+            )
 
     def extend(
-        self, guest: Guest | None, connection_info: dict, mountpoint: str, size: int
+        self, guest: Guest | None, connection_info: ConnectionInfo, mountpoint: str, size: int
     ) -> None:
-        """The volume has ``size`` bytes now: tell the host and, when it runs, the guest."""
-        self._drivers.of(connection_info).extend_volume(connection_info, size)
+        """Make the new size (bytes) of a volume visible to the host and to a running guest."""
+        self._drivers.get(connection_info).extend_volume(connection_info, size)
         if guest and guest.is_active():
             config = find(guest, mountpoint, persistent=False)
             if config:
@@ -106,10 +125,10 @@ class Volumes:
 
     def swap(
         self,
-        instance,
+        instance: Instance,
         guest: Guest,
-        old_connection_info: dict | None,
-        new_connection_info: dict,
+        old_connection_info: ConnectionInfo | None,
+        new_connection_info: ConnectionInfo,
         mountpoint: str,
         *,
         is_larger: bool,
@@ -120,107 +139,114 @@ class Volumes:
         try:
             self._swap_in_guest(guest, new_connection_info, mountpoint, is_larger, commit)
         except libvirt.libvirtError as exc:
-            LOG.exception("cannot swap %s", mountpoint, instance=instance)
             refused = exception.VolumeSwapFailed(
-                volume_id=new_connection_info["serial"], reason="the hypervisor refused it"
+                volume_id=new_connection_info["serial"],
+                reason="the hypervisor rejected it",
+                internal=str(exc),
             )
             raise errors.failure(exc, refused) from exc
         if old_connection_info:
             self._disconnect_volume(instance.uuid, old_connection_info)
 
     def _swap_in_guest(self, guest, new_connection_info, mountpoint, is_larger, commit) -> None:
-        present = find(guest, mountpoint, persistent=True)
-        if present is None:
+        current = find(guest, mountpoint, persistent=True)
+        if current is None:
             raise exception.VolumeSwapFailed(
                 volume_id=new_connection_info["serial"], reason=f"the guest has no {mountpoint}"
             )
         device = DiskDevice(
-            present.target_bus, present.target_dev, present.source_device, present.boot_order
+            current.target_bus, current.target_dev, current.source_device, current.boot_order
         )
         config = self._get_volume_config(new_connection_info, device)
         disk_swap.swap(guest, config, is_larger=is_larger, commit=commit)
 
-    def give_up_swap(
-        self, instance, guest: Guest | None, new_connection_info: dict, mountpoint: str
+    def undo_swap(
+        self,
+        instance: Instance,
+        guest: Guest | None,
+        new_connection_info: ConnectionInfo,
+        mountpoint: str,
     ) -> None:
-        """Of a swap that was not committed: the guest goes on with what it has."""
+        """Undo a swap that was not committed; the guest keeps its volume."""
         if guest and guest.is_active() and find(guest, mountpoint, persistent=False):
             guest.abort_disk_job(device_names.strip_dev(mountpoint))
         self._disconnect_volume(instance.uuid, new_connection_info)
 
-    # -- of a guest that is made -----------------------------------------------------------------
+    # -- all volumes of a guest ------------------------------------------------------------------
 
     def connect_all(
-        self, instance, disk_info: blockinfo.DiskInfo, block_device_info: dict | None
+        self, instance: Instance, disk_info: blockinfo.DiskInfo, block_device_info: BlockDeviceInfo
     ) -> dict[str, LibvirtConfigGuestDisk]:
-        """The disks of all its volumes, by their names in ``disk_info``."""
+        """Connect all volumes of an instance; returns their disks by their names in
+        ``disk_info``."""
         disks = {}
-        for volume in blockinfo.get_volumes(block_device_info):
-            name, connection_info = volume["mount_device"], volume["connection_info"]
+        for volume in block_device_info.volumes:
+            name, connection_info = volume.device_name, volume.connection_info
             self._connect_volume(instance.uuid, connection_info)
             disks[name] = self._get_volume_config(connection_info, disk_info.mapping[name])
         return disks
 
-    def disconnect_all(self, instance, block_device_info: dict | None) -> None:
-        """The guest is gone: whatever of it the host still holds, it lets go, be it told of it or
-        not."""
-        for volume in blockinfo.get_volumes(block_device_info):
-            self._disconnect_volume(instance.uuid, volume["connection_info"], force=True)
-        for connection_info in self._connections.of(instance.uuid):
+    def disconnect_all(self, instance: Instance, block_device_info: BlockDeviceInfo | None) -> None:
+        """Disconnect all volumes of an instance whose guest was removed: those in
+        ``block_device_info`` and those that are stored as connected."""
+        for volume in block_device_info.volumes if block_device_info else ():
+            self._disconnect_volume(instance.uuid, volume.connection_info, force=True)
+        for connection_info in self._connections.of_instance(instance.uuid):
             self._disconnect_volume(instance.uuid, connection_info, force=True)
 
-    # -- of the host -----------------------------------------------------------------------------
+    # -- connections of the host -----------------------------------------------------------------
 
     def connected_instances(self) -> set[str]:
-        """Uuids of those for which something is connected here."""
+        """Uuids of the instances with connected volumes on this host."""
         return self._connections.instances()
 
-    @traced
-    def _connect_volume(self, instance_uuid: str, connection_info: dict) -> None:
-        """Raises VolumeEncryptionNotSupported: a guest must never write plain data where its user
-        was promised ciphertext."""
+    @traced("Volumes._connect_volume")
+    def _connect_volume(self, instance_uuid: str, connection_info: ConnectionInfo) -> None:
+        """Raises VolumeAttachFailed, VolumeEncryptionNotSupported. An encrypted volume is refused,
+        since the guest would write its data unencrypted."""
         if connection_info["data"].get("encrypted"):
             raise exception.VolumeEncryptionNotSupported(volume_id=connection_info["serial"])
-        driver = self._drivers.of(connection_info)
-        place = driver.place(connection_info)
-        if place is None:
+        driver = self._drivers.get(connection_info)
+        key = driver.connection_key(connection_info)
+        if key is None:
             driver.connect_volume(connection_info)
             return
-        with _shared(driver, connection_info):
-            self._connections.add(instance_uuid, place, connection_info)
+        with _lock(driver, connection_info):
+            self._connections.add(instance_uuid, key, connection_info)
             driver.connect_volume(connection_info)
-            self._connections.add(instance_uuid, place, connection_info)
+            self._connections.add(instance_uuid, key, connection_info)
 
-    @traced
+    @traced("Volumes._get_volume_config")
     def _get_volume_config(
-        self, connection_info: dict, device: DiskDevice
+        self, connection_info: ConnectionInfo, device: DiskDevice
     ) -> LibvirtConfigGuestDisk:
-        return self._drivers.of(connection_info).get_config(connection_info, device)
+        return self._drivers.get(connection_info).get_config(connection_info, device)
 
-    @traced
+    @traced("Volumes._disconnect_volume")
     def _disconnect_volume(
-        self, instance_uuid: str, connection_info: dict, force: bool = False
+        self, instance_uuid: str, connection_info: ConnectionInfo, force: bool = False
     ) -> None:
-        """Unless another server here uses the same volume."""
+        """Disconnect a volume unless another server on this host uses it."""
         driver = self._drivers.find(connection_info)
-        place = driver and driver.place(connection_info)
-        if place is None:
+        key = driver.connection_key(connection_info) if driver else None
+        if driver is None or key is None:
             return
-        with _shared(driver, connection_info):
+        with _lock(driver, connection_info):
             others = [
                 other
-                for other in self._connections.of_others(instance_uuid, place)
+                for other in self._connections.all_except(instance_uuid, key)
                 if self._drivers.find(other) is driver
             ]
-            if place not in map(driver.place, others):
-                known = self._connections.find(instance_uuid, place)
-                driver.disconnect_volume(known or connection_info, force)
-            if driver.carrier(connection_info) not in map(driver.carrier, others):
-                driver.leave(connection_info)
-            self._connections.remove(instance_uuid, place)
+            if key not in map(driver.connection_key, others):
+                stored = self._connections.find(instance_uuid, key)
+                driver.disconnect_volume(stored or connection_info, force)
+            if driver.shared_resource(connection_info) not in map(driver.shared_resource, others):
+                driver.release_shared_resource(connection_info)
+            self._connections.remove(instance_uuid, key)
 
 
-def _shared(driver: LibvirtBaseVolumeDriver, connection_info: dict):
-    """Held while a connection comes or goes that may be somebody else's, too."""
-    shared = driver.carrier(connection_info) or driver.place(connection_info)
-    return lockutils.lock(f"connection {shared}")
+def _lock(driver: LibvirtBaseVolumeDriver, connection_info: ConnectionInfo):
+    """Held while a volume is connected or disconnected. Connections that share a resource share the
+    lock."""
+    key = driver.shared_resource(connection_info) or driver.connection_key(connection_info)
+    return lockutils.lock(f"connection {key}")

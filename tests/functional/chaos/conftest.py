@@ -1,4 +1,4 @@
-"""A cloud of which every part can be broken, and what came of it, told at the end."""
+"""A cloud for the chaos tests, and their report at the end."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.chaos import tenant
 from tests.chaos.local_site import LocalSite
 from tests.chaos.proxy import Proxy
 from tests.chaos.report import Report
@@ -16,8 +17,11 @@ from tests.functional.harness import cloud as clouds
 from tests.functional.harness.project import Project
 
 HOSTS = ("c1", "c2")
-# A host that is down for long is given up, and what was to be built there fails: not meant here.
-_PATIENT = {"DEFAULT": {"service_down_time": 60}}
+# The hosts must not count as down: builds would fail then.
+_OPTIONS = {"DEFAULT": {"service_down_time": 60}}
+
+# As much disk as the other flavor, because no resize makes a disk smaller.
+LARGER = {"name": "larger", "id": "larger", "vcpus": 2, "ram": 128, "disk": 1}
 
 _report = Report()
 
@@ -30,15 +34,22 @@ def site(engines, images, workspace) -> Iterator[LocalSite]:
         for wire in wires.values():
             stack.callback(wire.close)
         running = clouds.running(
-            engines, workspace / "chaos", images, computes=HOSTS, options=_PATIENT, wires=wires,
+            engines,
+            workspace / "chaos",
+            images,
+            computes=HOSTS,
+            options=_OPTIONS,
+            wires=wires,
             image_url=glance.url,
-        )  # fmt: skip
+        )
         cloud = stack.enter_context(running)
         project = Project(cloud, "chaos", make_catalog(cloud, images))
+        cloud.admin.post("/flavors", {"flavor": LARGER})
         quota = {"quota_set": {"instances": 100, "cores": 100}}
         cloud.admin.put(f"/os-quota-sets/{project.id}", quota)
-        yield LocalSite(cloud, project, glance, wires, images.add(name="other"))
-        cloud.mend()
+        other = images.add(name="other", **tenant.image_properties())
+        yield LocalSite(cloud, project, glance, wires, other, ("tiny", LARGER["name"]))
+        cloud.repair()
         project.end()
 
 

@@ -1,4 +1,4 @@
-"""A cloud to be broken, mended after each test."""
+"""A cloud for tests that break it; it is repaired after each test."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.functional.harness import cloud as clouds
 from tests.functional.harness.cloud import Cloud
 from tests.functional.harness.project import Project
 
-HOST = "c1"  # where servers are made of which one must know whom to kill
+HOST = "c1"  # the host of servers whose compute is killed
 
 
 @pytest.fixture(scope="package")
@@ -27,16 +27,16 @@ def catalog(crash_cloud, images) -> dict[str, str]:
 
 @pytest.fixture
 def cloud(crash_cloud) -> Iterator[Cloud]:
-    """Alive again at the end, whatever the test did."""
+    """A cloud whose daemons are all started again at the end of the test."""
     yield crash_cloud
-    crash_cloud.mend()
+    crash_cloud.repair()
 
 
 @pytest.fixture
 def project(request, cloud, catalog) -> Iterator[Project]:
     one = Project(cloud, request.node.name, catalog)
-    wanted = {"quota_set": {"instances": 100, "cores": 100}}
-    cloud.admin.put(f"/os-quota-sets/{one.id}", wanted)
+    quota = {"quota_set": {"instances": 100, "cores": 100}}
+    cloud.admin.put(f"/os-quota-sets/{one.id}", quota)
     yield one
-    cloud.mend()
+    cloud.repair()
     one.end()

@@ -1,4 +1,4 @@
-"""A server can always be deleted, whatever is going on with it."""
+"""A server can be deleted during every other operation."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def test_during_its_build(cloud, project, milliseconds):
     "moment",
     ["ResourceTracker.instance_claim", "FakeDriver.spawn", "ComputeManager.build_and_run_instance"],
 )
-def test_while_its_host_is_dead_in_the_middle_of_the_build(cloud, project, moment):
+def test_a_delete_while_the_host_is_dead_during_the_build(cloud, project, moment):
     host = cloud.computes[HOST]
-    host.strike_at(moment)
+    host.inject_at(moment)
     server_id = project.admin.post(
         "/servers", project.server(availability_zone=f"nova:{HOST}"), 202
     )["server"]["id"]
-    host.wait_struck(moment)
+    host.wait_injected(moment)
     host.process.wait_dead(10)
     assert _delete(project, server_id) == 204
     host.start()
@@ -53,7 +53,7 @@ def test_while_there_is_no_scheduler(cloud, project):
     oracle.assert_clean(cloud)
 
 
-def test_many_times_at_once(cloud, project):
+def test_many_concurrent_deletes(cloud, project):
     server_id = project.boot()
     with futures.ThreadPoolExecutor(6) as pool:
         codes = list(pool.map(lambda _: _delete(project, server_id), range(6)))

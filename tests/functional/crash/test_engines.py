@@ -1,4 +1,4 @@
-"""The broker, the database, or everything is killed in the middle of a burst."""
+"""The broker, the database, or all processes are killed during many concurrent requests."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ _SECONDS = 60
 
 
 def _ask(project) -> str | None:
-    """The server's id; None when the cloud could not say yes."""
+    """Request a server. Returns its id; None if the request was not accepted."""
     try:
-        answer = project.user.request("POST", "/servers", project.server())
+        response = project.user.request("POST", "/servers", project.server())
     except requests.RequestException:
         return None
-    assert answer.status_code in (202, 503), answer.text
-    return answer.json()["server"]["id"] if answer.status_code == 202 else None
+    assert response.status_code in (202, 503), response.text
+    return response.json()["server"]["id"] if response.status_code == 202 else None
 
 
-def _burst(project, strike) -> list[str]:
-    """Ask for servers, and have ``strike()`` happen when the first are on their way."""
+def _burst(project, inject) -> list[str]:
+    """Request servers, and call ``inject()`` after the first response. Returns their ids."""
     with futures.ThreadPoolExecutor(4) as pool:
-        asked = [pool.submit(_ask, project) for _ in range(_BURST)]
-        next(futures.as_completed(asked))
-        strike()
-        return [each.result() for each in asked if each.result()]
+        pending = [pool.submit(_ask, project) for _ in range(_BURST)]
+        next(futures.as_completed(pending))
+        inject()
+        return [each.result() for each in pending if each.result()]
 
 
 def _assert_all_active(cloud, project, accepted: list[str]) -> None:
@@ -42,27 +42,27 @@ def _assert_all_active(cloud, project, accepted: list[str]) -> None:
 def test_the_broker_is_killed(cloud, project):
     broker = cloud.engines.rabbitmq
 
-    def strike() -> None:
+    def inject() -> None:
         broker.process.kill()
         broker.start()
         broker.wait_ready()
 
-    _assert_all_active(cloud, project, _burst(project, strike))
+    _assert_all_active(cloud, project, _burst(project, inject))
 
 
 def test_the_database_is_killed(cloud, project):
     database = cloud.engines.mariadb
 
-    def strike() -> None:
+    def inject() -> None:
         database.process.kill()
         database.start()
         database.wait_ready()
 
-    _assert_all_active(cloud, project, _burst(project, strike))
+    _assert_all_active(cloud, project, _burst(project, inject))
 
 
-def test_the_first_requests_after_a_restart_of_the_database_are_answered(cloud, project):
-    """The pools are full of connections to the server that was killed."""
+def test_the_first_requests_after_a_restart_of_the_database_succeed(cloud, project):
+    """The connections in the pools are those to the killed server."""
     database = cloud.engines.mariadb
 
     def ask(number: int) -> int:
@@ -83,16 +83,16 @@ def test_the_first_requests_after_a_restart_of_the_database_are_answered(cloud, 
 def test_everything_is_killed_at_once(cloud, project):
     engines = cloud.engines
 
-    def strike() -> None:
+    def inject() -> None:
         for daemon in cloud.daemons:
             daemon.kill()
         engines.rabbitmq.process.kill()
         engines.mariadb.process.kill()
 
-    accepted = _burst(project, strike)
+    accepted = _burst(project, inject)
     engines.mariadb.start()
     engines.rabbitmq.start()
-    cloud.mend()
+    cloud.repair()
     _assert_all_active(cloud, project, accepted)
 
 
@@ -100,8 +100,8 @@ def test_everything_is_killed_at_once(cloud, project):
 def test_an_orderly_restart_loses_nothing(cloud, project, name):
     daemon = next(each for each in cloud.daemons if each.name == name)
 
-    def strike() -> None:
+    def inject() -> None:
         assert daemon.stop() == 0
         daemon.start()
 
-    _assert_all_active(cloud, project, _burst(project, strike))
+    _assert_all_active(cloud, project, _burst(project, inject))

@@ -1,4 +1,4 @@
-"""A message is a hint: lost, late or sent again, the work is done once."""
+"""The work of an action is done once, whether its message is lost, late or sent again."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Recorder:
     target = messaging.Target(version="1.0")
 
     def __init__(self):
-        self.heard: list[str] = []
+        self.received: list[str] = []
 
-    def hear(self, context, word: str) -> None:
-        self.heard.append(word)
+    def receive(self, context, word: str) -> None:
+        self.received.append(word)
 
 
 @pytest.fixture
@@ -43,12 +43,12 @@ def _unfinished(cloud, server_id: str) -> dict | None:
 
 
 def _turns(project, server_id: str) -> int:
-    """How often the host took the build up."""
+    """How many times the host began the build."""
     events = project.events(server_id, "create")
     return [event["event"] for event in events].count("compute_build_and_run_instance")
 
 
-def test_a_message_that_comes_many_times_is_done_once(cloud, project, on_the_bus):
+def test_a_message_that_is_sent_many_times_is_executed_once(cloud, project, on_the_bus):
     host = cloud.computes[HOST]
     host.pause()
     server_id = project.admin.post(
@@ -88,7 +88,7 @@ def test_a_message_to_the_wrong_host_does_nothing(cloud, project, on_the_bus):
 
 
 def test_messages_that_are_lost_with_the_broker(cloud, project):
-    """The API answers without a broker; when it is back, what was asked for is done."""
+    """The API accepts requests without a broker; they are fulfilled when the broker is back."""
     to_delete, to_stop = project.boot(), project.boot()
     cloud.engines.rabbitmq.process.kill()
     try:
@@ -104,23 +104,23 @@ def test_messages_that_are_lost_with_the_broker(cloud, project):
     oracle.assert_clean(cloud)
 
 
-def test_a_service_that_stops_swallows_no_message(on_the_bus):
-    """What the broker sends to it between its last look and its end is its successor's."""
+def test_a_service_that_stops_loses_no_message(on_the_bus):
+    """Messages that the broker sends while the service stops are delivered to its successor."""
     old, new = Recorder(), Recorder()
     target = messaging.Target(topic="stopping", server=HOST)
     first = rpc.get_server(target, [old])
     first.start()
-    bus.cast(get_admin_context(), "stopping", HOST, "hear", word="before")
-    until("it is heard", lambda: old.heard == ["before"], _SECONDS)
+    bus.cast(get_admin_context(), "stopping", HOST, "receive", word="before")
+    until("the message is received", lambda: old.received == ["before"], _SECONDS)
     rpc.stop_listening(first)
-    bus.cast(get_admin_context(), "stopping", HOST, "hear", word="after")
+    bus.cast(get_admin_context(), "stopping", HOST, "receive", word="after")
     time.sleep(1)  # for a broker that still sends to the first
     first.wait()
     second = rpc.get_server(target, [new])
     second.start()
     try:
-        until("its successor hears it", lambda: new.heard == ["after"], _SECONDS)
+        until("the successor receives the message", lambda: new.received == ["after"], _SECONDS)
     finally:
         second.stop()
         second.wait()
-    assert old.heard == ["before"]
+    assert old.received == ["before"]

@@ -1,4 +1,4 @@
-"""A host that is silent, while its work is taken from it, and that then comes back."""
+"""A host does not answer, another process takes over its work, and then the host returns."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SECONDS = 45
 
 @pytest.fixture
 def only(cloud):
-    """``only(host)``: new servers go there, until the end of the test."""
+    """``only(host)``: build new servers only on this host, until the end of the test."""
     services = {
         service["host"]: service["id"]
         for service in cloud.admin.get("/os-services?binary=nova-compute")["services"]
@@ -23,8 +23,8 @@ def only(cloud):
 
     def choose(host: str | None) -> None:
         for name, service_id in services.items():
-            wanted = "enabled" if host in (name, None) else "disabled"
-            cloud.admin.put(f"/os-services/{service_id}", {"status": wanted})
+            status = "enabled" if host in (name, None) else "disabled"
+            cloud.admin.put(f"/os-services/{service_id}", {"status": status})
 
     yield choose
     choose(None)
@@ -60,7 +60,7 @@ def _given_to(cloud, server_id: str, host: str) -> bool:
     )
 
 
-def test_a_shelved_server_that_has_not_come_to_its_host_goes_to_another(cloud, project, only):
+def test_an_unshelve_that_its_host_has_not_begun_is_scheduled_again(cloud, project, only):
     server_id = project.boot()
     project.user.act(server_id, "shelve")
     project.user.wait_for(server_id, "SHELVED_OFFLOADED")
@@ -80,7 +80,7 @@ def test_a_shelved_server_that_has_not_come_to_its_host_goes_to_another(cloud, p
 @pytest.mark.parametrize(
     ("action", "moment"), [("shelve", "FakeDriver.snapshot"), ("unshelve", "FakeDriver.spawn")]
 )
-def test_a_server_is_deleted_while_its_host_is_dead_over_its_shelving(
+def test_a_server_is_deleted_whose_host_died_during_its_shelving(
     cloud, project, only, action, moment
 ):
     host = cloud.computes[HOST]
@@ -89,9 +89,9 @@ def test_a_server_is_deleted_while_its_host_is_dead_over_its_shelving(
     if action == "unshelve":
         project.user.act(server_id, "shelve")
         project.user.wait_for(server_id, "SHELVED_OFFLOADED")
-    host.strike_at(moment)
+    host.inject_at(moment)
     project.user.act(server_id, action)
-    host.wait_struck(moment)
+    host.wait_injected(moment)
     host.process.wait_dead(_SECONDS)
     project.user.delete(f"/servers/{server_id}")
     project.user.wait_gone(server_id, _SECONDS)
@@ -102,12 +102,12 @@ def test_a_server_is_deleted_while_its_host_is_dead_over_its_shelving(
 
 @pytest.mark.parametrize("moment", ["before FakeDriver.spawn", "FakeDriver.spawn"])
 def test_a_server_is_deleted_while_its_host_is_silent(cloud, project, only, moment):
-    """It hangs in the middle of the build, and goes on with it when the server is gone."""
+    """The host hangs during the build, and continues it after the server was deleted."""
     host = cloud.computes[HOST]
     only(HOST)
-    host.strike_at(moment, "SIGSTOP")
+    host.inject_at(moment, "SIGSTOP")
     server_id = project.create()
-    host.wait_struck(moment)
+    host.wait_injected(moment)
     project.user.delete(f"/servers/{server_id}")
     project.user.wait_gone(server_id, _SECONDS)
     host.go_on()
@@ -127,44 +127,44 @@ def test_a_server_is_deleted_while_its_host_is_dead(cloud, project, only):
 
 
 def _image_whose_host_dies(cloud, project, only, images) -> tuple[str, str]:
-    """(server, image): nobody is at it any more."""
+    """(server, image): an unfinished image that no process works on any more."""
     host = cloud.computes[HOST]
     only(HOST)
     server_id = project.boot()
-    host.strike_at("before FakeDriver.snapshot")
+    host.inject_at("before FakeDriver.snapshot")
     image_id = project.user.act(server_id, "createImage", {"name": "copy"})["image_id"]
-    host.wait_struck("before FakeDriver.snapshot")
+    host.wait_injected("before FakeDriver.snapshot")
     host.process.wait_dead(_SECONDS)
     assert images.get(image_id)["status"] == "queued"
     return server_id, image_id
 
 
-def test_an_image_goes_with_its_server_while_the_host_is_dead(cloud, project, only, images):
+def test_an_image_is_deleted_with_its_server_while_the_host_is_dead(cloud, project, only, images):
     server_id, image_id = _image_whose_host_dies(cloud, project, only, images)
     project.user.delete(f"/servers/{server_id}")
     project.user.wait_gone(server_id, _SECONDS)
     assert image_id not in images.ids()
 
 
-def test_an_image_that_an_administrator_gave_up_goes(cloud, project, only, images):
+def test_an_image_of_a_reset_action_is_deleted(cloud, project, only, images):
     server_id, image_id = _image_whose_host_dies(cloud, project, only, images)
     project.admin.act(server_id, "os-resetState", {"state": "active"})
     until("the image is gone", lambda: image_id not in images.ids(), _SECONDS)
-    told = [event["details"] for event in project.events(server_id, "createImage")]
-    assert f"Its image {image_id} was never finished; it is deleted." in told
+    recorded = [event["details"] for event in project.events(server_id, "createImage")]
+    assert f"The unfinished image {image_id} of the server was deleted." in recorded
 
 
 @pytest.mark.parametrize(
     "moment", ["before FakeDriver.spawn", "FakeDriver.spawn", "InstanceBuild._finish"]
 )
-def test_a_successor_does_what_a_frozen_process_was_doing(cloud, project, only, moment):
-    """It goes on before it is thawed; the guest that its predecessor was about to start stays as
-    it was left."""
+def test_a_successor_finishes_the_operation_of_a_frozen_process(cloud, project, only, moment):
+    """The successor finishes the operation before the frozen process continues, which then changes
+    nothing: the guest that it was about to start stays as the successor has left it."""
     frozen: Daemon = cloud.computes[HOST]
     only(HOST)
-    frozen.strike_at(moment, "SIGSTOP")
+    frozen.inject_at(moment, "SIGSTOP")
     server_id = project.create()
-    frozen.wait_struck(moment)
+    frozen.wait_injected(moment)
     successor = cloud.another_compute(HOST)
     successor.start()
     try:
@@ -179,12 +179,12 @@ def test_a_successor_does_what_a_frozen_process_was_doing(cloud, project, only, 
         successor.kill()
 
 
-def test_a_deleted_server_stays_so_when_a_frozen_process_goes_on(cloud, project, only):
+def test_a_deleted_server_stays_deleted_when_a_frozen_process_continues(cloud, project, only):
     frozen: Daemon = cloud.computes[HOST]
     only(HOST)
-    frozen.strike_at("before FakeDriver.spawn", "SIGSTOP")
+    frozen.inject_at("before FakeDriver.spawn", "SIGSTOP")
     server_id = project.create()
-    frozen.wait_struck("before FakeDriver.spawn")
+    frozen.wait_injected("before FakeDriver.spawn")
     successor = cloud.another_compute(HOST)
     successor.start()
     try:

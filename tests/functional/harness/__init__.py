@@ -1,1 +1,1 @@
-"""A cloud of real processes on loopback, and what a test does to it."""
+"""A cloud of real processes on loopback, and the tools of tests that use and break it."""

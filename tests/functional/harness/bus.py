@@ -1,4 +1,4 @@
-"""This process on the cloud's message bus: it sends what a daemon of ours might send again."""
+"""Send RPC messages from the test process over the cloud's message bus."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from nova_mini.conf import CONF
 
 
 def cast(context, topic: str, server: str, method: str, **arguments) -> None:
-    """To ``<topic>.<server>``."""
+    """Cast a message to ``<topic>.<server>``."""
     target = messaging.Target(topic=topic, server=server, version="1.0")
     rpc.get_client(target).cast(context, method, **arguments)
 
 
 @contextlib.contextmanager
 def connected(config_file: pathlib.Path) -> Iterator[None]:
-    """:func:`cast` works inside."""
+    """Connect to the bus. :func:`cast` can be used in the block."""
     rpc.set_defaults()
     CONF([f"--config-file={config_file}"], project="nova-mini")
     objects.register_all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import requests
@@ -12,14 +13,19 @@ from urllib3.util import Retry
 from tests.functional.harness.waiting import until
 
 SECONDS = 30
-# A kept connection ends with the worker that served it; only a question may be asked again.
+# A kept-alive connection ends when its worker dies. Only GET requests are retried.
 _RETRY = Retry(total=3, connect=3, read=3, allowed_methods=["GET"], backoff_factor=0.1)
+
+
+def pieces(data: bytes, size: int) -> Iterator[bytes]:
+    """The data in chunks of ``size`` bytes."""
+    return (data[start : start + size] for start in range(0, len(data), size))
 
 
 class Client:
     """``token`` is ``user:project`` (noauth2); the user ``admin`` is an administrator."""
 
-    pause = 0.02  # seconds between two looks at a server
+    pause = 0.02  # seconds between two checks of a server
 
     def __init__(self, endpoint: str, token: str | None, version: str):
         self._endpoint = endpoint
@@ -33,21 +39,31 @@ class Client:
     # -- requests ----------------------------------------------------------------------------
 
     def request(
-        self, method: str, path: str, body: Any = None, *, headers: dict | None = None, **kwargs
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        headers: dict | None = None,
+        chunk: int | None = None,
+        **kwargs,
     ) -> requests.Response:
-        """``body``: bytes as they are, anything else as JSON. ``path`` is below ``/v2.1``."""
+        """``body``: bytes are sent unchanged, anything else as JSON; in chunks of ``chunk`` bytes
+        if given. ``path`` is relative to ``/v2.1``."""
         sent = {"Content-Type": "application/json", **(headers or {})}
         data = body if isinstance(body, bytes) or body is None else json.dumps(body)
+        if chunk and data:
+            data = pieces(data if isinstance(data, bytes) else data.encode(), chunk)
         return self._session.request(
             method, self._endpoint + path, data=data, headers=sent, timeout=SECONDS, **kwargs
         )
 
     def _expect(self, expected: int, method: str, path: str, body: Any = None) -> Any:
-        answer = self.request(method, path, body)
-        assert answer.status_code == expected, (
-            f"{method} {path}: {answer.status_code} {answer.text}"
+        response = self.request(method, path, body)
+        assert response.status_code == expected, (
+            f"{method} {path}: {response.status_code} {response.text}"
         )
-        return answer.json() if answer.content else None
+        return response.json() if response.content else None
 
     def get(self, path: str, expect: int = 200) -> Any:
         return self._expect(expect, "GET", path)
@@ -62,11 +78,11 @@ class Client:
         return self._expect(expect, "DELETE", path)
 
     def refusal(self, status: int, method: str, path: str, body: Any = None) -> str:
-        """The sentence of a fault, whose code must be ``status`` in both places."""
+        """The message of a refused request. Status and body must have the code ``status``."""
         fault = self._expect(status, method, path, body)
-        ((_, told),) = fault.items()
-        assert told["code"] == status
-        return told["message"]
+        ((_, content),) = fault.items()
+        assert content["code"] == status
+        return content["message"]
 
     # -- servers -----------------------------------------------------------------------------
 
@@ -77,7 +93,7 @@ class Client:
         return self.post(f"/servers/{server_id}/action", {action: arguments}, expect)
 
     def wait_for(self, server_id: str, status: str, seconds: float = SECONDS) -> dict:
-        """The server, when it has this status and no task."""
+        """Wait until the server has this status and no task state. Return the server."""
         seen: dict = {}
 
         def reached() -> bool:

@@ -1,13 +1,13 @@
-"""A whole cloud: api, conductor, scheduler and computes over one broker and one database."""
+"""A cloud: api, conductor, scheduler and computes with one broker and one database."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 import pathlib
 import re
 import subprocess
-import sys
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -20,13 +20,16 @@ from tests.functional.harness.daemon import Daemon
 from tests.functional.harness.engines import Engines
 from tests.functional.harness.image_service import ImageService
 from tests.functional.harness.network import ADDRESS, free_port
+from tests.functional.harness.source import HERE, Source
 
 Done = subprocess.CompletedProcess[str]
 
 
 class Cloud:
-    """``computes`` are the hosts' names, a process for each; ``wires``: host -> its way to the
-    broker, where it has one of its own; ``image_url``: the way to ``images``, where it is another.
+    """``computes``: the names of the hosts, with one process each. ``wires``: host -> its own
+    connection to the broker. ``image_url``: the URL of ``images`` if it is not the default.
+    ``options``: for all daemons. ``api_options``: for the API only. ``source``: what the
+    daemons run from at first, see :meth:`upgrade`.
     """
 
     def __init__(
@@ -38,6 +41,8 @@ class Cloud:
         options: config.Sections | None = None,
         wires: Mapping[str, Wire] | None = None,
         image_url: str | None = None,
+        api_options: config.Sections | None = None,
+        source: Source = HERE,
     ):
         self.engines = engines
         self.images = images
@@ -51,14 +56,22 @@ class Cloud:
         shared = config.common(self._broker, self.state, image_url or images.url)
         common = config.write(directory / "common.conf", config.merged(shared, options or {}))
         database = config.write(directory / "db.conf", {"database": {"connection": url}})
-        served = config.write(directory / "api.conf", config.api(self.api_port))
-        self.manage_configs = (common, database)
-        assert self.manage("db", "sync").returncode == 0
-        self.conductor = Daemon("conductor", (common, database), directory)
-        self.scheduler = Daemon("scheduler", (common, database), directory)
-        self.api = Daemon("api", (common, database, served), directory)
         self._directory, self.config_file = directory, common
+        self.manage_configs = (common, database)
+        self._api_options, self._source = api_options or {}, source
+        assert self.manage("db", "sync").returncode == 0
+        self.conductor = self._control("conductor")
+        self.scheduler = self._control("scheduler")
+        self.api = self._control("api")
         self.computes = {host: self._compute(host, host) for host in computes}
+
+    def _control(self, service: str) -> Daemon:
+        configs = self.manage_configs
+        if service == "api":
+            own = config.api(self.api_port, self._source.paste_config)
+            sections = config.merged(own, self._api_options)
+            configs = (*configs, config.write(self._directory / "api.conf", sections))
+        return Daemon(service, configs, self._directory, source=self._source)
 
     def _compute(self, host: str, name: str) -> Daemon:
         options = {"host": host}
@@ -66,28 +79,61 @@ class Cloud:
             port = self._wires[host].port
             options["transport_url"] = re.sub(r":\d+/", f":{port}/", self._broker)
         own = config.write(self._directory / f"{name}.conf", {"DEFAULT": options})
-        return Daemon("compute", (self.config_file, own), self._directory, name)
+        configs = (self.config_file, own)
+        return Daemon("compute", configs, self._directory, name, self._source)
 
     def another_compute(self, host: str) -> Daemon:
-        """One more process for ``host``; it is the caller's."""
+        """A second compute process for ``host``. The caller starts and stops it."""
         return self._compute(host, f"{host}-{uuid.uuid4().hex[:6]}")
 
     def manage(self, *words: str, configs: Sequence[pathlib.Path] = ()) -> Done:
-        """``nova-mini-manage``, with ``configs`` over those of the cloud."""
-        argv = [sys.executable, "-m", "nova_mini.cmd.manage"]
-        argv += [f"--config-file={path}" for path in (*self.manage_configs, *configs)]
-        done = subprocess.run([*argv, *words], capture_output=True, text=True, timeout=120)
+        """Run ``nova-mini-manage``; ``configs`` override the cloud's."""
+        return self.run("manage", *words, configs=configs)
+
+    def run(self, command: str, *words: str, configs: Sequence[pathlib.Path] = ()) -> Done:
+        """Run ``nova-mini-<command>`` of the release to which the cloud is brought."""
+        files = [f"--config-file={path}" for path in (*self.manage_configs, *configs)]
+        done = subprocess.run(
+            [*self._source.argv(command), *files, *words],
+            cwd=self._source.directory,
+            env={**os.environ, **self._source.environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
         print(done.stdout, done.stderr, sep="\n")
         return done
 
-    # -- its daemons -------------------------------------------------------------------------
+    # -- upgrade -----------------------------------------------------------------------------
+
+    def upgrade(self, source: Source) -> None:
+        """Upgrade the database to ``source``. Daemons that start from now on run from it."""
+        self._source = source
+        done = self.manage("db", "sync")
+        assert done.returncode == 0, done.stderr
+
+    def replace(self, *names: str) -> None:
+        """Stop these daemons, if they run, and start them from the source of :meth:`upgrade`."""
+        for name in names:
+            daemon = next(each for each in self.daemons if each.name == name)
+            if daemon.process.alive:
+                assert daemon.stop() == 0
+            if name in self.computes:
+                self.computes[name] = successor = self._compute(name, name)
+            else:
+                successor = self._control(name)
+                setattr(self, name, successor)
+            successor.disarm()
+            successor.start()
+
+    # -- daemons -----------------------------------------------------------------------------
 
     @property
     def daemons(self) -> list[Daemon]:
         return [self.conductor, self.scheduler, self.api, *self.computes.values()]
 
     def start(self) -> None:
-        """All at the same time: the order in which they come up does not matter."""
+        """Start all daemons at the same time. Their order does not matter."""
         for daemon in self.daemons:
             daemon.spawn()
         for daemon in self.daemons:
@@ -99,8 +145,8 @@ class Cloud:
                 daemon.kill()
         self.database.dispose()
 
-    def mend(self) -> None:
-        """Start again what is dead, let go on what is stopped, without any order to die."""
+    def repair(self) -> None:
+        """Remove all orders of faults, continue paused daemons, and start dead ones."""
         dead = [daemon for daemon in self.daemons if not daemon.process.alive]
         for daemon in self.daemons:
             daemon.disarm()
@@ -110,7 +156,7 @@ class Cloud:
         for daemon in dead:
             daemon.wait_ready()
 
-    # -- what it looks like from outside -----------------------------------------------------
+    # -- state -------------------------------------------------------------------------------
 
     def client(self, token: str, version: str = "latest") -> Client:
         return Client(f"http://{ADDRESS}:{self.api_port}/v2.1", token, version)
@@ -126,26 +172,38 @@ class Cloud:
             ]
 
     def damage(self, statement: str, **parameters) -> None:
-        """Change what is recorded behind everybody's back."""
+        """Change the database directly."""
         with self.database.connect() as connection:
             connection.execute(sa.text(statement), parameters)
 
     def guest(self, host: str, server_id: str) -> dict:
-        """What the hypervisor of ``host`` knows of that guest."""
+        """The record of the guest in the fake hypervisor of ``host``."""
         return json.loads((self.state / "fake" / host / f"{server_id}.json").read_text())
 
     def whole_images(self) -> dict[str, str]:
-        """id -> name"""
+        """id -> name of the active images."""
         return self.images.names("active")
 
+    def rescue_disks(self) -> set[str]:
+        """Uuids of the servers of all hosts that have a rescue disk."""
+        found = {path.stem: path for path in (self.state / "fake").glob("*/*.json")}
+        return {uuid for uuid, path in found.items() if _has_rescue_disk(path)}
+
     def guests(self, host: str) -> dict[str, int]:
-        """uuid -> power state of what the hypervisor of ``host`` has, by its files."""
+        """uuid -> power state of the guests in the fake hypervisor of ``host``."""
         files = list((self.state / "fake" / host).glob("*.json"))
         return {path.stem: state for path in files if (state := _state_of(path)) is not None}
 
 
+def _has_rescue_disk(path: pathlib.Path) -> bool:
+    try:
+        return json.loads(path.read_text()).get("rescue_image") is not None
+    except FileNotFoundError:
+        return False
+
+
 def _state_of(path: pathlib.Path) -> int | None:
-    """None for a guest that is removed while we look."""
+    """The power state of a guest; None if it has been removed."""
     try:
         return json.loads(path.read_text())["state"]
     except FileNotFoundError:

@@ -7,13 +7,11 @@ from collections.abc import Mapping
 
 from tests.functional.harness.network import ADDRESS
 
-REPOSITORY = pathlib.Path(__file__).parents[3]
-
 _LOG_LINE = "%(asctime)s.%(msecs)03d %(levelname)s %(name)s [-] %(message)s"
 
 Sections = Mapping[str, Mapping[str, object]]
 
-# What is periodic comes round sooner than in a cloud that runs for years.
+# Periodic tasks run more often than by default.
 _QUICK: Sections = {
     "DEFAULT": {
         "report_interval": 1,
@@ -30,7 +28,7 @@ _QUICK: Sections = {
 
 
 def merged(*many: Sections) -> dict[str, dict[str, object]]:
-    """The sections of all, the later over the earlier."""
+    """Merge sections. Later values override earlier ones."""
     result: dict[str, dict[str, object]] = {}
     for sections in many:
         for group, values in sections.items():
@@ -39,7 +37,7 @@ def merged(*many: Sections) -> dict[str, dict[str, object]]:
 
 
 def common(transport_url: str, state: pathlib.Path, image_url: str) -> Sections:
-    """What every daemon reads."""
+    """The configuration of all daemons."""
     own: Sections = {
         "DEFAULT": {
             "debug": True,
@@ -59,7 +57,7 @@ def common(transport_url: str, state: pathlib.Path, image_url: str) -> Sections:
     return merged(_QUICK, own)
 
 
-def api(port: int) -> Sections:
+def api(port: int, paste_config: pathlib.Path) -> Sections:
     return {
         "DEFAULT": {
             "enabled_apis": "osapi_compute",
@@ -68,7 +66,7 @@ def api(port: int) -> Sections:
             "osapi_compute_workers": 2,
         },
         "api": {"auth_strategy": "noauth2"},
-        "wsgi": {"api_paste_config": REPOSITORY / "etc" / "nova-mini" / "api-paste.ini"},
+        "wsgi": {"api_paste_config": paste_config},
     }
 
 

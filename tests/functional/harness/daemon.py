@@ -1,4 +1,4 @@
-"""A daemon of nova_mini as a process; we play its systemd."""
+"""A daemon of nova_mini as a process. The harness does what systemd would do."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import contextlib
 import os
 import pathlib
 import signal
-import sys
 import time
 from collections.abc import Sequence
 
 from tests.functional.harness.process import Process
+from tests.functional.harness.source import HERE, Source
 from tests.functional.harness.systemd import Systemd
 from tests.functional.harness.waiting import until
 
@@ -18,9 +18,11 @@ READY_SECONDS = 40
 
 
 class Daemon:
-    """``nova_mini.cmd.<service>``. ``faults`` is the directory in which a step's death is ordered.
+    """The process of ``nova_mini.cmd.<service>`` of ``source``. ``faults``: the directory for
+    orders of faults.
 
-    Starting is in two halves, so that several daemons start at the same time.
+    A start has two parts (:meth:`spawn`, :meth:`wait_ready`), so that several daemons can start at
+    the same time.
     """
 
     def __init__(
@@ -29,14 +31,15 @@ class Daemon:
         configs: Sequence[pathlib.Path],
         directory: pathlib.Path,
         name: str | None = None,
+        source: Source = HERE,
     ):
         self.name = name or service
         self.faults = directory / f"faults-{self.name}"
-        self.faults.mkdir()
-        argv = [sys.executable, "-m", f"nova_mini.cmd.{service}"]
-        argv += [f"--config-file={config}" for config in configs]
-        environment = {"NOVA_MINI_FAULT_DIR": str(self.faults)}
-        self.process = Process(self.name, argv, directory / f"{self.name}.log", environment)
+        self.faults.mkdir(exist_ok=True)
+        argv = source.argv(service) + [f"--config-file={config}" for config in configs]
+        environment = {**source.environment, "NOVA_MINI_FAULT_DIR": str(self.faults)}
+        log = directory / f"{self.name}.log"
+        self.process = Process(self.name, argv, log, environment, source.directory)
 
     # -- start and stop ----------------------------------------------------------------------
 
@@ -55,16 +58,16 @@ class Daemon:
         self.wait_ready()
 
     def stop(self) -> int:
-        """SIGTERM; returns the exit status."""
+        """Stop it with SIGTERM. Return the exit status."""
         return self.process.terminate()
 
-    # -- harm --------------------------------------------------------------------------------
+    # -- faults ------------------------------------------------------------------------------
 
     def kill(self) -> None:
         self.process.kill()
 
     def restart(self) -> None:
-        """What Restart=always does, without its pause."""
+        """Kill and start it, as systemd with Restart=always does."""
         self.process.kill()
         self.start()
 
@@ -74,22 +77,28 @@ class Daemon:
     def go_on(self) -> None:
         self.process.signal(signal.SIGCONT)
 
-    def strike_at(self, moment: str, order: str = "SIGKILL") -> None:
-        """The next time that ``moment`` comes, a step's name or "before" and a step's name, the
-        process that walks it sends itself the signal: see ``nova_mini.faults``."""
-        self.order(moment, order)
+    def inject_at(self, point: str, order: str = "SIGKILL") -> None:
+        """Order a signal at the next pass of a fault injection point: see
+        ``nova_mini.faults.inject``."""
+        self.order(point, order)
 
     def order(self, name: str, text: str) -> None:
-        """See ``nova_mini.faults``."""
+        """Write an order: see ``nova_mini.faults``."""
         draft = self.faults.with_suffix(".order")
         draft.write_text(text)
         draft.rename(self.faults / name)
 
-    def is_struck(self, moment: str) -> bool:
-        return not (self.faults / moment).exists()
+    def is_injected(self, point: str) -> bool:
+        return not (self.faults / point).exists()
 
-    def wait_struck(self, moment: str, seconds: float = 15) -> None:
-        until(f"{self.name} is struck at {moment}", lambda: self.is_struck(moment), seconds)
+    def wait_injected(self, point: str, seconds: float = 15) -> None:
+        until(f"fault in {self.name} at {point}", lambda: self.is_injected(point), seconds)
+
+    def hold_at(self, *points: str) -> None:
+        """Hold each thread that reaches one of these points: see ``held``. Only for sources with
+        ``can_hold``."""
+        for point in points:
+            (self.faults / f"hold {point}").touch()
 
     def disarm(self) -> None:
         for order in self.faults.iterdir():

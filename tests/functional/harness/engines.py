@@ -1,7 +1,6 @@
-"""The broker and the database, as processes of the tests' own.
+"""The broker and the database of the tests.
 
-They come from the machine's packages, listen on loopback ports of their own, and may therefore be
-killed without hurting anybody.
+They are started from the machine's packages on their own loopback ports, so tests may kill them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""Glance at its REST boundary: records and data in memory."""
+"""A stand-in for Glance's REST API, with records and data in memory.
+
+A request with a token of ``identity_service`` does not see private images of other projects. A
+request without a token is of a service, and sees all images.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,12 @@ import threading
 import uuid
 from collections.abc import Iterator
 
+from tests.functional.harness import identity_service
 from tests.unit.rest_server import running as serving
 
 
 class ImageService:
-    """``add`` an image; the cloud's daemons find it at ``url``."""
+    """The daemons use it at ``url``."""
 
     def __init__(self):
         self.url = ""
@@ -22,7 +27,7 @@ class ImageService:
         self._data: dict[str, bytes] = {}
 
     def add(self, **fields) -> str:
-        """An active raw image, with ``fields`` over the usual ones. Returns its id."""
+        """Add an active raw image. ``fields`` override the defaults. Return its ID."""
         data = b"an image"
         record = {
             "id": str(uuid.uuid4()),
@@ -58,19 +63,19 @@ class ImageService:
             return set(self._records)
 
     def names(self, status: str) -> dict[str, str]:
-        """id -> name of those with that status."""
+        """id -> name of the images with this status."""
         with self._lock:
             return {r["id"]: r["name"] for r in self._records.values() if r["status"] == status}
 
-    # -- as the daemons see it ---------------------------------------------------------------
+    # -- the REST API ------------------------------------------------------------------------
 
     def respond(self, method, path, query, headers, body):
-        parts = path.strip("/").split("/")[2:]  # what follows /v2/images
+        parts = path.strip("/").split("/")[2:]  # after /v2/images
         with self._lock:
             if not parts:
                 return self._create(json.loads(body)) if method == "POST" else self._list(query)
             record = self._records.get(parts[0])
-            if record is None:
+            if record is None or not _is_visible(record, identity_service.project_of(headers)):
                 return 404, {"message": f"No image with the id {parts[0]}"}
             if parts[1:] == ["file"]:
                 return self._file(method, record, body)
@@ -82,13 +87,13 @@ class ImageService:
             return 200, record
 
     def _list(self, query: dict):
-        wanted = query["status"][0].removeprefix("in:").split(",")
-        return 200, {"images": [r for r in self._records.values() if r["status"] in wanted]}
+        statuses = query["status"][0].removeprefix("in:").split(",")
+        return 200, {"images": [r for r in self._records.values() if r["status"] in statuses]}
 
-    def _create(self, wanted: dict):
-        if wanted["id"] in self._records:
+    def _create(self, fields: dict):
+        if fields["id"] in self._records:
             return 409, {"message": "exists"}
-        record = {"status": "queued", "visibility": "private", "size": None, "tags": [], **wanted}
+        record = {"status": "queued", "visibility": "private", "size": None, "tags": [], **fields}
         self._records[record["id"]] = record
         self._data[record["id"]] = b""
         return 201, record
@@ -107,6 +112,11 @@ class ImageService:
         self._data[record["id"]] = body
         record |= {"status": "active", "size": len(body)}
         return 204, b""
+
+
+def _is_visible(record: dict, project: str | None) -> bool:
+    public = record["visibility"] == "public"
+    return public or project is None or record.get("owner") == project
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""A MariaDB of the tests' own, from the machine's package."""
+"""The MariaDB server of the tests, from the machine's package."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PROTOCOL = b"\x0a"
 
 
 class MariaDB:
-    """One server; ``process.kill`` and ``start`` again keep what was committed."""
+    """One server. Committed data survive ``process.kill`` and ``start``."""
 
     def __init__(self, directory: pathlib.Path):
         self.port = free_port()
@@ -38,7 +38,7 @@ class MariaDB:
             f"pid-file = {directory}/pid\nbind-address = {ADDRESS}\nport = {self.port}\n"
             f"init-file = {init}\nskip-name-resolve\ncharacter-set-server = utf8mb4\n"
             "max_connections = 300\ninnodb_buffer_pool_size = 64M\ninnodb_log_file_size = 32M\n"
-            # Enough against a killed process; no test cuts the machine's power.
+            # Safe when the process is killed; the tests do not cut the machine's power.
             "innodb_flush_log_at_trx_commit = 2\nperformance_schema = off\n"
         )
         self.process = Process(
@@ -48,14 +48,19 @@ class MariaDB:
         )
 
     def install(self) -> None:
-        """Make the data directory."""
-        argv = ["mariadb-install-db", f"--defaults-file={self._options}", "--skip-test-db",
-                "--skip-name-resolve", "--auth-root-authentication-method=socket"]  # fmt: skip
-        made = subprocess.run(argv, capture_output=True, text=True, timeout=120)
-        assert made.returncode == 0, f"mariadb-install-db failed: {made.stdout}{made.stderr}"
+        """Create the data directory."""
+        argv = [
+            "mariadb-install-db",
+            f"--defaults-file={self._options}",
+            "--skip-test-db",
+            "--skip-name-resolve",
+            "--auth-root-authentication-method=socket",
+        ]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, f"mariadb-install-db failed: {done.stdout}{done.stderr}"
 
     def create_database(self) -> str:
-        """Make an empty database; returns its SQLAlchemy URL."""
+        """Create an empty database. Return its SQLAlchemy URL."""
         name = next(self._names)
         engine = sa.create_engine(self._url(""))
         with engine.connect() as connection:
@@ -64,8 +69,8 @@ class MariaDB:
         return self._url(name)
 
     def _url(self, database: str) -> str:
-        where = f"{ADDRESS}:{self.port}/{database}"
-        return f"mysql+pymysql://test:{self._password}@{where}?charset=utf8mb4"
+        location = f"{ADDRESS}:{self.port}/{database}"
+        return f"mysql+pymysql://test:{self._password}@{location}?charset=utf8mb4"
 
     def start(self) -> None:
         self.process.spawn()
@@ -78,5 +83,5 @@ class MariaDB:
         until("MariaDB answers", ready, seconds)
 
     def stop(self) -> None:
-        """For good; nothing of it is needed any more."""
+        """Kill it: its data are not needed after the tests."""
         self.process.kill()

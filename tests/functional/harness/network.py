@@ -14,11 +14,12 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def greets(port: int, say: bytes, expected: bytes) -> bool:
-    """Whether who listens there answers ``say`` with a message that holds ``expected``."""
+def greets(port: int, request: bytes, expected: bytes) -> bool:
+    """Whether a server listens on the port and answers ``request`` with a message that contains
+    ``expected``."""
     try:
         with socket.create_connection((ADDRESS, port), timeout=2) as line:
-            line.sendall(say)
+            line.sendall(request)
             return expected in line.recv(4096)
     except OSError:
         return False

@@ -1,6 +1,7 @@
-"""The clean slate: whatever happened, nothing is stuck, nothing is leaked, every sum is true.
+"""The oracle: checks that nothing is stuck or leaked, and that all sums are correct.
 
-It asks the database and the hypervisors' files with queries of its own, not with the project's.
+It reads the database and the files of the hypervisors with its own queries, not with those of
+nova_mini.
 """
 
 from __future__ import annotations
@@ -11,11 +12,18 @@ from tests.functional.harness.cloud import Cloud
 from tests.functional.harness.waiting import until
 
 _RESOURCES = ("vcpus", "memory_mb", "local_gb")
-_STATE_OF_GUEST = {"active": 1, "paused": 3, "stopped": 4, "suspended": 4, "shelved": 4}
+_STATE_OF_GUEST = {
+    "active": 1,
+    "paused": 3,
+    "stopped": 4,
+    "suspended": 4,
+    "shelved": 4,
+    "rescued": 1,
+}
 
 
 def assert_clean(cloud: Cloud, seconds: float = 30) -> None:
-    """AssertionError with everything that is wrong, when it is still wrong after ``seconds``."""
+    """Raise AssertionError with all violations if there are still any after ``seconds``."""
     found: list[str] = []
 
     def clean() -> bool:
@@ -23,23 +31,47 @@ def assert_clean(cloud: Cloud, seconds: float = 30) -> None:
         return not found
 
     try:
-        until("a clean slate", clean, seconds)
+        until("there are no violations", clean, seconds)
     except AssertionError as exc:
         raise AssertionError("\n".join([str(exc), *found])) from None
 
 
 def violations(cloud: Cloud) -> list[str]:
     servers = cloud.query("SELECT * FROM instances WHERE NOT deleted")
+    moves = _open_migrations(cloud)
     return [
         *_unfinished(cloud, servers),
-        *_allocations(cloud, servers),
+        *_stuck_migrations(servers, moves),
+        *_allocations(cloud, servers, moves),
         *_ledgers(cloud),
-        *_usages(cloud, servers),
-        *_guests(cloud, servers),
+        *_usages(cloud, servers, moves),
+        *_guests(cloud, servers, moves),
+        *_rescue_disks(cloud, servers),
         *_offloaded(servers),
         *shelved_images(servers, cloud.whole_images()),
         *_orphans(cloud),
     ]
+
+
+def _open_migrations(cloud: Cloud) -> dict[str, dict]:
+    """Server -> its migration that has not ended."""
+    (schema,) = cloud.query("SELECT version_num FROM alembic_version")
+    if schema["version_num"] < "0006":  # a cloud that was not upgraded yet
+        return {}
+    rows = cloud.query(
+        "SELECT * FROM migrations WHERE status NOT IN ('confirmed', 'reverted', 'error')"
+    )
+    return {row["instance_uuid"]: row for row in rows}
+
+
+def _stuck_migrations(servers: list[dict], moves: dict[str, dict]) -> list[str]:
+    """Only a server that waits for its user has an open migration."""
+    waits = {s["uuid"] for s in servers if s["vm_state"] == "resized"}
+    return [
+        f"migration {move['uuid']} of server {uuid} is {move['status']}"
+        for uuid, move in moves.items()
+        if uuid not in waits or move["status"] != "finished"
+    ] + [f"server {uuid} is resized without a migration" for uuid in waits - moves.keys()]
 
 
 def _unfinished(cloud: Cloud, servers: list[dict]) -> list[str]:
@@ -58,22 +90,27 @@ def _unfinished(cloud: Cloud, servers: list[dict]) -> list[str]:
 
 
 def _secrets(cloud: Cloud) -> list[str]:
-    """The arguments of an action may hold a password: with the action's end they are gone."""
+    """Arguments of actions may contain passwords, so they are removed when an action ends."""
     rows = cloud.query(
         "SELECT id FROM instance_actions WHERE finish_time IS NOT NULL AND args IS NOT NULL"
     )
     return [f"finished action {row['id']} still has its arguments" for row in rows]
 
 
-def _allocations(cloud: Cloud, servers: list[dict]) -> list[str]:
-    """Every server on a host holds its flavor's share there, and nobody else holds anything."""
+def _allocations(cloud: Cloud, servers: list[dict], moves: dict[str, dict]) -> list[str]:
+    """Every server on a host has an allocation of its flavor there, every open migration one of the
+    old flavor at its source, and there are no others."""
     due = {s["uuid"]: {"host": s["host"], **_share(s)} for s in servers if s["host"]}
+    for server in servers:
+        if move := moves.get(server["uuid"]):
+            share = _share({**server, "flavor": move["old_flavor"]})
+            due[move["uuid"]] = {"host": move["source_compute"], **share}
     held = {
         row["consumer_uuid"]: {name: row[name] for name in ("host", *_RESOURCES)}
         for row in cloud.query("SELECT * FROM allocations")
     }
     return [
-        f"server {uuid} should hold {due.get(uuid)} and holds {held.get(uuid)}"
+        f"consumer {uuid} should have the allocation {due.get(uuid)}, but has {held.get(uuid)}"
         for uuid in due.keys() | held.keys()
         if due.get(uuid) != held.get(uuid)
     ]
@@ -101,30 +138,44 @@ def _ledgers(cloud: Cloud) -> list[str]:
     ]
 
 
-def _usages(cloud: Cloud, servers: list[dict]) -> list[str]:
+def _usages(cloud: Cloud, servers: list[dict], moves: dict[str, dict]) -> list[str]:
+    """A server with an open migration counts with the larger flavor."""
     due: dict[str, list[int]] = {}
     for server in servers:
         total = due.setdefault(server["project_id"], [0, 0, 0])
-        for i, amount in enumerate((1, server["vcpus"], server["memory_mb"])):
+        flavors = [server]
+        if move := moves.get(server["uuid"]):
+            flavors = [json.loads(move[name]) for name in ("old_flavor", "new_flavor")]
+        cores, ram = (max(each[name] for each in flavors) for name in ("vcpus", "memory_mb"))
+        for i, amount in enumerate((1, cores, ram)):
             total[i] += amount
     return [
-        f"project {row['project_id']} is charged {row} for {due.get(row['project_id'])}"
+        f"the usage of project {row['project_id']} is {row} instead of {due.get(row['project_id'])}"
         for row in cloud.query("SELECT * FROM project_usages")
         if [row["instances"], row["cores"], row["ram"]] != due.get(row["project_id"], [0, 0, 0])
     ]
 
 
-def _guests(cloud: Cloud, servers: list[dict]) -> list[str]:
-    """Each hypervisor has the guests of its servers, in the state that the record tells."""
+def _guests(cloud: Cloud, servers: list[dict], moves: dict[str, dict]) -> list[str]:
+    """Each hypervisor has the guests of its servers, in the state of their records. The source of
+    an open migration keeps the guest, but does not run it."""
     wrong = []
     for host in cloud.computes:
         there = cloud.guests(host)
         due = {s["uuid"]: s for s in servers if s["host"] == host and s["vm_state"] != "error"}
         known = {s["uuid"] for s in servers if s["host"] == host}
-        wrong += [f"guest {uuid} on {host} is nobody's" for uuid in there.keys() - known]
+        kept = {u for u, move in moves.items() if move["source_compute"] == host} - known
+        wrong += [
+            f"guest {uuid} runs on {host}, which it has left"
+            for uuid in kept & there.keys()
+            if there[uuid] != _STATE_OF_GUEST["stopped"]
+        ]
+        known |= kept
+        wrong += [f"guest {uuid} on {host} is an orphan" for uuid in there.keys() - known]
         wrong += [f"server {uuid} has no guest on {host}" for uuid in due.keys() - there.keys()]
         for uuid in due.keys() & there.keys():
-            expected = _STATE_OF_GUEST.get(due[uuid]["vm_state"])
+            vm_state = due[uuid]["vm_state"]
+            expected = _STATE_OF_GUEST.get(vm_state, there[uuid] if vm_state == "resized" else None)
             if not expected == there[uuid] == due[uuid]["power_state"]:
                 wrong.append(
                     f"server {uuid} is {due[uuid]['vm_state']} with power state "
@@ -133,8 +184,18 @@ def _guests(cloud: Cloud, servers: list[dict]) -> list[str]:
     return wrong
 
 
+def _rescue_disks(cloud: Cloud, servers: list[dict]) -> list[str]:
+    """Each rescued server has a rescue disk, and no other one has."""
+    there = cloud.rescue_disks()
+    rescued = {s["uuid"] for s in servers if s["vm_state"] == "rescued"}
+    return [
+        *(f"server {uuid} is rescued without a rescue disk" for uuid in rescued - there),
+        *(f"the rescue disk of {uuid} is an orphan" for uuid in there - rescued),
+    ]
+
+
 def _offloaded(servers: list[dict]) -> list[str]:
-    """Who is shelved and on no host is nowhere and nothing but that."""
+    """A shelved-offloaded server has no host, node and power state."""
     return [
         f"server {s['uuid']} is shelved_offloaded, and on {s['host']} ({s['power_state']})"
         for s in servers
@@ -143,23 +204,23 @@ def _offloaded(servers: list[dict]) -> list[str]:
 
 
 def shelved_images(servers: list[dict], images: dict[str, str]) -> list[str]:
-    """What is wrong with the images of shelved servers; ``images``: id -> name of those that are
-    whole. One that is a server's is there, one that is nobody's is not."""
+    """Missing images of shelved servers, and orphaned ones. ``images``: id -> name of the active
+    images."""
     known = {s["uuid"]: json.loads(s["system_metadata"]).get("shelved_image_id") for s in servers}
     shelved = {s["uuid"]: known[s["uuid"]] for s in servers if s["vm_state"].startswith("shelved")}
     return [
         *(
-            f"server {uuid} is shelved in image {image}, which is not there"
+            f"server {uuid} is shelved in image {image}, which does not exist"
             for uuid, image in shelved.items()
             if image and image not in images
         ),
         *(
-            f"image {image} ({name}) is of a server that is not shelved in it"
+            f"image {image} ({name}) is an orphan: no server is shelved in it"
             for image, name in images.items()
             if name.endswith("-shelved") and image not in shelved.values()
         ),
         *(
-            f"server {uuid} still names the image {image}"
+            f"server {uuid} is not shelved, but refers to the image {image}"
             for uuid, image in known.items()
             if image and uuid not in shelved
         ),
@@ -167,7 +228,7 @@ def shelved_images(servers: list[dict], images: dict[str, str]) -> list[str]:
 
 
 def _orphans(cloud: Cloud) -> list[str]:
-    """Records of servers that are gone."""
+    """Records of servers that do not exist."""
     wrong = []
     for table, column in (
         ("request_specs", "instance_uuid"),

@@ -1,4 +1,4 @@
-"""A child process that a test may kill, stop, let go on and start again."""
+"""A child process that a test may kill, pause, continue and start again."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from collections.abc import Mapping, Sequence
 from concurrent import futures
 
 _TAIL_LINES = 25
-# The kernel takes the thread that started a process for its parent: this one lives to the end.
+# For --pdeathsig the parent of a process is the thread that started it: this thread never ends.
 _PARENT = futures.ThreadPoolExecutor(1, thread_name_prefix="parent")
 
 
 class Process:
-    """``argv`` with its output appended to ``log``; it dies with the tests, whatever kills them."""
+    """Runs ``argv`` and appends its output to ``log``. It is killed when the tests end or die.
+
+    ``directory``: the working directory; None: that of the tests.
+    """
 
     def __init__(
         self,
@@ -23,11 +26,13 @@ class Process:
         argv: Sequence[str],
         log: pathlib.Path,
         environment: Mapping[str, str] | None = None,
+        directory: pathlib.Path | None = None,
     ):
         self.name = name
         self.log = log
         self._argv = ["setpriv", "--pdeathsig=KILL", "--", *argv]
         self._environment = {**os.environ, **(environment or {})}
+        self._directory = directory
         self._popen: subprocess.Popen | None = None
 
     @property
@@ -39,7 +44,7 @@ class Process:
         return self._popen is not None and self._popen.poll() is None
 
     def spawn(self, environment: Mapping[str, str] | None = None) -> None:
-        """``environment``: what this run alone gets besides."""
+        """``environment``: additional variables for this start."""
         self._popen = _PARENT.submit(
             self._start, {**self._environment, **(environment or {})}
         ).result()
@@ -49,6 +54,7 @@ class Process:
             return subprocess.Popen(
                 self._argv,
                 env=environment,
+                cwd=self._directory,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -56,17 +62,18 @@ class Process:
             )
 
     def signal(self, number: int) -> None:
-        """To the process alone; one that is dead already does not mind."""
+        """Send a signal to the process, not to its children. Ignored if the process is dead."""
         self._popen.send_signal(number)
 
     def kill(self) -> None:
-        """SIGKILL to the process and its children, as when the machine loses power."""
+        """Send SIGKILL to the process and its children."""
         if self.alive:
             os.killpg(self.pid, signal.SIGKILL)
         self._popen.wait(10)
 
     def terminate(self, seconds: float = 20) -> int:
-        """SIGTERM; returns the exit status. Kills what does not go in time, and says so."""
+        """Send SIGTERM. Return the exit status. Raises AssertionError, and kills the process, when
+        it does not end in time."""
         if self.alive:
             os.kill(self.pid, signal.SIGCONT)
             os.kill(self.pid, signal.SIGTERM)
@@ -77,11 +84,11 @@ class Process:
             raise AssertionError(f"{self.name} did not stop within {seconds} s") from exc
 
     def wait_dead(self, seconds: float) -> None:
-        """Until it has died by itself; AssertionError when it has not."""
+        """Wait until it has died. Raises AssertionError after ``seconds``."""
         try:
             self._popen.wait(seconds)
         except subprocess.TimeoutExpired as exc:
-            raise AssertionError(f"{self.name} lived on for {seconds} s") from exc
+            raise AssertionError(f"{self.name} did not die within {seconds} s") from exc
 
     def tail(self) -> str:
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []

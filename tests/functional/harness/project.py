@@ -1,4 +1,4 @@
-"""A project with one user, and what its tests do again and again."""
+"""A project with one user, and helpers for its tests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _numbers = itertools.count(1)
 
 
 class Project:
-    """``user`` is its member, ``admin`` the cloud's administrator acting in it."""
+    """``user``: a member of the project. ``admin``: the cloud's administrator in the project."""
 
     def __init__(self, cloud: Cloud, name: str, catalog: dict[str, str]):
         self._cloud = cloud
@@ -25,7 +25,7 @@ class Project:
         self.admin: Client = cloud.client(f"admin:{self.id}")
 
     def server(self, **fields) -> dict:
-        """The body of a request for a server, with ``fields`` over the usual ones."""
+        """The body of a request for a server. ``fields`` override the defaults."""
         return {
             "server": {
                 "name": "s",
@@ -37,12 +37,12 @@ class Project:
         }
 
     def create(self, **fields) -> str:
-        """Ask for a server; its id."""
+        """Request a server. Return its ID."""
         client = self.admin if "host" in fields else self.user
         return client.post("/servers", self.server(**fields), 202)["server"]["id"]
 
     def boot(self, **fields) -> str:
-        """A server that is ACTIVE; its id."""
+        """Create a server and wait until it is ACTIVE. Return its ID."""
         server_id = self.create(**fields)
         self.user.wait_for(server_id, "ACTIVE")
         return server_id
@@ -54,14 +54,14 @@ class Project:
         return [server["id"] for server in self.user.get("/servers")["servers"]]
 
     def events(self, server_id: str, action: str) -> list[dict]:
-        """The history of the newest ``action`` of the server."""
+        """The events of the newest ``action`` of the server."""
         path = f"/servers/{server_id}/os-instance-actions"
         actions = self.admin.get(path)["instanceActions"]
         found = next(each for each in actions if each["action"] == action)
         return self.admin.get(f"{path}/{found['request_id']}")["instanceAction"]["events"]
 
     def end(self) -> None:
-        """Delete what is left, then look for leftovers in the whole cloud."""
+        """Delete the remaining servers, and check the whole cloud for violations."""
         for server_id in self.servers():
             self.user.request("DELETE", f"/servers/{server_id}")
         until("the project is empty", lambda: not self.servers(), 30)

@@ -1,4 +1,4 @@
-"""A RabbitMQ of the tests' own, from the machine's package."""
+"""The RabbitMQ server of the tests, from the machine's package."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tests.functional.harness.waiting import until
 _SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 _GREETING = b"AMQP\x00\x00\x09\x01"
 _CONNECTION_START = b"\x00\x0a\x00\x0a"
-# Virtual hosts are made with the broker: each cloud takes the next, and finds no old message there.
+# The virtual hosts are created with the broker. Each cloud uses another, without old messages.
 _VHOSTS = 40
 
 
 class RabbitMQ:
-    """One broker; ``kill`` and ``start`` again keep what it stored."""
+    """One broker. Stored messages survive ``process.kill`` and ``start``."""
 
     def __init__(self, directory: pathlib.Path):
         self.port = free_port()
@@ -30,7 +30,7 @@ class RabbitMQ:
         self._password = secrets.token_hex(8)
         self._vhosts = (f"cloud{number}" for number in itertools.count())
         environment = self._configure(directory)
-        # Erlang's port mapper as a child of ours: left to itself it would stay behind.
+        # Erlang's port mapper. RabbitMQ would start one that does not end with the tests.
         self._epmd = Process(
             "epmd",
             ["epmd", "-port", str(self._epmd_port), "-address", ADDRESS],
@@ -58,7 +58,7 @@ class RabbitMQ:
         return {
             "HOME": str(home),
             "LANG": "C.UTF-8",
-            "RUNNING_UNDER_SYSTEMD": "1",  # become the broker, do not stay before it as a shell
+            "RUNNING_UNDER_SYSTEMD": "1",  # the shell script executes the broker in its place
             "ERL_EPMD_ADDRESS": ADDRESS,
             "ERL_EPMD_PORT": str(self._epmd_port),
             "RABBITMQ_NODENAME": f"nova-mini-{os.getpid()}@localhost",
@@ -90,7 +90,7 @@ class RabbitMQ:
         }
 
     def next_url(self) -> str:
-        """A transport URL with a virtual host that nobody has used."""
+        """A transport URL with an unused virtual host."""
         return f"rabbit://test:{self._password}@{ADDRESS}:{self.port}/{next(self._vhosts)}"
 
     def start(self) -> None:
@@ -106,6 +106,6 @@ class RabbitMQ:
         until("RabbitMQ answers", ready, seconds)
 
     def stop(self) -> None:
-        """For good; nothing of it is needed any more."""
+        """Kill it: its data are not needed after the tests."""
         self.process.kill()
         self._epmd.kill()

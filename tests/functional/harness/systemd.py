@@ -1,4 +1,4 @@
-"""What systemd does for one run of a daemon: it listens to ``sd_notify``."""
+"""A stand-in for systemd that receives the ``sd_notify`` messages of a daemon."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _MESSAGE_BYTES = 4096
 
 
 class Systemd:
-    """``address`` is for ``NOTIFY_SOCKET``; ``ready`` is set when the daemon says so.
+    """``address``: the value of ``NOTIFY_SOCKET``. ``ready``: set when the daemon is ready.
 
-    One for each run: what a predecessor said does not count.
+    Each start of a daemon needs a new one.
     """
 
     def __init__(self):
@@ -24,7 +24,7 @@ class Systemd:
         threading.Thread(target=self._listen, args=(notifications,), daemon=True).start()
 
     def _listen(self, notifications: socket.socket) -> None:
-        """To the end of the tests: a sender that nobody hears would wait for ever."""
+        """Receive until the tests end: without a receiver, a sender would block."""
         while True:
             if b"READY=1" in notifications.recv(_MESSAGE_BYTES):
                 self.ready.set()

@@ -1,4 +1,4 @@
-"""Bounded waits: a test never hangs and never sleeps longer than it must."""
+"""Waits with a timeout."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ T = TypeVar("T")
 _PAUSE = 0.02
 
 
-def until(what: str, attempt: Callable[[], T], seconds: float, pause: float = _PAUSE) -> T:
-    """The first true result of ``attempt``; AssertionError names ``what`` after ``seconds``."""
+def until(description: str, attempt: Callable[[], T], seconds: float, pause: float = _PAUSE) -> T:
+    """Call ``attempt`` until its result is true, and return it.
+
+    Raises AssertionError with the description after ``seconds``.
+    """
     deadline = time.monotonic() + seconds
     while True:
         result = attempt()
         if result:
             return result
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds:g} s: {what} (last seen: {result!r})")
+            raise AssertionError(f"not within {seconds:g} s: {description} (last seen: {result!r})")
         time.sleep(pause)

@@ -1,7 +1,7 @@
-"""A scheduler process that places servers until no host has room, in several threads at once.
+"""A scheduler process that places servers in several concurrent threads until the hosts are full.
 
-Run as ``python -m tests.functional.scheduler.greedy_scheduler URL SEED``; prints the uuids of the
-servers that it placed, one each line.
+Run as ``python -m tests.functional.scheduler.greedy_scheduler URL SEED``. It prints the uuids of
+the servers that it has placed, one in each line.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def main(url: str, seed: int) -> None:
 
 
 def place(scheduler: SchedulerManager, chance: random.Random) -> list[str]:
-    """Requests of one to five servers, then single ones; sometimes one is deleted again."""
+    """Place one to five servers at a time, then single ones; delete a server at times."""
     placed: list[str] = []
     largest = 5
     while True:

@@ -1,4 +1,4 @@
-"""Two schedulers, each with its own idea of the hosts, fill a cloud over one real database."""
+"""Two schedulers, each with its own view of the hosts, fill a cloud with one real database."""
 
 from __future__ import annotations
 
@@ -45,26 +45,26 @@ def hosts(mariadb):
         cloud.add_host(
             f"h{number:02}", vcpus=40, cpu_allocation_ratio=2.5, memory_mb=64 * 1024, local_gb=500
         )
-    # Nobody reports for them, and on a busy machine the test lasts longer than service_down_time.
+    # No service reports these hosts, and the test may last longer than service_down_time.
     query.update(models.services, {"last_seen_up": query.now() + datetime.timedelta(hours=1)})
 
 
 def test_they_never_oversubscribe(mariadb, hosts):
     processes = [start(mariadb, seed) for seed in (1, 1000)]
-    told = [process.communicate(timeout=_TIMEOUT)[0].split() for process in processes]
+    outputs = [process.communicate(timeout=_TIMEOUT)[0].split() for process in processes]
     assert [process.returncode for process in processes] == [0, 0]
-    assert all(len(placed) > ROOM for placed in told), "one did it alone"
+    assert all(len(placed) > ROOM for placed in outputs), "one did it alone"
 
     cloud.check_ledger()
     held = {row["consumer_uuid"] for row in query.many(models.allocations)}
-    assert held == set(told[0]) | set(told[1])
-    assert len(held) == len(told[0]) + len(told[1])
+    assert held == set(outputs[0]) | set(outputs[1])
+    assert len(held) == len(outputs[0]) + len(outputs[1])
     assert len(held) + fill_up() == HOSTS * ROOM
     nodes = cloud.check_ledger()
     assert {node["vcpus_used"] for node in nodes.values()} == {ROOM}
 
 
-def test_one_is_killed_in_the_middle(mariadb, hosts):
+def test_one_of_the_schedulers_is_killed(mariadb, hosts):
     processes = [start(mariadb, seed) for seed in (7, 7000)]
     deadline = time.monotonic() + _TIMEOUT
     while len(query.many(models.allocations)) < HOSTS * ROOM // 4:

@@ -1,11 +1,12 @@
-"""Disks in a real Ceph cluster, without any service around them.
+"""Disks in a real Ceph cluster, without services of the cloud.
 
-CEPH_CONF names the configuration file of a cluster in which we are client.admin, as it does in a
-node of the stack; without it these tests are skipped. They make two pools there and remove them.
+CEPH_CONF names the configuration file of a cluster that the tests use as client.admin; a node of
+the stack sets it. Without it the tests are skipped. They create two pools, and remove them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
@@ -76,8 +77,8 @@ def configure(state_path: pathlib.Path, set_override=CONF.set_override) -> None:
 
 @pytest.fixture
 def backend(pools, tmp_path, override):
-    """The rbd backend; at the end its pools must be empty."""
-    from nova_mini.virt.libvirt.imagebackend_rbd import RbdBackend
+    """The rbd backend. At the end of the test its pools must be empty."""
+    from nova_mini.virt.libvirt.imagebackend.rbd import RbdBackend
 
     configure(tmp_path, override)
     made = RbdBackend(secrets=None)
@@ -88,6 +89,16 @@ def backend(pools, tmp_path, override):
     for name in made.ceph.list(pool=IMAGES_POOL):
         glance.remove(name)
     assert made.ceph.list() == []
+    made.ceph.close()
+
+
+@contextlib.contextmanager
+def direct(pool: str = POOL) -> Iterator:
+    """An I/O context of a pool for checks that do not use the tested code."""
+    import rados
+
+    with rados.Rados(conffile=CEPH_CONF) as cluster, cluster.open_ioctx(pool) as ioctx:
+        yield ioctx
 
 
 @pytest.fixture
@@ -98,7 +109,7 @@ def instance(backend):
 
 
 class Glance:
-    """Keeps images in a pool as Glance's rbd store does, and says what Glance would say of them."""
+    """A stand-in for Glance: stores images in a pool as its rbd store does, and returns records."""
 
     def __init__(self, backend):
         self._ceph = backend.ceph
@@ -113,7 +124,7 @@ class Glance:
         from nova_mini.virt.libvirt.storage.rbd_utils import Location
 
         image_id = str(uuid.uuid4())
-        with self._ceph._ioctx(IMAGES_POOL) as ioctx:
+        with direct(IMAGES_POOL) as ioctx:
             rbd.RBD().create(ioctx, image_id, size or len(content))
             with rbd.Image(ioctx, image_id) as image:
                 image.write(content, 0)
@@ -150,7 +161,7 @@ def glance(backend) -> Iterator[Glance]:
 
 @pytest.fixture
 def content_of(backend, tmp_path):
-    """``content_of(disk)``: all of it."""
+    """``content_of(disk)``: the whole content as bytes."""
 
     def read(disk) -> bytes:
         target = tmp_path / f"copy-{uuid.uuid4()}"

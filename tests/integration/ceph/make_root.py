@@ -1,4 +1,4 @@
-"""Makes the root disk of one instance and exits; tests kill it in the middle (nova_mini.trace)."""
+"""Makes the root disk of one instance and exits; tests kill it at a step (see nova_mini.trace)."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import sys
 
 from nova_mini.objects.image_meta import ImageMeta
 from nova_mini.virt.libvirt import blockinfo, disks
-from nova_mini.virt.libvirt.imagebackend_rbd import RbdBackend
+from nova_mini.virt.libvirt.imagebackend.rbd import RbdBackend
 from nova_mini.virt.libvirt.storage.rbd_utils import Location
 from tests import servers
 from tests.integration.ceph.conftest import IMAGES_POOL, MIB, configure
 
 
 class OneImage:
-    """In Glance's place."""
+    """A stand-in for Glance with one image."""
 
     def __init__(self, folder: pathlib.Path, record: ImageMeta):
         self._folder = folder

@@ -1,4 +1,4 @@
-"""Disks of instances in Ceph: cloned or imported, whole or not there, removed without a rest."""
+"""Disks of instances in Ceph: made completely or not at all, and removed completely."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ import uuid
 import pytest
 
 from nova_mini import exception
-from nova_mini.network.model import NetworkInfo
+from nova_mini.objects.network_model import NetworkInfo
+from nova_mini.virt.block_device_info import BlockDeviceInfo, EphemeralDisk, SwapDisk
 from nova_mini.virt.libvirt import blockinfo, disks, utils
-from tests.integration.ceph.conftest import IMAGES_POOL, MIB, POOL
+from tests.integration.ceph.conftest import IMAGES_POOL, MIB, POOL, direct
 
 CONTENT = os.urandom(3 * MIB).ljust(8 * MIB, b"\0")
 INJECTED = disks.InjectionInfo(NetworkInfo(), [], "secret")
@@ -54,7 +55,7 @@ def test_a_raw_image_in_the_same_cluster_is_cloned(backend, glance, instance, co
 
 
 def test_a_clone_stands_alone(backend, glance, instance, content_of):
-    """Before the image goes that it was made from: a server's shelved one."""
+    """A disk made from a shelved image is independent of the image, which is deleted later."""
     root = make_root(backend, glance, instance, glance.add(CONTENT))
     for _ in range(2):
         root.flatten()
@@ -85,10 +86,10 @@ def test_a_disk_that_is_there_is_kept(backend, glance, instance, content_of):
 
 def test_a_name_that_a_killed_renaming_has_left_is_free(backend, glance, instance, content_of):
     root = make_root(backend, glance, instance, glance.add(os.urandom(MIB)))
-    with backend.ceph._ioctx() as ioctx:
+    with direct() as ioctx:
         mark = f"rbd_id.{root.rbd_name}"
         number = ioctx.read(mark)
-        backend.ceph.unmake(root.rbd_name)
+        backend.ceph.rename_and_remove(root.rbd_name)
         ioctx.write_full(mark, number)
     assert not root.exists()
     assert content_of(make_root(backend, glance, instance, glance.add(CONTENT))) == CONTENT
@@ -99,7 +100,7 @@ def test_a_disk_whose_renaming_was_killed_is_not_swept(backend, glance, instance
 
     root = make_root(backend, glance, instance, glance.add(CONTENT))
     part = f"{root.rbd_name}.part-dead"
-    with backend.ceph._ioctx() as ioctx:
+    with direct() as ioctx:
         mark = f"rbd_id.{root.rbd_name}"
         number = ioctx.read(mark)
         rbd.RBD().rename(ioctx, root.rbd_name, part)
@@ -110,14 +111,14 @@ def test_a_disk_whose_renaming_was_killed_is_not_swept(backend, glance, instance
     assert backend.ceph.list() == [] and not root.exists()
 
 
-def test_a_name_that_is_taken_stays_so(backend, glance, instance, content_of):
+def test_an_existing_disk_is_not_replaced(backend, glance, instance, content_of):
     root = make_root(backend, glance, instance, glance.add(CONTENT))
-    backend.ceph.create("other", MIB)
+    backend.ceph.create("other.part-x", MIB)
     try:
         with pytest.raises(exception.CephFailed, match="is an image"):
-            backend.ceph.rename("other", root.rbd_name)
+            backend.ceph.rename("other.part-x", root.rbd_name)
     finally:
-        backend.ceph.remove_image("other")
+        backend.ceph.remove_image("other.part-x")
     assert content_of(root) == CONTENT
 
 
@@ -133,21 +134,24 @@ def test_a_qcow2_image_is_fetched_and_imported(backend, glance, instance, conten
     assert (utils.base_dir() / disks.get_cache_fname(image_id)).exists()
 
 
-def test_what_glance_has_lost_is_imported_from_the_cache(backend, glance, instance, content_of):
+def test_an_image_that_glance_has_lost_is_imported_from_the_cache(
+    backend, glance, instance, content_of
+):
     image_id = str(uuid.uuid4())
     (utils.base_dir() / disks.get_cache_fname(image_id)).write_bytes(CONTENT)
     root = make_root(backend, glance, instance, image_id, 16 * MIB)
     assert content_of(root) == CONTENT.ljust(16 * MIB, b"\0")
 
 
-def test_what_nobody_has_is_not_found(backend, glance, instance):
+def test_missing_disks_are_not_found(backend, glance, instance):
     with pytest.raises(exception.ImageNotFound):
         make_root(backend, glance, instance, str(uuid.uuid4()))
     assert backend.ceph.list() == []
 
 
-def test_the_cached_image_goes_when_the_operator_says_so(backend, glance, instance, tmp_path,
-                                                         override):  # fmt: skip
+def test_the_cached_image_is_removed_if_the_operator_configures_it(
+    backend, glance, instance, tmp_path, override
+):
     override("keep_imported_images", False, "image_cache")
     make_root(backend, glance, instance, glance.add(qcow2(tmp_path), "qcow2"))
     assert list(utils.base_dir().iterdir()) == []
@@ -158,15 +162,15 @@ def test_the_cached_image_goes_when_the_operator_says_so(backend, glance, instan
     [
         "rbd://00000000-0000-0000-0000-000000000000/{pool}/{id}/snap",
         "rbd://{fsid}/no-such-pool/{id}/snap",
-        "rbd://{fsid}/{pool}/no-such-image/snap",
+        "rbd://{fsid}/{pool}/{other}/snap",
         "rbd://{fsid}/{pool}/{id}/no-such-snapshot",
         "rbd://{fsid}/{pool}/{id}",
         "file:///etc/shadow",
     ],
 )
-def test_what_is_not_a_location_of_ours_is_fetched(backend, glance, instance, content_of, url):
-    image_id = glance.add(CONTENT)
-    url = url.format(fsid=backend.fsid, pool=IMAGES_POOL, id=image_id)
+def test_an_image_without_a_usable_location_is_fetched(backend, glance, instance, content_of, url):
+    image_id, other = glance.add(CONTENT), glance.add(b"of another tenant")
+    url = url.format(fsid=backend.fsid, pool=IMAGES_POOL, id=image_id, other=other)
     glance.records[image_id].locations = [{"url": url, "metadata": {}}]
     root = make_root(backend, glance, instance, image_id)
     assert backend.ceph.parent(root.rbd_name) is None
@@ -174,7 +178,7 @@ def test_what_is_not_a_location_of_ours_is_fetched(backend, glance, instance, co
     assert glance.downloads == 1
 
 
-def test_an_image_that_lies_about_its_format_is_neither_cloned_nor_fetched(
+def test_an_image_with_a_wrong_format_is_neither_cloned_nor_fetched(
     backend, glance, instance, tmp_path
 ):
     with pytest.raises(exception.ImageUnacceptable, match="content is qcow2"):
@@ -187,8 +191,9 @@ def test_an_image_that_lies_about_its_format_is_neither_cloned_nor_fetched(
 
 
 def test_ephemeral_disks_and_swap_are_formatted(backend, instance, content_of):
-    disks.create_ephemerals(instance, backend, {"ephemerals": [{"size": 1}]})
-    disks.create_swap(instance, backend, {"swap": {"swap_size": 16}})
+    requested = BlockDeviceInfo(ephemerals=[EphemeralDisk(size_gb=1)], swap=SwapDisk(size_mb=16))
+    disks.create_ephemerals(instance, backend, requested)
+    disks.create_swap(instance, backend, requested)
     assert sorted(backend.ceph.list()) == [
         f"{instance.uuid}_disk.eph0",
         f"{instance.uuid}_disk.swap",
@@ -201,11 +206,11 @@ def test_ephemeral_disks_and_swap_are_formatted(backend, instance, content_of):
 
 
 def test_the_config_drive_is_in_ceph_and_not_in_the_folder(backend, instance, content_of):
-    disks.create_config_drive(instance, backend, INJECTED)
+    disks.create_config_drive(instance, backend, INJECTED, BlockDeviceInfo())
     drive = backend.by_name(instance, blockinfo.CONFIG_DRIVE)
     assert b"config-2" in content_of(drive)[: 64 * 1024]
     assert list(utils.get_instance_path(instance).iterdir()) == []
-    disks.create_config_drive(instance, backend, INJECTED)
+    disks.create_config_drive(instance, backend, INJECTED, BlockDeviceInfo())
 
 
 # -- deaths --------------------------------------------------------------------------------------
@@ -216,11 +221,19 @@ def killed_after(step: str, image_id: str, disk_format: str, instance, tmp_path)
     faults = tmp_path / "faults"
     faults.mkdir(exist_ok=True)
     (faults / step).touch()
-    command = [sys.executable, "-m", "tests.integration.ceph.make_root", str(tmp_path),
-               instance.uuid, image_id, disk_format]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "tests.integration.ceph.make_root",
+        str(tmp_path),
+        instance.uuid,
+        image_id,
+        disk_format,
+    ]
     environment = os.environ | {"NOVA_MINI_FAULT_DIR": str(faults)}
-    done = subprocess.run(command, cwd=REPOSITORY, env=environment, timeout=60, text=True,
-                          capture_output=True)  # fmt: skip
+    done = subprocess.run(
+        command, cwd=REPOSITORY, env=environment, timeout=60, text=True, capture_output=True
+    )
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 
@@ -228,7 +241,7 @@ def killed_after(step: str, image_id: str, disk_format: str, instance, tmp_path)
     "step",
     ["RBDDriver.create", "RBDDriver.clone", "RBDDriver.resize", "RBDDriver.rename", "Rbd.clone"],
 )
-def test_a_clone_after_one_that_was_killed(backend, glance, instance, content_of, tmp_path, step):
+def test_a_clone_is_repeated_after_a_kill(backend, glance, instance, content_of, tmp_path, step):
     disk_format = "raw"
     image_id = glance.add(CONTENT)
     if step == "RBDDriver.create":
@@ -256,7 +269,7 @@ def test_an_import_that_was_killed_is_swept(backend, glance, instance, tmp_path)
     assert backend.ceph.list() == [root.rbd_name]
 
 
-def test_a_removal_that_was_killed_leaves_no_disk_to_be_taken_for_whole(
+def test_an_interrupted_removal_leaves_no_disk_that_looks_complete(
     backend, glance, instance, monkeypatch, content_of
 ):
     image_id = glance.add(CONTENT)
@@ -275,13 +288,13 @@ def test_a_removal_that_was_killed_leaves_no_disk_to_be_taken_for_whole(
 
 
 def opened(backend, name: str, pool: str, seconds: float) -> threading.Thread:
-    """Somebody has the image open for a while."""
+    """Another client has the image open for some time."""
     import rbd
 
     is_open = threading.Event()
 
     def hold():
-        with backend.ceph._ioctx(pool) as ioctx, rbd.Image(ioctx, name):
+        with direct(pool) as ioctx, rbd.Image(ioctx, name):
             is_open.set()
             time.sleep(seconds)
 
@@ -291,7 +304,7 @@ def opened(backend, name: str, pool: str, seconds: float) -> threading.Thread:
     return thread
 
 
-def test_removal_waits_for_who_still_has_the_disk_open(backend, glance, instance):
+def test_a_removal_waits_for_clients_that_have_the_disk_open(backend, glance, instance):
     root = make_root(backend, glance, instance, glance.add(CONTENT))
     holder = opened(backend, root.rbd_name, POOL, 2)
     backend.remove_disks(instance.uuid)
@@ -309,14 +322,17 @@ def test_a_disk_that_stays_in_use_keeps_its_name(backend, glance, instance, over
     holder.join()
 
 
-def test_a_disk_goes_with_its_snapshots_and_their_unfinished_clones(backend, glance, instance):
+def test_a_disk_is_removed_with_its_snapshots_and_their_unfinished_clones(
+    backend, glance, instance
+):
     from nova_mini.virt.libvirt.storage.rbd_utils import Location
 
     root = make_root(backend, glance, instance, glance.add(CONTENT))
     backend.ceph.create_snap(root.rbd_name, "s", protect=True)
     snapshot = Location(backend.fsid, POOL, root.rbd_name, "s")
     backend.ceph.clone(snapshot, "image.part-of-the-dead", IMAGES_POOL)
-    backend.ceph.clone(snapshot, "image", IMAGES_POOL)
+    with backend.ceph.unfinished("image", IMAGES_POOL) as part:
+        backend.ceph.clone(snapshot, part, IMAGES_POOL)
     backend.remove_disks(instance.uuid)
     assert backend.ceph.list() == []
     assert not backend.ceph.exists("image.part-of-the-dead", IMAGES_POOL)
@@ -355,21 +371,7 @@ def test_a_cluster_that_does_not_answer(backend, tmp_path, override):
         RBDDriver(POOL, None, str(tmp_path / "ceph.conf")).list()
 
 
-def test_a_connection_that_is_forgotten_ends_with_its_last_user(backend):
-    import rbd
-
-    ceph = backend.ceph
-    with ceph._ioctx() as ioctx:
-        ceph.disconnect()
-        assert rbd.RBD().list(ioctx) == ceph.list()
-    open_files = len(os.listdir("/proc/self/fd"))
-    for _ in range(3):
-        ceph.disconnect()
-        assert ceph.list() == []
-    assert len(os.listdir("/proc/self/fd")) == open_files
-
-
-def test_many_threads_share_the_connection(backend, glance, instance):
+def test_many_threads_make_disks(backend, glance, instance):
     from concurrent import futures
 
     from tests import servers
@@ -383,7 +385,7 @@ def test_many_threads_share_the_connection(backend, glance, instance):
     assert backend.ceph.list() == []
 
 
-def test_images_are_cached_ahead_unless_disks_are_cloned_from_them(backend, glance, tmp_path):
+def test_images_are_cached_unless_disks_are_cloned_from_them(backend, glance, tmp_path):
     assert not disks.cache_image(None, glance, backend, glance.add(CONTENT))
     assert list(utils.base_dir().iterdir()) == []
     assert disks.cache_image(None, glance, backend, glance.add(qcow2(tmp_path), "qcow2"))

@@ -1,4 +1,4 @@
-"""Images of servers whose disks are in Ceph: copied there, and uploaded where that is refused."""
+"""Images of servers with disks in Ceph: copied inside Ceph, or uploaded if that is refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nova_mini import exception
 from nova_mini.objects.image_meta import ImageMeta
 from nova_mini.virt.libvirt import disks, snapshot
 from nova_mini.virt.libvirt.storage.rbd_utils import Location
-from tests.integration.ceph.conftest import IMAGES_POOL, MIB
+from tests.integration.ceph.conftest import IMAGES_POOL, MIB, direct
 from tests.integration.ceph.test_disks import root_of
 
 CONTENT = os.urandom(MIB).ljust(8 * MIB, b"\0")
@@ -19,7 +19,7 @@ IMAGE = "44444444-0000-0000-0000-000000000001"
 
 
 class Guest:
-    """A guest that notes when its file systems are at rest."""
+    """A guest that records when its file systems are frozen."""
 
     rested = 0
 
@@ -27,13 +27,13 @@ class Guest:
         return True
 
     @contextlib.contextmanager
-    def at_rest(self, quiesce):
+    def quiesced(self, quiesce):
         self.rested += quiesce
         yield
 
 
 class Snapshots:
-    """In Glance's place, for one queued image."""
+    """A stand-in for Glance with one queued image."""
 
     def __init__(self, glance):
         self._glance = glance
@@ -62,13 +62,13 @@ def image_api(glance):
 
 @pytest.fixture
 def disk(backend, glance, instance):
-    """A clone of an image of Glance's, which the guest has written to."""
+    """A clone of an image of Glance, to which the guest has written."""
     import rbd
 
     instance.image_ref = glance.add(CONTENT)
     root = root_of(backend, instance)
     disks.clone_fallback_to_fetch(None, glance, root, instance.image_ref, 16 * MIB)
-    with backend.ceph._ioctx() as ioctx, rbd.Image(ioctx, root.rbd_name) as image:
+    with direct() as ioctx, rbd.Image(ioctx, root.rbd_name) as image:
         image.write(b"written by the guest", 4 * MIB)
     return root
 
@@ -81,15 +81,22 @@ def expected() -> bytes:
 
 def take(image_api, instance, disk, guest=None):
     states = []
-    snapshot.take(None, image_api, instance, guest or Guest(), disk, IMAGE,
-                  lambda task_state, expected_state=None: states.append(task_state))  # fmt: skip
+    snapshot.take(
+        None,
+        image_api,
+        instance,
+        guest or Guest(),
+        disk,
+        IMAGE,
+        lambda task_state, expected_state=None: states.append(task_state),
+    )
     assert states == ["image_pending_upload", "image_uploading"]
 
 
 def snapshots_of(ceph, name) -> list[str]:
     import rbd
 
-    with ceph._ioctx() as ioctx, rbd.Image(ioctx, name, read_only=True) as image:
+    with direct() as ioctx, rbd.Image(ioctx, name, read_only=True) as image:
         return [each["name"] for each in image.list_snaps()]
 
 
@@ -111,7 +118,7 @@ def test_a_snapshot_is_a_copy_in_the_pool_of_images(image_api, instance, disk, b
     assert disk.ceph.read_head(Location.parse_url(image_api.url), 16 * MIB) == expected()
 
 
-def test_file_systems_are_at_rest_when_the_image_wants_it(image_api, instance, disk):
+def test_file_systems_are_frozen_if_the_image_requires_it(image_api, instance, disk):
     instance.system_metadata = {**instance.system_metadata, "image_os_require_quiesce": "yes"}
     guest = Guest()
     take(image_api, instance, disk, guest)
@@ -126,15 +133,25 @@ def test_the_pool_of_an_image_that_was_fetched_is_found(image_api, instance, gla
     assert Location.parse_url(image_api.url).pool == IMAGES_POOL
 
 
-@pytest.mark.parametrize("refusal", [
-    exception.ImageNotAuthorized(image_id=IMAGE),
-    exception.ImageBadRequest(image_id=IMAGE, response="no"),
-])  # fmt: skip
-def test_what_glance_refuses_is_uploaded(image_api, instance, disk, refusal):
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        exception.ImageNotAuthorized(image_id=IMAGE),
+        exception.ImageBadRequest(image_id=IMAGE, response="no"),
+    ],
+)
+def test_an_image_is_uploaded_if_glance_refuses_its_location(image_api, instance, disk, refusal):
     image_api.refusal = refusal
     states = []
-    snapshot.take(None, image_api, instance, Guest(), disk, IMAGE,
-                  lambda task_state, expected_state=None: states.append(task_state))  # fmt: skip
+    snapshot.take(
+        None,
+        image_api,
+        instance,
+        Guest(),
+        disk,
+        IMAGE,
+        lambda task_state, expected_state=None: states.append(task_state),
+    )
     assert image_api.uploaded == expected()
     assert not disk.ceph.exists(IMAGE, IMAGES_POOL)
     assert snapshots_of(disk.ceph, disk.rbd_name) == []
@@ -166,14 +183,14 @@ _STEPS = ["create_snap", "clone", "flatten", "remove_snap", "rename", "registere
 
 
 @pytest.mark.parametrize("step", _STEPS)
-def test_a_snapshot_after_one_that_died(image_api, instance, disk, step, monkeypatch):
+def test_a_snapshot_is_repeated_after_a_kill(image_api, instance, disk, step, monkeypatch):
     _die_after(step, image_api, instance, disk, monkeypatch)
     take(image_api, instance, disk)
     assert_direct(image_api, disk)
 
 
 @pytest.mark.parametrize("step", _STEPS)
-def test_of_a_snapshot_that_died_with_its_server_nothing_stays(
+def test_an_unfinished_snapshot_of_a_deleted_server_is_removed(
     image_api, instance, disk, backend, step, monkeypatch
 ):
     _die_after(step, image_api, instance, disk, monkeypatch)
@@ -191,11 +208,11 @@ def test_a_copy_that_is_being_made_here_is_let_be(image_api, instance, disk, bac
         disk.ceph.clone(Location.parse_url(location["url"]), part, IMAGES_POOL)
         backend.discard_copy(None, image_api, IMAGE, instance.image_ref)
         assert disk.ceph.exists(part, IMAGES_POOL)
-    disk.ceph.unmake(IMAGE, IMAGES_POOL)
+    disk.ceph.rename_and_remove(IMAGE, IMAGES_POOL)
 
 
 def _die_after(step, image_api, instance, disk, monkeypatch) -> None:
-    """It ends right after a step, and nothing of it is cleaned up: as if it were killed."""
+    """End the operation after a step, without any cleanup, as if the process was killed."""
 
     class Killed(BaseException):
         pass
@@ -226,4 +243,4 @@ def _then_die(function, death):
 
 
 def _nothing(*args):
-    """Who is dead removes nothing."""
+    """Replaces a cleanup, because a killed process does none."""

@@ -1,6 +1,6 @@
-"""Real guests through the whole of it: run in the node, by ``tools/stack exec pytest ...``.
+"""Real guests in the stack's cloud: run in the node, by ``tools/stack exec pytest ...``.
 
-Servers are the demo user's. Whatever a test leaves behind, the slate must be clean at the end.
+The servers belong to the demo user. At the end of each test the oracle must find no violations.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def _booting(cloud: Cloud) -> Iterator[Boot]:
     made: list[Guest] = []
 
     def boot(wait: str | None = "ACTIVE", **fields) -> Guest:
-        """A server of the smallest flavor, from the qcow2 image, without network, but for
-        ``fields``; waits until it has the status ``wait``."""
+        """Create a server and wait until it has the status ``wait``. By default it has the smallest
+        flavor, the qcow2 image and no network; ``fields`` override that."""
         body = {
             "name": "it",
             "imageRef": cloud.image("mini-qcow2"),
@@ -59,8 +59,8 @@ def _booting(cloud: Cloud) -> Iterator[Boot]:
             "networks": "none",
             **fields,
         }
-        answer = cloud.user.post("/servers", {"server": body}, 202)
-        guest = Guest(cloud, answer["server"]["id"])
+        response = cloud.user.post("/servers", {"server": body}, 202)
+        guest = Guest(cloud, response["server"]["id"])
         made.append(guest)
         if wait:
             guest.wait_for(wait)
@@ -83,7 +83,8 @@ def _volumes(cloud: Cloud) -> Iterator[Volumes]:
 
 @pytest.fixture
 def volumes(cloud) -> Iterator[Volumes]:
-    """Of one test. Ask for it before ``boot``: servers must go before their volumes."""
+    """The volumes of one test. Request this fixture before ``boot``: servers are deleted before
+    their volumes."""
     yield from _volumes(cloud)
 
 
@@ -97,3 +98,35 @@ def boot(cloud) -> Iterator[Boot]:
 def boot_for_all(cloud) -> Iterator[Boot]:
     """Servers of all tests of a file."""
     yield from _booting(cloud)
+
+
+@pytest.fixture(scope="module")
+def door(cloud) -> Iterator:
+    """A security group that allows ssh."""
+    network = cloud.of_user.network
+    group = network.create_security_group(name="it-door")
+    network.create_security_group_rule(
+        security_group_id=group.id,
+        direction="ingress",
+        protocol="tcp",
+        port_range_min=22,
+        port_range_max=22,
+    )
+    yield group
+    network.delete_security_group(group)
+
+
+@pytest.fixture
+def reach(cloud) -> Iterator[Callable[[Guest], str]]:
+    """``reach(guest)`` adds a floating address to the guest and returns it."""
+    network, made = cloud.of_user.network, []
+
+    def reach(guest: Guest) -> str:
+        port = guest.interfaces()[0]["port_id"]
+        public = cloud.network("public")
+        made.append(network.create_ip(floating_network_id=public, port_id=port))
+        return made[-1].floating_ip_address
+
+    yield reach
+    for floating in made:
+        network.delete_ip(floating)

@@ -1,4 +1,4 @@
-"""How servers are built: their disks, their metadata, several at once."""
+"""Servers are built: their disks, their metadata, several concurrent builds."""
 
 from __future__ import annotations
 
@@ -15,17 +15,26 @@ MIB = 1 << 20
 
 @pytest.fixture
 def flavor_with_disks(cloud) -> Iterator[str]:
-    flavor = {"name": "it-disks", "id": "it-disks", "vcpus": 1, "ram": 96,
-              "disk": 1, "OS-FLV-EXT-DATA:ephemeral": 1, "swap": 64}  # fmt: skip
+    flavor = {
+        "name": "it-disks",
+        "id": "it-disks",
+        "vcpus": 1,
+        "ram": 96,
+        "disk": 1,
+        "OS-FLV-EXT-DATA:ephemeral": 1,
+        "swap": 64,
+    }
     cloud.admin.post("/flavors", {"flavor": flavor})
     yield flavor["id"]
     cloud.admin.delete(f"/flavors/{flavor['id']}", 202)
 
 
 def test_a_raw_image_a_config_drive_an_ephemeral_disk_and_swap(cloud, boot, flavor_with_disks):
-    use = ("for d in vda vdb vdc; do echo DISK $d $(cat /sys/block/$d/size); done",
-           "mkdir /e && mount /dev/vdb /e && echo EPHEMERAL $(ls /e) at $(findfs LABEL=ephemeral0)",
-           "swapon /dev/vdc && tail -n 1 /proc/swaps")  # fmt: skip
+    use = (
+        "for d in vda vdb vdc; do echo DISK $d $(cat /sys/block/$d/size); done",
+        "mkdir /e && mount /dev/vdb /e && echo EPHEMERAL $(ls /e) at $(findfs LABEL=ephemeral0)",
+        "swapon /dev/vdc && tail -n 1 /proc/swaps",
+    )
     guest = boot(
         name="it-disks",
         imageRef=cloud.image("mini-raw"),
@@ -33,14 +42,14 @@ def test_a_raw_image_a_config_drive_an_ephemeral_disk_and_swap(cloud, boot, flav
         config_drive=True,
         user_data=user_data(*use),
     )
-    guest.says("GUEST: ready")
-    guest.says(rf"GUEST: metadata=configdrive:\S+ uuid={guest.id} hostname=it-disks")
-    guest.says("GUEST: user-data rc=")
-    said = guest.console()
+    guest.wait_for_output("GUEST: ready")
+    guest.wait_for_output(rf"GUEST: metadata=configdrive:\S+ uuid={guest.id} hostname=it-disks")
+    guest.wait_for_output("GUEST: user-data rc=")
+    output = guest.console()
     for disk, size in (("vda", 1024), ("vdb", 1024), ("vdc", 64)):
-        assert f"DISK {disk} {size * MIB // 512}" in said, said
-    assert "EPHEMERAL lost+found at /dev/vdb" in said, said
-    assert re.search(r"/dev/vdc\s+partition\s+65", said), said
+        assert f"DISK {disk} {size * MIB // 512}" in output, output
+    assert "EPHEMERAL lost+found at /dev/vdb" in output, output
+    assert re.search(r"/dev/vdc\s+partition\s+65", output), output
 
 
 def test_several_servers_of_one_request(cloud, boot):

@@ -1,4 +1,4 @@
-"""One boot's steps, as the four daemons tell them, are the call path in its order."""
+"""The steps of one boot, in the logs of the four daemons, are the call path in its order."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ compute    LibvirtDriver._wait_for_boot
 compute    InstanceBuild._finish
 """
 CHAIN = [tuple(line.split()) for line in _CHAIN.strip().splitlines()]
-# While the ports are asked for, the disks are prepared.
+# The ports are allocated while the disks are prepared.
 BESIDE = ("compute", "InstanceBuild._prep_block_device")
 
 
@@ -56,7 +56,7 @@ def test_a_boot_walks_the_call_path(cloud, boot, tmp_path):
         cloud.of_user.image.delete_image(image_id)
     actions = cloud.user.get(f"/servers/{guest.id}/os-instance-actions")["instanceActions"]
     request_id = actions[0]["request_id"]
-    until("the last step is told", lambda: CHAIN[-1] in _walked(request_id), 5, 0.2)
+    until("the last step is in the log", lambda: CHAIN[-1] in _walked(request_id), 5, 0.2)
     walked = _walked(request_id)
     rest = iter(walked)
     missing = [each for each in CHAIN if each not in rest]

@@ -1,4 +1,4 @@
-"""Servers whose disks are in Ceph: cloned, imported, made images of, and gone without a rest."""
+"""Servers with disks in Ceph: disks are cloned, imported, copied to images, and removed."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def clone(cloud, boot_for_all) -> Guest:
 
 @pytest.fixture
 def image_of(cloud) -> Iterator:
-    """``image_of(guest)``: the id of an active image of it."""
+    """``image_of(guest)``: the id of an active image that is made of the guest."""
     made: list[str] = []
 
     def take(guest: Guest) -> str:
         body = {"createImage": {"name": "it-of-ceph"}}
-        answer = cloud.user.request("POST", f"/servers/{guest.id}/action", body)
-        assert answer.status_code == 202, answer.text
-        made.append(answer.json()["image_id"])
+        response = cloud.user.request("POST", f"/servers/{guest.id}/action", body)
+        assert response.status_code == 202, response.text
+        made.append(response.json()["image_id"])
         image = cloud.of_user.image
         until("it is active", lambda: image.get_image(made[-1]).status == "active", 120, 0.5)
         return made[-1]
@@ -47,14 +47,14 @@ def image_of(cloud) -> Iterator:
 def test_a_raw_image_is_cloned(cloud, clone):
     assert ceph.parent(root_of(clone)) == (ceph.IMAGES, cloud.image("mini-raw"), "snap")
     assert ceph.size(root_of(clone)) == GIB
-    clone.says("GUEST: ready")
+    clone.wait_for_output("GUEST: ready")
 
 
 def test_a_qcow2_image_is_imported(cloud, boot):
     guest = boot(imageRef=cloud.image("mini-qcow2"))
     assert ceph.parent(root_of(guest)) is None
     assert ceph.size(root_of(guest)) == GIB
-    guest.says("GUEST: ready")
+    guest.wait_for_output("GUEST: ready")
 
 
 def test_an_image_of_a_server_is_made_in_ceph_and_boots(cloud, clone, boot, image_of, instruments):
@@ -67,7 +67,7 @@ def test_an_image_of_a_server_is_made_in_ceph_and_boots(cloud, clone, boot, imag
     assert (record.disk_format, record.size) == ("raw", GIB)
     copy = boot(imageRef=image_id)
     assert ceph.parent(root_of(copy)) == (ceph.IMAGES, image_id, "snap")
-    copy.says("GUEST: ready")
+    copy.wait_for_output("GUEST: ready")
     copy.delete()
 
 
@@ -85,7 +85,7 @@ def test_a_deleted_server_leaves_nothing_in_ceph(cloud, boot):
     assert [name for name in ceph.names(ceph.DISKS) if name.startswith(guest.id)] == []
 
 
-def test_users_are_not_told_where_an_image_is(cloud, clone):
+def test_users_do_not_see_the_locations_of_an_image(cloud, clone):
     image = cloud.of_user.image.get(f"/images/{cloud.image('mini-raw')}").json()
     assert "rbd:" not in str(image)
     assert "rbd" not in str(clone.show())
@@ -96,7 +96,7 @@ def test_no_key_is_in_a_domain_or_a_log(clone):
     lines = [line for path in keyrings for line in path.read_text().splitlines()]
     keys = [line.partition("=")[2].strip() for line in lines if "key =" in line]
     assert keys
-    told = node.domain_xml(clone.id) + "".join(
+    texts = node.domain_xml(clone.id) + "".join(
         node.log(daemon).read_text(errors="replace") for daemon in node.DAEMONS
     )
-    assert [key for key in keys if key in told] == []
+    assert [key for key in keys if key in texts] == []

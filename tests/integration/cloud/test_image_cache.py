@@ -1,4 +1,4 @@
-"""The administrator has an image brought to the hosts of an aggregate before a server needs it."""
+"""An administrator lets the hosts of an aggregate cache an image before a server needs it."""
 
 from __future__ import annotations
 

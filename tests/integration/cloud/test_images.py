@@ -1,4 +1,4 @@
-"""Images that would make the host read what is not theirs: refused before any tool opens them."""
+"""Images that refer to files of the host are refused before any tool opens them."""
 
 from __future__ import annotations
 
@@ -9,21 +9,27 @@ import pytest
 
 from tests.integration.cloud.harness import images
 
-# name -> (declared format, how the data is made, what the user is told)
+# name -> (declared format, arguments to make the data, message for the user)
 _BAD = {
-    "a backing file": ("qcow2", ("-f", "qcow2", "-b", "/etc/hostname", "-F", "raw", "-u"),
-                       "backing_file"),
+    "a backing file": (
+        "qcow2",
+        ("-f", "qcow2", "-b", "/etc/hostname", "-F", "raw", "-u"),
+        "backing_file",
+    ),
     "a data file": ("qcow2", ("-f", "qcow2", "-o", "data_file=elsewhere.raw"), "data_file"),
-    "extents in other files": ("vmdk", ("-f", "vmdk", "-o", "subformat=monolithicFlat"),
-                               "safety check"),
+    "extents in other files": (
+        "vmdk",
+        ("-f", "vmdk", "-o", "subformat=monolithicFlat"),
+        "safety check",
+    ),
     "the wrong format, raw": ("raw", ("-f", "qcow2"), "declared as raw but its content is qcow2"),
     "the wrong format, qcow2": ("qcow2", ("-f", "raw"), "declared as qcow2 but its content is raw"),
-}  # fmt: skip
+}
 
 
 @pytest.fixture
 def add(cloud, tmp_path) -> Iterator:
-    """Upload an image of a format, with other data in it than Glance has seen."""
+    """Upload an image of a format, and replace the data that Glance has checked."""
     made: list[str] = []
 
     def add(disk_format: str, data: pathlib.Path | None = None) -> str:
@@ -39,7 +45,7 @@ def add(cloud, tmp_path) -> Iterator:
 
 
 def test_a_good_image_is_converted(cloud, boot, add, instruments):
-    """So that the next test knows that it would have noticed."""
+    """Proves that the next test would detect a conversion."""
     image_id = add("qcow2")
     boot(imageRef=image_id)
     runs = [run for run in instruments.qemu_img_runs() if images.name_in_cache(image_id) in run]
@@ -48,12 +54,12 @@ def test_a_good_image_is_converted(cloud, boot, add, instruments):
 
 @pytest.mark.parametrize("what", _BAD)
 def test_an_image_is_refused_that_has(what, cloud, boot, add, tmp_path, instruments):
-    disk_format, arguments, told = _BAD[what]
+    disk_format, arguments, message = _BAD[what]
     image_id = add(disk_format, images.make(tmp_path, "bad", *arguments))
     guest = boot(imageRef=image_id, wait="ERROR")
     fault = cloud.user.show(guest.id)["fault"]
     assert image_id in fault["message"]
-    assert told in fault["message"]
+    assert message in fault["message"]
     assert fault["code"] == 500
     assert "details" not in fault, "how it came about is not for users"
     opened = [run for run in instruments.qemu_img_runs() if images.name_in_cache(image_id) in run]

@@ -1,9 +1,12 @@
-"""A hypervisor has no way to the database."""
+"""A compute has no access to the database, and the QEMU of a guest no privileges on its host."""
 
 from __future__ import annotations
 
 import pathlib
+import pwd
 import re
+
+import pytest
 
 from tests.integration.cloud.harness import node
 
@@ -17,7 +20,7 @@ def _pid() -> int:
 
 
 def test_compute_has_no_database_code_in_memory():
-    """Of its libraries those with compiled parts are mapped; SQLAlchemy has such."""
+    """Libraries with compiled parts, such as SQLAlchemy, are mapped into the process."""
     for daemon, there in (("compute", False), ("conductor", True)):
         pid = node.main_pid(node.unit(daemon))
         maps = pathlib.Path(f"/proc/{pid}/maps").read_text()
@@ -25,7 +28,7 @@ def test_compute_has_no_database_code_in_memory():
 
 
 def test_the_program_of_compute_imports_no_database_code():
-    """Those without compiled parts, too: the same interpreter loads what the daemon loads."""
+    """Also libraries without compiled parts: the same interpreter imports the daemon's modules."""
     argv = pathlib.Path(f"/proc/{_pid()}/cmdline").read_text().split("\0")
     probe = (
         "import sys; import nova_mini.cmd.compute, nova_mini.compute.manager; "
@@ -58,3 +61,40 @@ def test_compute_is_connected_to_the_broker_and_not_to_the_database():
     ports = {int(peer.rpartition(":")[2]) for peer in peers}
     assert 5672 in ports
     assert DATABASE_PORT not in ports
+
+
+# -- a guest's QEMU ------------------------------------------------------------------------------
+
+QEMU_USER = "libvirt-qemu"
+
+
+@pytest.fixture(scope="module")
+def qemu(boot_for_all) -> int:
+    """The pid of the QEMU of a guest that runs and has a config drive."""
+    guest = boot_for_all(config_drive=True)
+    guest.wait_for_output("GUEST: ready")
+    return node.qemu_pid(guest.id)
+
+
+def test_qemu_runs_as_its_own_user_without_capabilities(qemu):
+    status = dict(
+        line.split(":\t", 1)
+        for line in pathlib.Path(f"/proc/{qemu}/status").read_text().splitlines()
+        if ":\t" in line
+    )
+    assert {int(uid) for uid in status["Uid"].split()} == {pwd.getpwnam(QEMU_USER).pw_uid}
+    assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 0
+
+
+def test_qemu_listens_on_no_address(qemu):
+    listening = node.run("ss", "--no-header", "--listening", "--tcp", "--udp", "--processes")
+    assert "pid=" in listening  # the processes are shown
+    assert not [line for line in listening.splitlines() if f"pid={qemu}," in line]
+
+
+def test_the_user_of_qemu_reads_no_secret_of_the_services(qemu):
+    (compute,) = pathlib.Path("/etc/nova-mini").glob("nova-mini-compute@*.conf")
+    secret = [pathlib.Path("/etc/nova-mini/nova-mini.conf"), compute, *node.keyrings()]
+    for path in secret:
+        assert path.read_text()
+        assert not node.succeeds("runuser", "-u", QEMU_USER, "--", "cat", str(path)), path

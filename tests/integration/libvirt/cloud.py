@@ -1,7 +1,7 @@
-"""What a LibvirtDriver needs around it when it is alone: images from a folder, no Neutron.
+"""Stand-ins for the services that a LibvirtDriver calls: images from a folder, no Neutron.
 
-Run as a program it does one thing to one server and exits; tests kill it in the middle (see
-``nova_mini.trace``), to see what a successor makes of what is left.
+Run as a program, it does one operation on one server and exits. Tests kill it at a step (see
+``nova_mini.trace``), and then repeat the operation.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import sys
 
 from nova_mini import exception
 from nova_mini.conf import CONF
-from nova_mini.network.model import NetworkInfo
 from nova_mini.objects.image_meta import ImageMeta
+from nova_mini.objects.network_model import NetworkInfo
 from nova_mini.virt.libvirt import LibvirtDriver
 from nova_mini.virt.virtapi import VirtAPI
 from tests import servers
@@ -40,7 +40,7 @@ OVERRIDDEN = [
 
 
 class FolderOfImages:
-    """In Glance's place: the guest's images, and what is uploaded."""
+    """A stand-in for Glance: the images of the guest, and uploaded images."""
 
     def __init__(self, folder: pathlib.Path, uploads: pathlib.Path):
         self._folder = folder
@@ -50,10 +50,15 @@ class FolderOfImages:
     def get(self, context, image_id, include_locations=False) -> ImageMeta:
         if image_id in _IMAGES:
             _file, disk_format, container = _IMAGES[image_id]
-            return ImageMeta(id=image_id, disk_format=disk_format, container_format=container)
+            return ImageMeta(
+                id=image_id, status="active", disk_format=disk_format, container_format=container
+            )
         if image_id not in self.properties:
             raise exception.ImageNotFound(image_id=image_id)
         return ImageMeta(id=image_id, **self.properties[image_id])
+
+    def is_visible_to(self, context, image_id, project_id) -> bool:
+        return self.get(context, image_id) is not None
 
     def download(self, context, image_id, target_path):
         known = _IMAGES.get(image_id)
@@ -69,7 +74,7 @@ class FolderOfImages:
 
 
 class Waits(VirtAPI):
-    """Remembers what it was told to wait for; everything has come already."""
+    """Records the events to wait for; all of them have arrived already."""
 
     def __init__(self):
         self.awaited = []
@@ -95,13 +100,11 @@ def make_driver(uri: str, state_path: pathlib.Path, guest_image: pathlib.Path) -
 
 
 def instance_with(uuid: str, **overrides):
-    """The same server, and so the same domain name, in every process."""
+    """The same server in every process, and therefore the same domain name."""
     return servers.make_instance(uuid=uuid, id=int(uuid[:7], 16), **overrides)
 
 
-def spawn(
-    driver: LibvirtDriver, instance, network_info=(), admin_password=None, **options
-) -> None:  # fmt: skip
+def spawn(driver: LibvirtDriver, instance, network_info=(), admin_password=None, **options) -> None:
     image_meta = ImageMeta(id=instance.image_ref, disk_format="raw", container_format="bare")
     vifs = NetworkInfo(network_info)
     driver.spawn(None, instance, image_meta, [], admin_password, vifs, None, **options)

@@ -1,7 +1,7 @@
-"""Real guests under a real libvirtd, driven by LibvirtDriver alone.
+"""Real guests of a real libvirtd, used by LibvirtDriver without the other services.
 
-In a node of ``tools/stack`` they have a libvirtd of their own. Elsewhere LIBVIRT_TEST_URI names one
-that has no other guests, and they run as root where its files and its network are.
+In a node of ``tools/stack`` the tests start their own libvirtd. Elsewhere LIBVIRT_TEST_URI names a
+libvirtd without other guests, and the tests run as root on its machine.
 """
 
 from __future__ import annotations
@@ -40,12 +40,20 @@ def uri() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def guest_image(tmp_path_factory) -> pathlib.Path:
-    """The folder of the small guest's images: the stack's, else made for this run."""
+    """The folder with the images of the small guest: that of the stack, or one for this run."""
     if node.NAME:
         return node.STACK / "images"
     path = tmp_path_factory.mktemp("guest")
     subprocess.run([REPOSITORY / "tools/guest/build", path], check=True, timeout=300)
     return path
+
+
+@pytest.fixture(autouse=True)
+def way_for_qemu(tmp_path) -> None:
+    """Let QEMU's user reach the files of its guests, as in /var/lib: pytest makes the folders of
+    tests accessible to root only."""
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o711)
 
 
 @pytest.fixture
@@ -61,15 +69,15 @@ def driver(uri, tmp_path, guest_image):
 
 @pytest.fixture
 def console(driver):
-    """``console(instance, text)``: what the guest has said, once it has said ``text``."""
+    """``console(instance, text)``: the output of the guest's console when it contains ``text``."""
 
     def wait_for(instance, text: str, timeout: float = 60) -> str:
         deadline = time.monotonic() + timeout
         while True:
-            said = driver.get_console_output(None, instance).decode(errors="replace")
-            if text in said:
-                return said
-            assert time.monotonic() < deadline, f"no {text!r} on the console:\n{said}"
+            output = driver.get_console_output(None, instance).decode(errors="replace")
+            if text in output:
+                return output
+            assert time.monotonic() < deadline, f"no {text!r} on the console:\n{output}"
             time.sleep(0.2)
 
     return wait_for

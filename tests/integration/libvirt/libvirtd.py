@@ -1,4 +1,4 @@
-"""A libvirtd of the tests' own beside the node's: the same network, other domains and files."""
+"""A libvirtd for the tests beside that of the node: the same network, other domains and files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ auth_unix_ro = "none"
 auth_unix_rw = "none"
 host_uuid = "8f7c3a52-1c0e-4ac9-b1f5-1b7c8d1f6a01"
 """
-# Where both would keep what they know; how QEMU is run is the node's choice.
+# The folders with the state of a libvirtd. The configuration of QEMU is that of the node.
 _PROPERTIES = (
     "Type=notify",
     "TemporaryFileSystem=/run/libvirt /var/lib/libvirt /etc/libvirt",
@@ -31,7 +31,7 @@ _DAEMONS = (
 
 @contextlib.contextmanager
 def running() -> Iterator[str]:
-    """Gives its URI."""
+    """Run it during the block. Yields its URI."""
     _SOCKETS.mkdir(exist_ok=True)
     (_SOCKETS / "libvirtd.conf").write_text(_CONFIG)
     _systemctl("stop")  # one that tests left which were killed

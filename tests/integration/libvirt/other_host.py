@@ -1,4 +1,4 @@
-"""Another host, as ssh sees one: the same paths, other files. It runs in the node."""
+"""A stand-in for another host, reachable by ssh: the same paths, other files. Runs in the node."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ _SECONDS = 10
 
 @contextlib.contextmanager
 def running(home: pathlib.Path, instances_path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Gives the folder that is ``instances_path`` there; this host's ssh finds it by its name."""
+    """Run it during the block; ssh of this host finds it by its name. Yields the folder that is
+    ``instances_path`` there."""
     instances, server, client = (home / name for name in ("instances", "server", "client"))
     for folder in (instances, server, client):
         folder.mkdir(parents=True, mode=0o700)
@@ -48,7 +49,7 @@ def _make_keys(server: pathlib.Path, client: pathlib.Path) -> None:
 
 
 def _start(port: int, server: pathlib.Path, seen: dict[pathlib.Path, pathlib.Path]) -> None:
-    """``seen``: what is here -> where it is there."""
+    """``seen``: path here -> path there."""
     pathlib.Path("/root/.ssh").mkdir(exist_ok=True, mode=0o700)
     binds = [f"--property=BindPaths={here}:{there}" for here, there in seen.items()]
     sshd = ["dropbear", "-F", "-E", "-s", "-p", f"127.0.0.1:{port}", "-r", f"{server}/host_key"]

@@ -1,4 +1,4 @@
-"""A disk of a running guest is copied to another place and goes on from there, in QEMU itself."""
+"""A disk of a running guest is replaced by a copy, made by QEMU."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def disk(path, serial) -> LibvirtConfigGuestDisk:
 
 @pytest.fixture
 def volumes(tmp_path):
-    """(one with content, an empty one of that size, a larger one)"""
+    """(a volume with content, an empty one of the same size, a larger one)"""
     paths = [tmp_path / name for name in ("old", "new", "larger")]
     for path, size in zip(paths, (16, 16, 32), strict=True):
         with open(path, "wb") as stream:
@@ -38,7 +38,7 @@ def guest(driver, volumes):
 
 
 def paths(guest) -> set[str]:
-    """Of the running guest, and of its definition."""
+    """The path of the disk in the running guest, and in its definition."""
     return {
         found.source_path
         for persistent in (False, True)
@@ -74,7 +74,7 @@ def test_a_larger_volume_is_seen_whole_after_a_reboot(guest, volumes):
 
 def test_a_volume_of_another_size_fails_and_changes_nothing(guest, volumes):
     old, _, larger = volumes
-    with pytest.raises(exception.VolumeSwapFailed, match="before its time"):
+    with pytest.raises(exception.VolumeSwapFailed, match="ended too early"):
         swap(guest, larger)
     assert paths(guest) == {str(old)}
 
@@ -87,7 +87,7 @@ def die():
     raise Died
 
 
-def test_who_dies_before_the_commit_finds_the_old_and_can_give_up(guest, volumes):
+def test_a_swap_can_be_given_up_before_the_commit(guest, volumes):
     old, new, _ = volumes
     with pytest.raises(Died):
         swap(guest, new, commit=die)
@@ -97,7 +97,7 @@ def test_who_dies_before_the_commit_finds_the_old_and_can_give_up(guest, volumes
     assert paths(guest) == {str(new)}
 
 
-def test_who_dies_after_the_commit_goes_on_with_the_copy_that_is_there(guest, volumes, caplog):
+def test_a_swap_is_resumed_with_its_copy_after_the_commit(guest, volumes, caplog):
     old, new, _ = volumes
     with pytest.raises(Died):
         swap(guest, new, commit=die)
@@ -118,6 +118,6 @@ def test_a_guest_that_went_off_after_the_commit_has_the_new_volume(guest, volume
 
 def test_a_guest_that_is_off_is_not_swapped(guest, volumes):
     guest.poweroff()
-    with pytest.raises(exception.VolumeSwapFailed, match="does not run"):
+    with pytest.raises(exception.VolumeSwapFailed, match="is not running"):
         swap(guest, volumes[1])
     assert paths(guest) == {str(volumes[0])}

@@ -1,4 +1,4 @@
-"""A build that moves on from a host finds there the image that Glance has lost meanwhile."""
+"""A build copies an image from another host if Glance does not have it any more."""
 
 import pathlib
 import shutil

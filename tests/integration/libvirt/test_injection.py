@@ -1,6 +1,6 @@
-"""What libguestfs writes into a new disk; read back without it.
+"""Data that libguestfs writes into a new disk, read without libguestfs.
 
-The stack does not install it. A test takes as long as its virtual machine: a minute, emulated.
+The stack does not install libguestfs. Each test takes about a minute, for an emulated machine.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import pytest
 
 from nova_mini import exception
 from nova_mini.conf import CONF
+from nova_mini.objects.network_model import NetworkInfo
 from nova_mini.virt.libvirt import disks, injection
-from nova_mini.virt.libvirt.imagebackend import Backend
+from nova_mini.virt.libvirt.imagebackend.file import Backend
 from tests import servers
 
 pytest.importorskip("guestfs", reason="libguestfs is not installed")
@@ -23,7 +24,7 @@ _START = 1 << 20  # of the only partition, in bytes
 _SIZE = 64 << 20
 _SHADOW = "root:*:19000:0:99999:7:::\ndaemon:*:19000:0:99999:7:::\n"
 KEY = "ssh-ed25519 AAAA user@laptop"
-INFO = disks.InjectionInfo([], [("etc/app/app.conf", b"on = \xff\n")], "s3cret")
+INFO = disks.InjectionInfo(NetworkInfo(), [("etc/app/app.conf", b"on = \xff\n")], "s3cret")
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def override(tmp_path):
 
 @pytest.fixture
 def content(tmp_path) -> pathlib.Path:
-    """Enough of a system to be found by who looks for one."""
+    """Enough files of an operating system to be recognized by libguestfs."""
     root = tmp_path / "root"
     for folder in ("bin", "etc", "usr/bin", "var"):
         (root / folder).mkdir(parents=True)
@@ -59,7 +60,7 @@ def content(tmp_path) -> pathlib.Path:
 
 
 def make_image(path: pathlib.Path, content: pathlib.Path, start: int) -> None:
-    """An ext4 file system, in a partition when it does not start at 0."""
+    """An ext4 file system, in a partition if it does not start at 0."""
     with open(path, "wb") as stream:
         stream.truncate(_SIZE)
     if start:
@@ -71,12 +72,12 @@ def make_image(path: pathlib.Path, content: pathlib.Path, start: int) -> None:
 
 
 def make_disk(images_type: str, image: pathlib.Path):
-    """As a build does."""
+    """Create the disk as a build does."""
     instance = servers.make_instance(key_data=KEY)
     disk = Backend(images_type).by_name(instance, "disk")
     disk.path.parent.mkdir(parents=True)
     disk.finish = lambda path, driver_format: injection.inject(
-        path, driver_format, injection.Injected.wanted(instance, INFO)
+        path, driver_format, injection.Injected.requested(instance, INFO)
     )
     disk.cache(lambda base: os.link(image, base), "base", _SIZE)
     return disk
@@ -86,13 +87,13 @@ def read(disk, start: int, path: str) -> bytes:
     raw = disk.path.with_name("as-raw")
     if not raw.exists():
         disk.snapshot_extract(raw, "raw")
-    asked = ["debugfs", "-R", f"cat {path}", f"{raw}?offset={start}"]
-    return subprocess.run(asked, check=True, capture_output=True).stdout
+    command = ["debugfs", "-R", f"cat {path}", f"{raw}?offset={start}"]
+    return subprocess.run(command, check=True, capture_output=True).stdout
 
 
 def hashed(password: str, salt: str) -> str:
-    asked = ["openssl", "passwd", "-6", "-salt", salt, password]
-    return subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip()
+    command = ["openssl", "passwd", "-6", "-salt", salt, password]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 @pytest.mark.parametrize(
@@ -107,8 +108,9 @@ def test_files_key_and_password(content, tmp_path, override, images_type, start,
     disk = make_disk(images_type, tmp_path / "image")
     assert read(disk, start, "/etc/app/app.conf") == b"on = \xff\n"
     assert read(disk, start, "/root/.ssh/authorized_keys").splitlines() == [
-        b"ssh-rsa AAAA before", KEY.encode()
-    ]  # fmt: skip
+        b"ssh-rsa AAAA before",
+        KEY.encode(),
+    ]
     root, daemon = read(disk, start, "/etc/shadow").decode().splitlines()
     assert root.split(":")[1] == hashed("s3cret", salt=root.split("$")[2])
     assert root.endswith(":19000:0:99999:7:::") and daemon == _SHADOW.splitlines()[1]

@@ -1,4 +1,4 @@
-"""NICs on a Linux bridge: at the boot, and coming and going under a running guest."""
+"""NICs on a Linux bridge: at the boot, and attached to and detached from a running guest."""
 
 import contextlib
 import socket
@@ -6,9 +6,9 @@ import socket
 import pytest
 
 from nova_mini import exception
-from nova_mini.compute import power_state
 from nova_mini.conf import CONF
-from nova_mini.network.model import Network
+from nova_mini.objects.network_model import Network
+from nova_mini.states import power_state
 from nova_mini.virt.libvirt import interfaces
 from tests import servers
 from tests.integration.libvirt import cloud

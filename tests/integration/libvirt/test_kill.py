@@ -1,6 +1,6 @@
-"""The service is killed in the middle of spawn and destroy: no file stays half made.
+"""The service is killed during spawn and destroy: no incomplete file is left.
 
-That it may die after any step is shown in ``tests/integration/cloud/crash``.
+``tests/integration/cloud/crash`` kills it after every step.
 """
 
 import os
@@ -12,8 +12,8 @@ import uuid
 
 import pytest
 
-from nova_mini.compute import power_state
 from nova_mini.conf import CONF
+from nova_mini.states import power_state
 from nova_mini.virt.libvirt import utils
 from tests.integration.libvirt import cloud
 

@@ -1,4 +1,4 @@
-"""A guest from its first boot to its end, and the ways in between."""
+"""The life of a guest from its first boot to its deletion."""
 
 import json
 import pathlib
@@ -9,9 +9,9 @@ import time
 import pytest
 
 from nova_mini import exception
-from nova_mini.compute import power_state
 from nova_mini.conf import CONF
-from nova_mini.network.model import NetworkInfo
+from nova_mini.objects.network_model import NetworkInfo
+from nova_mini.states import power_state
 from nova_mini.virt.driver import LifecycleTransition
 from nova_mini.virt.libvirt import utils
 from tests import servers
@@ -41,9 +41,9 @@ def test_a_guest_boots_and_reads_its_config_drive(driver, console, image_id):
     cloud.spawn(driver, instance, admin_password="secret-password")
     assert driver.get_info(instance).state == power_state.RUNNING
 
-    said = console(instance, "hello from user-data")
-    assert f"uuid={instance.uuid}" in said
-    assert "metadata=configdrive:/dev/sr0" in said
+    printed = console(instance, "hello from user-data")
+    assert f"uuid={instance.uuid}" in printed
+    assert "metadata=configdrive:/dev/sr0" in printed
     assert driver.list_instance_uuids() == [instance.uuid]
     assert driver.get_power_states()[instance.uuid] == power_state.RUNNING
     assert {"disk", "disk.config", "libvirt.xml", "console.log"} == files_of(instance)
@@ -60,7 +60,7 @@ def test_a_guest_boots_and_reads_its_config_drive(driver, console, image_id):
 
 
 def with_images_type(driver, images_type):
-    """The driver of a service that starts with another configuration."""
+    """The driver of a service with another ``images_type``."""
     CONF.set_override("images_type", images_type, group="libvirt")
     folder = driver._image_api._folder
     return cloud.make_driver(CONF.libvirt.connection_uri, pathlib.Path(CONF.state_path), folder)
@@ -93,7 +93,29 @@ def test_a_kernel_and_a_ramdisk_boot_an_image_without_a_boot_loader(driver, cons
     assert f"<kernel>{utils.get_instance_path(instance)}/kernel</kernel>" in xml
 
 
-def test_hardware_that_the_image_asks_for(driver, console):
+def test_a_running_guest_reads_files_that_are_closed_to_others(driver):
+    """They belong to QEMU's user, also the cached images to which disks refer."""
+    instance = servers.make_instance(
+        servers.make_flavor(ephemeral_gb=1, swap=1),
+        config_drive="True",
+        kernel_id=cloud.KERNEL,
+        ramdisk_id=cloud.RAMDISK,
+    )
+    cloud.spawn(driver, instance)
+    folder = utils.get_instance_path(instance)
+    (process,) = [
+        path.parent
+        for path in pathlib.Path("/proc").glob("[0-9]*/cmdline")
+        if instance.uuid.encode() in path.read_bytes() and b"qemu" in path.read_bytes()
+    ]
+    for path in [*folder.iterdir(), *utils.base_dir().iterdir()]:
+        assert path.stat().st_mode & 0o077 == 0, path
+    for name in ("disk", "disk.eph0", "disk.swap", "disk.config", "kernel", "ramdisk"):
+        assert (folder / name).stat().st_uid == process.stat().st_uid, name
+    assert folder.stat().st_mode & 0o777 == 0o711
+
+
+def test_hardware_requested_by_the_image(driver, console):
     properties = {
         "hw_disk_bus": "scsi",
         "hw_machine_type": "q35",
@@ -144,8 +166,8 @@ def test_power_operations(driver, console):
     assert "boot=2" not in driver.get_console_output(None, instance).decode()
 
     driver.reboot(None, instance, no_network, "SOFT")
-    said = console(instance, "GUEST: boot=2")
-    assert "power button" in said
+    printed = console(instance, "GUEST: boot=2")
+    assert "power button" in printed
     console(instance, "GUEST: ready")
 
     driver.power_off(instance, timeout=30, retry_interval=5)
@@ -193,7 +215,7 @@ def test_a_guest_that_powers_off_by_itself_is_reported(driver, console):
 
 
 @pytest.mark.parametrize("running", [True, False])
-def test_a_snapshot_is_whole_and_boots(driver, console, running):
+def test_a_snapshot_is_complete_and_boots(driver, console, running):
     instance = servers.make_instance()
     cloud.spawn(driver, instance)
     console(instance, "GUEST: ready")
@@ -231,8 +253,10 @@ def test_the_image_cache_keeps_what_a_disk_needs(driver):
 def test_resources_of_the_host(driver):
     found = driver.get_available_resource()
     total = int(pathlib.Path("/proc/meminfo").read_text().split()[1]) // 1024
-    assert found["memory_mb"] == total
-    assert 0 < found["memory_mb_free_real"] < total
-    assert found["disk_available_least"] <= found["local_gb"]
-    assert [found["cpu_info"]["arch"], "qemu", "hvm"] in found["supported_instances"]
+    assert found.memory_mb == total
+    assert found.disk_available_least <= found.local_gb
+    assert [found.cpu_info["arch"], "qemu", "hvm"] in found.supported_instances
+    assert {"COMPUTE_NODE", "COMPUTE_STORAGE_BUS_VIRTIO"} <= set(found.traits)
+    if found.cpu_info["arch"] == "x86_64":
+        assert "HW_CPU_X86_SSE2" in found.traits
     assert driver.is_available()

@@ -1,1 +1,1 @@
-"""The test host: a Debian of its own kernel, emulated, in which tests run that need that kernel."""
+"""The test host: an emulated Debian with its own kernel, for tests that need one."""

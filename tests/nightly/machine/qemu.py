@@ -1,4 +1,4 @@
-"""The test host as a process of this machine."""
+"""The test host as a QEMU process of this machine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KERNEL_OPTIONS = (
 
 
 class Machine:
-    """Emulated, with two processors; whatever it writes to its disks is forgotten."""
+    """An emulated machine with two processors; changes of its disks are discarded."""
 
     def __init__(self, directory: pathlib.Path, debian: Debian, code: pathlib.Path):
         self._reports = directory / "reports"
@@ -36,8 +36,8 @@ class Machine:
         self._process.kill()
 
     def lines(self, seconds: float) -> Iterator[str]:
-        """What it reports, as it comes; AssertionError with the end of its console when it does
-        not for ``seconds``."""
+        """The lines of its reports. Raises AssertionError with the end of the console when no line
+        arrives for ``seconds``."""
         deadline = time.monotonic() + seconds
         while True:
             alive = self._process.alive
@@ -55,14 +55,41 @@ class Machine:
 
 def _qemu(debian: Debian, code: pathlib.Path, reports: pathlib.Path) -> list[str]:
     return [
-        "qemu-system-x86_64", "-M", "pc", "-accel", "tcg,thread=multi", "-cpu", "max",
-        "-smp", "2", "-m", str(MEMORY), "-nodefaults", "-display", "none", "-no-reboot",
-        "-kernel", str(debian.kernel), "-initrd", str(debian.initrd), "-append", _KERNEL_OPTIONS,
-        "-drive", f"file={debian.disk},format=raw,if=virtio,snapshot=on",
-        "-drive", f"file={code},format=raw,if=virtio,readonly=on",
-        "-object", "rng-random,id=random,filename=/dev/urandom",
-        "-device", "virtio-rng-pci,rng=random",
-        "-device", "virtio-serial", "-chardev", f"file,id=reports,path={reports}",
-        "-device", f"virtserialport,chardev=reports,name={PORT}",
-        "-serial", "stdio",
-    ]  # fmt: skip
+        "qemu-system-x86_64",
+        "-M",
+        "pc",
+        "-accel",
+        "tcg,thread=multi",
+        "-cpu",
+        "max",
+        "-smp",
+        "2",
+        "-m",
+        str(MEMORY),
+        "-nodefaults",
+        "-display",
+        "none",
+        "-no-reboot",
+        "-kernel",
+        str(debian.kernel),
+        "-initrd",
+        str(debian.initrd),
+        "-append",
+        _KERNEL_OPTIONS,
+        "-drive",
+        f"file={debian.disk},format=raw,if=virtio,snapshot=on",
+        "-drive",
+        f"file={code},format=raw,if=virtio,readonly=on",
+        "-object",
+        "rng-random,id=random,filename=/dev/urandom",
+        "-device",
+        "virtio-rng-pci,rng=random",
+        "-device",
+        "virtio-serial",
+        "-chardev",
+        f"file,id=reports,path={reports}",
+        "-device",
+        f"virtserialport,chardev=reports,name={PORT}",
+        "-serial",
+        "stdio",
+    ]

@@ -1,4 +1,4 @@
-"""Requests to every operation of the API, drawn from its own schemas and from garbage."""
+"""Random requests to every operation of the API, from its schemas or with random bodies."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def all_operations() -> Iterator[tuple[str, str, str, Operation]]:
 
 @st.composite
 def requests_to(draw, path: str, operation: Operation, known: list[str]):
-    """(URL, microversion, body): ``known`` are ids of things that are there."""
+    """(URL, microversion, body). ``known``: ids of existing resources."""
     implementation = draw(st.sampled_from(operation.implementations))
     last = min(implementation.last, MAX_VERSION)
     version = APIVersion(2, draw(st.integers(implementation.first.minor, last.minor)))

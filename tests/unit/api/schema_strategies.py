@@ -1,4 +1,4 @@
-"""Values that match a JSON Schema of ours, mostly: the server has the last word on that."""
+"""Values that mostly match a JSON Schema of the API. The server decides whether they do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,34 @@ import string
 
 from hypothesis import strategies as st
 
-text = st.text(st.characters(codec="utf-8"), max_size=300)
+# One of each kind that some part of a service may stumble over: planes 1 to 3, 14 and the private
+# ones, characters that show nothing, blanks, controls, and what SQL and URLs give a meaning to.
+_ODD = (
+    "\U0001f600\U00020000\U00030000\U000e0001\U000f0000\U0010fffd\u200b\u2028\u3000\x85"
+    "\x1b\t %_!'\"\\;/"
+)
+text = st.text(st.characters(codec="utf-8") | st.sampled_from(_ODD), max_size=300)
+#: Regular expressions, and the numbers of the texts that each is found in, the last first.
+EXPRESSION_TEXTS = ("web-1", "web-2", "a web.3", "é😀", "sk_1", "xx")
+EXPRESSIONS = [
+    ("web", "321"),
+    ("^web", "21"),
+    ("WEB-2$", "2"),
+    ("web.*2", "2"),
+    ("^.*b-1$", "1"),
+    ("w.b", "321"),
+    (r"b\.3", "3"),
+    ("(web|none)-[12]", "21"),
+    ("é", "4"),
+    ("É", "4"),
+    ("😀$", "4"),
+    ("^sk_1$", "5"),
+    ("sk%1", ""),
+    ("x{2,3}", "6"),
+    ("^$", ""),
+]
+#: Backtracking engines need minutes for each of these, or give up.
+EXPLOSIVE = ["(a+)+$", "(a|aa)+$", "(.*a){25}$", "(?:a?){60}a{60}"]
 names = st.text(string.ascii_letters + string.digits + "-_.", min_size=1, max_size=70)
 letters = st.text(string.ascii_lowercase, min_size=2, max_size=63)
 json_values = st.recursive(
@@ -26,7 +53,42 @@ FORMATS = {
     "limit": st.integers(-1, 2**31 - 1).map(str),
     "hostname": letters,
     "fqdn": letters,
-    "regex": st.sampled_from([".*", "^a+$", "(x", "[", "a{1,99999}", "\\"]),
+    "printable": names | text,
+    "text": names | text,
+    "regex": st.one_of(
+        st.sampled_from(
+            [".*", "^a+$", "(x", "[", "a{1,99999}", "\\", *EXPLOSIVE, "^web.*$", "|", "_%!"]
+        ),
+        st.lists(
+            st.sampled_from(
+                [
+                    "a",
+                    "é",
+                    "😀",
+                    ".",
+                    "*",
+                    "+",
+                    "?",
+                    "(",
+                    ")",
+                    "|",
+                    "[",
+                    "]",
+                    "^",
+                    "$",
+                    "\\",
+                    "{2}",
+                    "{1,9}",
+                    "(?=",
+                    r"\1",
+                    r"\pL",
+                    "[^a]",
+                    " ",
+                ]
+            ),
+            max_size=8,
+        ).map("".join),
+    ),
 }
 
 
@@ -95,7 +157,7 @@ _OF_TYPE = {
 
 @st.composite
 def damaged(draw, whole: st.SearchStrategy):
-    """An object of ``whole`` in which something at some depth is anything."""
+    """An object of ``whole`` in which one part, at any depth, is a random value."""
     value = place = draw(whole)
     while isinstance(place, dict) and place:
         key = draw(st.sampled_from(sorted(place)))

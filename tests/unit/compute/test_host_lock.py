@@ -1,4 +1,4 @@
-"""One compute process for a host, with real processes."""
+"""One compute process per host, tested with real processes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import sys
 
 import pytest
 
-from nova_mini.compute import host_lock
+from nova_mini.compute.host import host_lock
 from nova_mini.conf import CONF
 
 _HOLDER = """
 import os, signal, subprocess, sys, time
-from nova_mini.compute import host_lock
+from nova_mini.compute.host import host_lock
 from nova_mini.conf import CONF
 CONF([], project="nova-mini", default_config_files=[])
 CONF.set_override("state_path", sys.argv[1])
@@ -39,7 +39,7 @@ def state_path(tmp_path):
 
 @pytest.fixture
 def holder(state_path):
-    """``holder(signal)``: a process that has the lock of "one" and sends itself that signal."""
+    """``holder(signal)``: a process that holds the lock of "one" and sends itself the signal."""
     processes, children = [], []
 
     def start(signal_name: str) -> subprocess.Popen:
@@ -63,29 +63,36 @@ def test_a_frozen_predecessor_is_killed(holder):
     assert frozen.wait(5) == -signal.SIGKILL
 
 
-def test_one_that_runs_is_killed_too(holder):
+def test_a_running_predecessor_is_killed(holder):
     running = holder("SIGCONT")
     host_lock.take("one")
     assert running.wait(5) == -signal.SIGKILL
 
 
-def test_a_dead_one_holds_nothing_though_its_child_lives(holder):
+def test_a_child_does_not_inherit_the_lock(holder):
     dead = holder("SIGKILL")
     dead.wait(5)
     host_lock.take("one")
 
 
-def test_another_host_is_left_alone(holder):
+def test_the_process_of_another_host_is_not_killed(holder):
     other = holder("SIGSTOP")
     host_lock.take("two")
     assert other.poll() is None
 
 
-def test_the_lock_is_kept_from_its_next_process_too(holder):
+def test_other_processes_cannot_take_the_lock(holder):
     host_lock.take("one")
-    assert host_lock._try(host_lock._held[0])  # ours
-    asked = subprocess.run(
-        [sys.executable, "-c", "import fcntl, sys; fcntl.lockf(open(sys.argv[1], 'r+'), 6)",
-         str(CONF.state_path) + "/compute-one.lock"], capture_output=True, text=True, timeout=20,
-    )  # fmt: skip
-    assert "BlockingIOError" in asked.stderr
+    assert host_lock._try(host_lock._held[0])  # this process holds it
+    other = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import fcntl, sys; fcntl.lockf(open(sys.argv[1], 'r+'), 6)",
+            str(CONF.state_path) + "/compute-one.lock",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    assert "BlockingIOError" in other.stderr

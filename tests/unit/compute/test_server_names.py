@@ -1,11 +1,11 @@
-"""Names that are made for servers."""
+"""Generated names and passwords of servers."""
 
 import re
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nova_mini.compute import server_names
+from nova_mini.compute.requests import server_names
 
 UUID = "6f2c2a86-4a33-4b5e-8d0a-1f0a3a9c0b11"
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
@@ -16,7 +16,7 @@ def test_a_hostname_is_always_one_dns_label(name):
     assert _LABEL.match(server_names.hostname(name, UUID))
 
 
-def test_hostnames():
+def test_hostname_from_a_display_name():
     for name, expected in (
         ("Web 1", "web-1"),
         ("a.b_c", "a-b-c"),

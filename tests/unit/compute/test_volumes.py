@@ -1,4 +1,4 @@
-"""Volumes of a server that runs: attached, detached, and never in between."""
+"""Attach and detach volumes of a running server: with failures, and killed at every step."""
 
 import json
 
@@ -6,304 +6,311 @@ import oslo_messaging as messaging
 import pytest
 
 from nova_mini import db, exception
-from nova_mini.compute.volume_request import AttachRequest
+from nova_mini.compute.requests.volume_request import AttachRequest
 from nova_mini.conf import CONF
-from tests.unit.compute.world import HOST, Killed
+from tests.unit.compute.cloud_in_one_process import HOST, Killed
 from tests.unit.rest_server import HANG_UP
 
 
-def test_attach_follows_the_documented_path(world, server, volume):
-    bdm = world.attach(server, volume)
+def test_attach_follows_the_documented_path(cloud, server, volume):
+    bdm = cloud.attach(server, volume)
     assert (bdm.device_name, bdm.volume_id) == ("/dev/vdb", volume)
-    assert world.check_consistent(server, volume) == "in-use"
-    assert world.guest_volumes(server) == {"/dev/vdb": volume}
+    assert cloud.check_consistent(server, volume) == "in-use"
+    assert cloud.guest_volumes(server) == {"/dev/vdb": volume}
     chain = [
-        "API.attach_volume", "API._attach_volume", "API._create_volume_bdm",
-        "ComputeManager.reserve_block_device_name", "API.attachment_create",
-        "ComputeManager.attach_volume", "_attach_volume", "DriverVolumeBlockDevice.attach",
-        "DriverVolumeBlockDevice._do_attach", "DriverVolumeBlockDevice._volume_attach",
-        "API.attachment_update", "API.attachment_complete",
-    ]  # fmt: skip
-    begun = [s.removeprefix("before ") for s in world.steps if s.startswith("before ")]
-    assert [name for name in begun if name in chain] == chain
+        "API.attach_volume",
+        "API._attach_volume",
+        "API._create_volume_bdm",
+        "ComputeManager.reserve_block_device_name",
+        "API.attachment_create",
+        "ComputeManager.attach_volume",
+        "_attach_volume",
+        "DriverVolumeBlockDevice.attach",
+        "DriverVolumeBlockDevice._do_attach",
+        "DriverVolumeBlockDevice._volume_attach",
+        "API.attachment_update",
+        "API.attachment_complete",
+    ]
+    entered = [s.removeprefix("before ") for s in cloud.steps if s.startswith("before ")]
+    assert [name for name in entered if name in chain] == chain
 
 
-def test_cinder_is_told_who_connects_and_where(world, server, volume):
-    world.attach(server, volume, device="/dev/vdx")
-    (attachment,) = world.cinder.of_instance(server)
+def test_the_attachment_has_connector_and_mountpoint(cloud, server, volume):
+    cloud.attach(server, volume, device="/dev/vdx")
+    (attachment,) = cloud.cinder.of_instance(server)
     assert attachment["connector"]["host"] == HOST
     assert attachment["connector"]["mountpoint"] == "/dev/vdx"
 
 
-def test_what_is_read_only_stays_so(world, server):
-    volume = world.cinder.add_volume(metadata={"readonly": "True"})
-    world.attach(server, volume)
-    (attachment,) = world.cinder.of_instance(server)
+def test_a_read_only_attachment_is_recorded_as_read_only(cloud, server):
+    volume = cloud.cinder.add_volume(metadata={"readonly": "True"})
+    cloud.attach(server, volume)
+    (attachment,) = cloud.cinder.of_instance(server)
     attachment["connection_info"]["port"] = 1
-    world.api.reboot(world.context, world.instance(server), "HARD")
-    world.deliver()
-    kept = json.loads(world.bdms(server)[0]["connection_info"])
-    assert kept["readonly"] is True and kept["data"]["port"] == 1
+    cloud.api.reboot(cloud.context, cloud.instance(server), "HARD")
+    cloud.deliver()
+    connection_info = json.loads(cloud.bdms(server)[0]["connection_info"])
+    assert connection_info["readonly"] is True and connection_info["data"]["port"] == 1
 
 
-def test_names_are_given_once(world, server, volume):
-    world.attach(server, volume)
-    assert world.attach(server, world.cinder.add_volume()).device_name == "/dev/vdc"
-    third = world.cinder.add_volume()
+def test_device_names_are_unique(cloud, server, volume):
+    cloud.attach(server, volume)
+    assert cloud.attach(server, cloud.cinder.add_volume()).device_name == "/dev/vdc"
+    third = cloud.cinder.add_volume()
     with pytest.raises(exception.DevicePathInUse):
-        world.attach(server, third, device="/dev/vdb")
-    assert world.cinder.status(third) == "available"
-    assert len(world.bdms(server)) == 2
-    assert world.unfinished() == []
+        cloud.attach(server, third, device="/dev/vdb")
+    assert cloud.cinder.status(third) == "available"
+    assert len(cloud.bdms(server)) == 2
+    assert cloud.unfinished() == []
 
 
-def test_a_volume_is_attached_to_one_server_once(world, server, volume):
-    world.attach(server, volume)
-    world.cinder.volumes[volume]["multiattach"] = True
+def test_a_volume_is_attached_to_one_server_once(cloud, server, volume):
+    cloud.attach(server, volume)
+    cloud.cinder.volumes[volume]["multiattach"] = True
     with pytest.raises(exception.InvalidVolume, match="is attached to the server"):
-        world.attach(server, volume, supports_multiattach=True)
-    assert world.check_consistent(server, volume) == "in-use"
+        cloud.attach(server, volume, supports_multiattach=True)
+    assert cloud.check_consistent(server, volume) == "in-use"
 
 
-def test_the_number_of_disks_is_limited(world, server, volume):
+def test_the_number_of_disks_is_limited(cloud, server, volume):
     CONF.set_override("max_disk_devices_to_attach", 1, group="compute")
     try:
         with pytest.raises(exception.TooManyDiskDevices):
-            world.attach(server, volume)
+            cloud.attach(server, volume)
     finally:
         CONF.clear_override("max_disk_devices_to_attach", group="compute")
-    assert world.check_consistent(server, volume) == "available"
+    assert cloud.check_consistent(server, volume) == "available"
 
 
-def test_detach(world, server, volume):
-    world.attach(server, volume)
-    world.detach(server, volume)
-    assert world.check_consistent(server, volume) == "available"
+def test_detach(cloud, server, volume):
+    cloud.attach(server, volume)
+    cloud.detach(server, volume)
+    assert cloud.check_consistent(server, volume) == "available"
     with pytest.raises(exception.VolumeNotAttached):
-        world.detach(server, volume)
+        cloud.detach(server, volume)
 
 
 @pytest.mark.parametrize("is_done", [True, False])
-def test_a_detach_that_cinder_says_nothing_of_is_done(world, server, volume, is_done):
-    world.attach(server, volume)
+def test_detach_is_done_without_an_answer_of_cinder(cloud, server, volume, is_done):
+    cloud.attach(server, volume)
     question = ("POST", f"/volumes/{volume}/action")
     if is_done:
-        world.cinder.lost_answers.append(question)
+        cloud.cinder.lost_responses.append(question)
     else:
-        world.cinder.failures[question] = [(503, {})]
-    world.detach(server, volume)
-    assert world.check_consistent(server, volume) == "available"
+        cloud.cinder.failures[question] = [(503, {})]
+    cloud.detach(server, volume)
+    assert cloud.check_consistent(server, volume) == "available"
 
 
-def test_a_refused_reservation_leaves_nothing(world, server, volume):
-    world.cinder.failures["POST", "/attachments"] = [(400, {"x": {"message": "no", "code": 400}})]
+def test_a_refused_reservation_leaves_nothing(cloud, server, volume):
+    cloud.cinder.failures["POST", "/attachments"] = [(400, {"x": {"message": "no", "code": 400}})]
     with pytest.raises(exception.InvalidVolume):
-        world.attach(server, volume)
-    assert world.check_consistent(server, volume) == "available"
+        cloud.attach(server, volume)
+    assert cloud.check_consistent(server, volume) == "available"
 
 
-def test_a_lost_answer_to_the_reservation_leaves_nothing(world, server, volume):
-    world.cinder.lost_answers.append(("POST", "/attachments"))
+def test_a_lost_answer_to_the_reservation_leaves_nothing(cloud, server, volume):
+    cloud.cinder.lost_responses.append(("POST", "/attachments"))
     with pytest.raises(exception.CinderConnectionFailed):
-        world.attach(server, volume)
-    assert world.cinder.status(volume) == "reserved"
-    world.deliver()
-    assert world.check_consistent(server, volume) == "available"
+        cloud.attach(server, volume)
+    assert cloud.cinder.status(volume) == "reserved"
+    cloud.deliver()
+    assert cloud.check_consistent(server, volume) == "available"
 
 
-def test_one_that_is_deleted_while_its_volume_is_reserved_leaves_it(
-    world, server, volume, monkeypatch
-):
-    create = world.api.volume_api.attachment_create
+def test_delete_during_a_reservation_frees_the_volume(cloud, server, volume, monkeypatch):
+    create = cloud.api.volume_api.attachment_create
 
     def create_too_late(*args, **kwargs):
-        world.api.delete(world.context, world.instance(server))
+        cloud.api.delete(cloud.context, cloud.instance(server))
         return create(*args, **kwargs)
 
-    monkeypatch.setattr(world.api.volume_api, "attachment_create", create_too_late)
+    monkeypatch.setattr(cloud.api.volume_api, "attachment_create", create_too_late)
     with pytest.raises(exception.BlockDeviceMappingNotFound):
-        world.attach(server, volume)
-    world.deliver()
+        cloud.attach(server, volume)
+    cloud.deliver()
     assert db.instances.get_by_uuid(server) is None
-    assert world.cinder.attachments == {}
-    assert world.cinder.status(volume) == "available"
+    assert cloud.cinder.attachments == {}
+    assert cloud.cinder.status(volume) == "available"
 
 
-def test_a_lost_answer_of_the_host_leaves_nothing(world, server, volume, monkeypatch):
-    call = world.api.compute_rpcapi.reserve_block_device_name
+def test_a_lost_answer_to_reserve_block_device_name_leaves_nothing(
+    cloud, server, volume, monkeypatch
+):
+    call = cloud.api.compute_rpcapi.reserve_block_device_name
 
     def lose(*args):
         call(*args)
         raise messaging.MessagingTimeout("no answer")
 
-    monkeypatch.setattr(world.api.compute_rpcapi, "reserve_block_device_name", lose)
+    monkeypatch.setattr(cloud.api.compute_rpcapi, "reserve_block_device_name", lose)
     with pytest.raises(messaging.MessagingTimeout):
-        world.attach(server, volume)
-    assert len(world.bdms(server)) == 1
-    world.deliver()
-    assert world.check_consistent(server, volume) == "available"
+        cloud.attach(server, volume)
+    assert len(cloud.bdms(server)) == 1
+    cloud.deliver()
+    assert cloud.check_consistent(server, volume) == "available"
 
 
-def test_a_host_that_is_started_again_before_it_is_asked(world, server, volume, monkeypatch):
-    """What it finds is an intent of which nothing is recorded yet: the API is at it."""
-    call = world.api.compute_rpcapi.reserve_block_device_name
+def test_a_host_that_resumes_an_attach_before_the_reservation(cloud, server, volume, monkeypatch):
+    """The API has committed the intent, but has not created the mapping yet."""
+    call = cloud.api.compute_rpcapi.reserve_block_device_name
 
     def start_again_before(*args):
-        world.recover(rounds=1)
+        cloud.recover(restarts=1)
         return call(*args)
 
-    monkeypatch.setattr(world.api.compute_rpcapi, "reserve_block_device_name", start_again_before)
-    world.attach(server, volume)
-    assert world.check_consistent(server, volume) == "in-use"
+    monkeypatch.setattr(cloud.api.compute_rpcapi, "reserve_block_device_name", start_again_before)
+    cloud.attach(server, volume)
+    assert cloud.check_consistent(server, volume) == "in-use"
 
 
-def test_a_volume_that_turned_out_to_be_encrypted_is_given_back(world, server, volume):
-    """It is of another type by the time the host comes to it."""
-    world.api.attach_volume(world.context, world.instance(server), AttachRequest(volume_id=volume))
-    world.cinder.volumes[volume]["encrypted"] = True
-    world.deliver()
-    assert world.check_consistent(server, volume) == "available"
+def test_attach_of_an_encrypted_volume_is_undone_by_the_host(cloud, server, volume):
+    """The volume was retyped after the check of the API."""
+    cloud.api.attach_volume(cloud.context, cloud.instance(server), AttachRequest(volume_id=volume))
+    cloud.cinder.volumes[volume]["encrypted"] = True
+    cloud.deliver()
+    assert cloud.check_consistent(server, volume) == "available"
     assert "is encrypted" in db.instances.get_latest_faults([server])[server]["message"]
 
 
-def test_a_connection_that_fails_gives_the_volume_back(world, server, volume, monkeypatch):
+def test_a_failed_connection_undoes_the_attach(cloud, server, volume, monkeypatch):
     def refuse(*args, **kwargs):
         raise exception.VolumeAttachFailed(volume_id=volume, reason="no path")
 
-    monkeypatch.setattr(world.manager.driver, "attach_volume", refuse)
-    world.attach(server, volume)
-    assert world.check_consistent(server, volume) == "available"
-    assert world.instance(server).vm_state == "active"
+    monkeypatch.setattr(cloud.manager.driver, "attach_volume", refuse)
+    cloud.attach(server, volume)
+    assert cloud.check_consistent(server, volume) == "available"
+    assert cloud.instance(server).vm_state == "active"
     (fault,) = db.instances.get_latest_faults([server]).values()
     assert "no path" in fault["message"]
 
 
-def test_cinder_away_in_the_middle_is_only_a_pause(world, server, volume):
-    world.cinder.failures["PUT", "/attachments/.*"] = [HANG_UP] * 4
-    world.attach(server, volume)
-    assert world.cinder.status(volume) == "reserved"
-    world.recover()
-    assert world.check_consistent(server, volume) == "in-use"
+def test_attach_is_retried_while_cinder_is_down(cloud, server, volume):
+    cloud.cinder.failures["PUT", "/attachments/.*"] = [HANG_UP] * 4
+    cloud.attach(server, volume)
+    assert cloud.cinder.status(volume) == "reserved"
+    cloud.recover()
+    assert cloud.check_consistent(server, volume) == "in-use"
 
 
-def test_a_guest_that_keeps_its_disk_keeps_its_volume(world, server, volume, monkeypatch):
-    world.attach(server, volume)
+def test_a_disk_that_the_guest_does_not_release_stays_attached(cloud, server, volume, monkeypatch):
+    cloud.attach(server, volume)
 
     def refuse(*args, **kwargs):
         raise exception.DeviceDetachFailed(device="/dev/vdb", reason="the guest uses it")
 
     with monkeypatch.context() as patch:
-        patch.setattr(world.manager.driver, "detach_volume", refuse)
-        world.detach(server, volume)
-    assert world.check_consistent(server, volume) == "in-use"
-    world.detach(server, volume)
-    assert world.check_consistent(server, volume) == "available"
+        patch.setattr(cloud.manager.driver, "detach_volume", refuse)
+        cloud.detach(server, volume)
+    assert cloud.check_consistent(server, volume) == "in-use"
+    cloud.detach(server, volume)
+    assert cloud.check_consistent(server, volume) == "available"
 
 
-def test_delete_frees_every_volume_and_removes_those_that_go_with_the_server(world, server):
-    kept, going = world.cinder.add_volume(), world.cinder.add_volume()
-    world.attach(server, kept)
-    world.attach(server, going, delete_on_termination=True)
-    world.delete(server)
-    assert list(world.cinder.volumes) == [kept]
-    assert world.cinder.status(kept) == "available"
-    assert world.cinder.attachments == {}
+def test_delete_frees_volumes_and_deletes_those_with_delete_on_termination(cloud, server):
+    staying, deleted = cloud.cinder.add_volume(), cloud.cinder.add_volume()
+    cloud.attach(server, staying)
+    cloud.attach(server, deleted, delete_on_termination=True)
+    cloud.delete(server)
+    assert list(cloud.cinder.volumes) == [staying]
+    assert cloud.cinder.status(staying) == "available"
+    assert cloud.cinder.attachments == {}
 
 
-def test_a_volume_that_was_taken_behind_our_back_is_not_reached_again(world, server, volume):
-    world.attach(server, volume)
-    world.cinder.attachments.clear()  # by force: CVE-2023-2088
-    world.cinder.volumes[volume]["status"] = "available"
-    world.api.reboot(world.context, world.instance(server), "HARD")
-    world.deliver()
-    assert world.instance(server).task_state is None
+def test_a_volume_whose_attachment_was_deleted_is_not_connected_again(cloud, server, volume):
+    cloud.attach(server, volume)
+    cloud.cinder.attachments.clear()  # deleted directly in Cinder: CVE-2023-2088
+    cloud.cinder.volumes[volume]["status"] = "available"
+    cloud.api.reboot(cloud.context, cloud.instance(server), "HARD")
+    cloud.deliver()
+    assert cloud.instance(server).task_state is None
     (fault,) = db.instances.get_latest_faults([server]).values()
-    assert "behind its back" in fault["message"]
-    assert "reboot HARD" not in world.manager.driver._guests.find(server).console
-    world.detach(server, volume)
-    assert world.check_consistent(server, volume) == "available"
+    assert "has no attachment of volume" in fault["message"]
+    assert "reboot HARD" not in cloud.manager.driver._guests.find(server).console
+    cloud.detach(server, volume)
+    assert cloud.check_consistent(server, volume) == "available"
 
 
-def test_a_hard_reboot_takes_the_connection_as_it_is_now(world, server, volume):
-    world.attach(server, volume)
-    (attachment,) = world.cinder.of_instance(server)
+def test_a_hard_reboot_refreshes_the_connection(cloud, server, volume):
+    cloud.attach(server, volume)
+    (attachment,) = cloud.cinder.of_instance(server)
     attachment["connection_info"]["port"] = 1
-    world.api.reboot(world.context, world.instance(server), "HARD")
-    world.deliver()
-    assert '"port": 1' in world.bdms(server)[0]["connection_info"]
-    assert world.check_consistent(server, volume) == "in-use"
+    cloud.api.reboot(cloud.context, cloud.instance(server), "HARD")
+    cloud.deliver()
+    assert '"port": 1' in cloud.bdms(server)[0]["connection_info"]
+    assert cloud.check_consistent(server, volume) == "in-use"
 
 
-def test_an_extended_volume_is_told_to_the_guest(world, server, volume):
-    world.attach(server, volume)
-    world.cinder.volumes[volume]["size"] = 5
+def test_the_guest_gets_the_new_size_of_an_extended_volume(cloud, server, volume):
+    cloud.attach(server, volume)
+    cloud.cinder.volumes[volume]["size"] = 5
     event = {"name": "volume-extended", "server_uuid": server, "tag": volume}
-    world.manager.external_instance_event(world.context, [event])
-    assert f"volume {volume} has 5 GiB" in world.manager.driver._guests.find(server).console
-    assert world.bdms(server)[0]["volume_size"] == 5
+    cloud.manager.external_instance_event(cloud.context, [event])
+    assert f"volume {volume} has 5 GiB" in cloud.manager.driver._guests.find(server).console
+    assert cloud.bdms(server)[0]["volume_size"] == 5
 
 
 # -- killed at every step ------------------------------------------------------------------------
 
 
-def _steps_of(world, server, act) -> list[str]:
-    world.steps.clear()
-    act(world, server)
-    return list(dict.fromkeys(world.steps))
+def _steps_of(cloud, server, act) -> list[str]:
+    cloud.steps.clear()
+    act(cloud, server)
+    return list(dict.fromkeys(cloud.steps))
 
 
-def _attach(world, server):
-    world.attach(server, next(iter(world.cinder.volumes)))
+def _attach(cloud, server):
+    cloud.attach(server, next(iter(cloud.cinder.volumes)))
 
 
-def _detach(world, server):
-    world.detach(server, next(iter(world.cinder.volumes)))
+def _detach(cloud, server):
+    cloud.detach(server, next(iter(cloud.cinder.volumes)))
 
 
-def _delete(world, server):
-    world.delete(server)
+def _delete(cloud, server):
+    cloud.delete(server)
 
 
-def _killed_at_each_step(world, server, act, prepare=None, *, check) -> int:
-    """Returns at how many steps it was tried; each begins with a fresh volume."""
+def _kill_at_each_step(cloud, server, act, prepare=None, *, check) -> int:
+    """Kill ``act`` at each of its steps, with a new volume each. Returns the number of steps."""
 
     def fresh():
-        world.cinder.volumes.clear()
-        volume = world.cinder.add_volume()
+        cloud.cinder.volumes.clear()
+        volume = cloud.cinder.add_volume()
         if prepare:
-            prepare(world, server)
+            prepare(cloud, server)
         return volume
 
     fresh()
-    moments = _steps_of(world, server, act)
-    world.recover()
-    for moment in moments:
-        for mapping in world.bdms(server):
-            world.detach(server, mapping["volume_id"])
+    points = _steps_of(cloud, server, act)
+    cloud.recover()
+    for point in points:
+        for mapping in cloud.bdms(server):
+            cloud.detach(server, mapping["volume_id"])
         volume = fresh()
-        world.strike(moment)
+        cloud.kill_at(point)
         with pytest.raises(Killed):
-            act(world, server)
-        world.recover()
-        check(world, server, volume, moment)
-    return len(moments)
+            act(cloud, server)
+        cloud.recover()
+        check(cloud, server, volume, point)
+    return len(points)
 
 
-def test_attach_killed_at_every_step_ends_whole_or_not_at_all(world, server):
+def test_attach_killed_at_every_step_is_done_or_undone(cloud, server):
     ends = {}
 
-    def check(world, server, volume, moment):
-        ends[moment] = world.check_consistent(server, volume)
+    def check(cloud, server, volume, point):
+        ends[point] = cloud.check_consistent(server, volume)
 
-    assert _killed_at_each_step(world, server, _attach, check=check) > 20
-    assert ends["before API._attach_volume"] == "available"  # nothing was promised
+    assert _kill_at_each_step(cloud, server, _attach, check=check) > 20
+    assert ends["before API._attach_volume"] == "available"  # no success was reported
     assert ends["API.attachment_create"] == ends["API._attach_volume"] == "in-use"
     assert ends["FakeDriver.attach_volume"] == "in-use"
 
 
-def test_detach_killed_at_every_step_ends_detached(world, server):
-    def check(world, server, volume, moment):
-        status = world.check_consistent(server, volume)
-        assert (status == "available") == (moment != "before API.detach_volume"), moment
+def test_detach_killed_at_every_step_is_done(cloud, server):
+    def check(cloud, server, volume, point):
+        status = cloud.check_consistent(server, volume)
+        assert (status == "available") == (point != "before API.detach_volume"), point
 
-    assert _killed_at_each_step(world, server, _detach, _attach, check=check) > 10
+    assert _kill_at_each_step(cloud, server, _detach, _attach, check=check) > 10

@@ -1,12 +1,12 @@
-"""Heartbeats arrive at whoever takes them, over a bus inside of the process."""
+"""Heartbeats over a bus inside the process."""
 
 from __future__ import annotations
 
 import pytest
 
 from nova_mini import rpc
-from nova_mini.conductor import heartbeat_queue
 from nova_mini.conf import CONF
+from nova_mini.rpcapi import heartbeat_queue
 from tests.functional.harness import waiting
 
 
@@ -21,7 +21,7 @@ def bus(tmp_path):
     CONF([], project="nova-mini", default_config_files=[])
 
 
-def test_heartbeats_are_taken(bus):
+def test_heartbeats_are_received(bus):
     taken: dict[str, bool] = {}
     server = heartbeat_queue.get_server(taken.__setitem__)
     server.start(override_pool_size=1)

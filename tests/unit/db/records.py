@@ -1,4 +1,4 @@
-"""Rows as a crash may have left them."""
+"""Helpers that insert rows as a crash may have left them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tests.servers import make_flavor
 
 LONG_AGO = datetime.datetime(2026, 1, 1)
 NOW = datetime.datetime(2026, 6, 1)
-ASKED = {"vcpus": 1, "memory_mb": 96, "local_gb": 1}
+REQUESTED = {"vcpus": 1, "memory_mb": 96, "local_gb": 1}
 
 
 def add_server(**columns) -> str:
-    """A server of the project "p", active on the host "h1"; its uuid."""
+    """Insert a server of the project "p", active on the host "h1". Return its UUID."""
     flavor = make_flavor()
     row = {
         "uuid": str(uuid.uuid4()),
@@ -47,7 +47,7 @@ def server(uuid_: str):
 
 
 def add_action(instance_uuid: str, **columns) -> int:
-    """An action that was begun and sent long ago; its id."""
+    """Insert an action that was begun and sent long ago. Return its ID."""
     row = {
         "instance_uuid": instance_uuid,
         "action": "stop",
@@ -61,8 +61,34 @@ def add_action(instance_uuid: str, **columns) -> int:
     return query.insert(models.instance_actions, row | columns)["id"]
 
 
+def add_migration(instance_uuid: str, **columns) -> dict:
+    """Insert a resize of the flavor 1 to 2 that waits for its confirmation. Return the row."""
+    old, new = make_flavor(), make_flavor(id=2, flavorid="2", vcpus=2, memory_mb=192)
+    row = {
+        "uuid": str(uuid.uuid4()),
+        "instance_uuid": instance_uuid,
+        "migration_type": "resize",
+        "status": "finished",
+        "source_compute": "h1",
+        "source_node": "h1",
+        "dest_compute": "h2",
+        "dest_node": "h2",
+        "dest_host": "192.0.2.2",
+        "user_id": "u",
+        "project_id": "p",
+        "old_flavor": old.as_dict(),
+        "new_flavor": new.as_dict(),
+        "old_vm_state": "active",
+        "vcpus": new.vcpus,
+        "memory_mb": new.memory_mb,
+        "created_at": LONG_AGO,
+        "updated_at": LONG_AGO,
+    }
+    return query.insert(models.migrations, row | columns)
+
+
 def events(action_id: int) -> list[tuple]:
-    """(event, result, details) of each, in order."""
+    """(event, result, details) of each event, in order."""
     return [(e["event"], e["result"], e["details"]) for e in actions.get_events([action_id])]
 
 
@@ -88,14 +114,15 @@ def add_node(host: str = "h1", **columns) -> None:
 
 
 def allocate(consumer_uuid: str, host: str = "h1") -> None:
-    """What a claim does, but long ago."""
-    assert allocations.claim(consumer_uuid, host, ASKED)
+    """Make a claim that is dated long ago."""
+    assert allocations.claim(consumer_uuid, host, REQUESTED)
     held = models.allocations
     query.update(held, {"created_at": LONG_AGO}, held.c.consumer_uuid == consumer_uuid)
 
 
 def add_service(host: str, *, seen: datetime.datetime | None = None, **columns) -> str:
-    """A compute's, heard of now unless ``seen`` says when; its incarnation."""
+    """Insert a compute service with its last heartbeat at ``seen`` (None: now). Return its
+    incarnation."""
     row = {
         "uuid": str(uuid.uuid4()),
         "host": host,

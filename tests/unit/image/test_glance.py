@@ -1,4 +1,4 @@
-"""The image API against a small Glance of HTTP answers, its connections included."""
+"""The image API against an HTTP server with scripted answers, including lost connections."""
 
 import hashlib
 import io
@@ -17,7 +17,7 @@ DATA = b"head" + bytes(3 * 1024 * 1024) + b"tail"
 
 
 class Glance:
-    """Answers from ``script``: {(method, path): [answer, ...]}; the last answer stays."""
+    """Responds by ``script``: {(method, path): [response, ...]}; the last response is repeated."""
 
     def __init__(self):
         self.script = {}
@@ -25,8 +25,8 @@ class Glance:
 
     def respond(self, method, path, query, headers, body):
         self.seen.append((method, path, headers, body))
-        answers = self.script.get((method, path), [(404, b"{}")])
-        return answers.pop(0) if len(answers) > 1 else answers[0]
+        responses = self.script.get((method, path), [(404, b"{}")])
+        return responses.pop(0) if len(responses) > 1 else responses[0]
 
 
 @pytest.fixture
@@ -43,18 +43,27 @@ def ctxt():
 
 def record(**fields):
     image = {
-        "id": IMAGE, "name": "cirros", "status": "active", "size": len(DATA),
-        "disk_format": "raw", "container_format": "bare", "min_disk": 1, "min_ram": 64,
-        "hw_disk_bus": "virtio", "self": "/v2/images/x", "direct_url": "file:///secret/place",
-        "os_hash_algo": "sha512", "os_hash_value": hashlib.sha512(DATA).hexdigest(),
-    }  # fmt: skip
+        "id": IMAGE,
+        "name": "cirros",
+        "status": "active",
+        "size": len(DATA),
+        "disk_format": "raw",
+        "container_format": "bare",
+        "min_disk": 1,
+        "min_ram": 64,
+        "hw_disk_bus": "virtio",
+        "self": "/v2/images/x",
+        "direct_url": "file:///secret/place",
+        "os_hash_algo": "sha512",
+        "os_hash_value": hashlib.sha512(DATA).hexdigest(),
+    }
     return (200, json.dumps({**image, **fields}).encode())
 
 
 URL = f"/v2/images/{IMAGE}"
 
 
-def test_get_is_the_record_as_the_user_without_its_place(server, ctxt):
+def test_get_uses_the_users_token_and_hides_locations(server, ctxt):
     server.script["GET", URL] = [record()]
     image = glance.API().get(ctxt, IMAGE)
     assert (image.name, image.size, image.min_ram) == ("cirros", len(DATA), 64)
@@ -63,7 +72,7 @@ def test_get_is_the_record_as_the_user_without_its_place(server, ctxt):
     assert server.seen[0][2]["X-Auth-Token"] == "users-token"
 
 
-def test_locations_only_when_asked_and_from_the_older_api_too(server, ctxt):
+def test_locations_are_read_on_request_also_from_the_older_api(server, ctxt):
     server.script["GET", URL] = [record()]
     server.script["GET", URL + "/locations"] = [(403, b"{}")]
     image = glance.API().get(ctxt, IMAGE, include_locations=True)
@@ -83,25 +92,25 @@ def test_locations_only_when_asked_and_from_the_older_api_too(server, ctxt):
         (500, exception.GlanceConnectionFailed),
     ],
 )
-def test_errors_are_ours(server, ctxt, status, error):
+def test_http_errors_are_translated(server, ctxt, status, error):
     server.script["GET", URL] = [(status, b"{}")]
     with pytest.raises(error):
         glance.API().get(ctxt, IMAGE)
 
 
-def test_an_id_that_is_no_uuid_reaches_nobody(server, ctxt):
+def test_an_id_that_is_no_uuid_is_not_sent_to_glance(server, ctxt):
     with pytest.raises(exception.ImageNotFound):
         glance.API().get(ctxt, "../../v3/users")
     assert server.seen == []
 
 
-def test_a_lost_connection_is_tried_again(server, ctxt):
+def test_a_request_is_retried_after_a_lost_connection(server, ctxt):
     server.script["GET", URL] = [HANG_UP, record()]
     assert glance.API().get(ctxt, IMAGE).id == IMAGE
     assert len(server.seen) == 2
 
 
-def test_download_verifies_and_is_sparse(server, ctxt, tmp_path):
+def test_download_verifies_the_data_and_writes_a_sparse_file(server, ctxt, tmp_path):
     server.script["GET", URL] = [record()]
     server.script["GET", URL + "/file"] = [(200, DATA)]
     target = tmp_path / "base"
@@ -110,7 +119,7 @@ def test_download_verifies_and_is_sparse(server, ctxt, tmp_path):
     assert os.stat(target).st_blocks * 512 < len(DATA) // 2
 
 
-def test_download_of_other_data_leaves_no_file(server, ctxt, tmp_path):
+def test_download_of_wrong_data_leaves_no_file(server, ctxt, tmp_path):
     server.script["GET", URL] = [record()]
     server.script["GET", URL + "/file"] = [(200, DATA[:-1] + b"!")]
     with pytest.raises(exception.ImageUnacceptable, match="sha512"):
@@ -118,14 +127,14 @@ def test_download_of_other_data_leaves_no_file(server, ctxt, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_download_that_breaks_in_the_middle_starts_again(server, ctxt, tmp_path):
+def test_an_interrupted_download_is_retried(server, ctxt, tmp_path):
     server.script["GET", URL] = [record()]
     server.script["GET", URL + "/file"] = [(200, DATA[:100_000], len(DATA)), (200, DATA)]
     glance.API().download(ctxt, IMAGE, str(tmp_path / "base"))
     assert (tmp_path / "base").read_bytes() == DATA
 
 
-def test_download_that_never_comes_whole_fails_without_a_file(server, ctxt, tmp_path):
+def test_download_fails_after_all_retries_and_leaves_no_file(server, ctxt, tmp_path):
     server.script["GET", URL] = [record()]
     server.script["GET", URL + "/file"] = [(200, DATA[:100_000], len(DATA))]
     with pytest.raises(exception.GlanceConnectionFailed):
@@ -139,14 +148,14 @@ def test_download_of_a_queued_image_is_refused(server, ctxt, tmp_path):
         glance.API().download(ctxt, IMAGE, str(tmp_path / "base"))
 
 
-def test_create_twice_with_one_id_is_one_image(server, ctxt):
+def test_create_with_an_id_is_idempotent(server, ctxt):
     server.script["POST", "/v2/images"] = [HANG_UP, (409, b"{}")]
     server.script["GET", URL] = [record(status="queued")]
     image = glance.API().create(ctxt, {"id": IMAGE, "name": "snap", "hw_disk_bus": "virtio"})
     assert (image.id, image.status) == (IMAGE, "queued")
 
 
-def test_images_without_data_of_every_page(server, ctxt):
+def test_list_unfinished_reads_all_pages(server, ctxt):
     def page(name, **more):
         image = {"id": IMAGE, "name": name, "status": "queued", "instance_uuid": "i"}
         return 200, json.dumps({"images": [image], **more}).encode()
@@ -155,8 +164,9 @@ def test_images_without_data_of_every_page(server, ctxt):
     server.script["GET", "/v2/images"] = [page("one", **more), page("two")]
     found = glance.API().list_unfinished(ctxt)
     assert [(image.name, image.properties) for image in found] == [
-        ("one", {"instance_uuid": "i"}), ("two", {"instance_uuid": "i"})
-    ]  # fmt: skip
+        ("one", {"instance_uuid": "i"}),
+        ("two", {"instance_uuid": "i"}),
+    ]
     tokens = [headers.get("X-Auth-Token") for _method, _path, headers, _body in server.seen]
     assert "users-token" not in tokens, "the user sees no images of others"
 
@@ -172,7 +182,7 @@ def test_update_adds_replaces_and_removes(server, ctxt):
     ]
 
 
-def test_upload_whose_answer_was_lost_is_done_when_the_image_is_active(server, ctxt):
+def test_upload_succeeds_without_an_answer_if_the_image_is_active(server, ctxt):
     server.script["PUT", URL + "/file"] = [HANG_UP]
     server.script["GET", URL] = [record()]
     glance.API().upload(ctxt, IMAGE, io.BytesIO(DATA))
@@ -182,7 +192,7 @@ def test_upload_whose_answer_was_lost_is_done_when_the_image_is_active(server, c
         glance.API().upload(ctxt, IMAGE, io.BytesIO(DATA))
 
 
-def test_delete_of_nothing_is_fine_and_of_a_protected_image_is_not(server, ctxt):
+def test_delete_ignores_a_missing_image_but_not_a_protected_one(server, ctxt):
     glance.API().delete(ctxt, IMAGE)
     server.script["DELETE", URL] = [(403, b"{}")]
     with pytest.raises(exception.ImageNotAuthorized):
@@ -194,16 +204,16 @@ def test_delete_of_nothing_is_fine_and_of_a_protected_image_is_not(server, ctxt)
 LOCATION = "rbd://fsid/images/name/snap"
 
 
-def test_a_registered_image_is_waited_for(server, ctxt, monkeypatch):
+def test_add_location_waits_until_the_image_is_active(server, ctxt, monkeypatch):
     monkeypatch.setattr(glance, "_POLL_SECONDS", 0.01)
     server.script["POST", f"{URL}/locations"] = [(202, b"{}")]
     server.script["GET", URL] = [record(status="queued"), record(status="importing"), record()]
     glance.API().add_location(ctxt, IMAGE, LOCATION)
-    told = [body for method, _path, _headers, body in server.seen if method == "POST"]
-    assert [json.loads(body) for body in told] == [{"url": LOCATION}]
+    bodies = [body for method, _path, _headers, body in server.seen if method == "POST"]
+    assert [json.loads(body) for body in bodies] == [{"url": LOCATION}]
 
 
-def test_a_location_that_is_known_already_is_fine(server, ctxt):
+def test_add_location_is_idempotent(server, ctxt):
     server.script["POST", f"{URL}/locations"] = [(409, b"{}")]
     server.script["GET", URL] = [record()]
     glance.API().add_location(ctxt, IMAGE, LOCATION)
@@ -212,13 +222,13 @@ def test_a_location_that_is_known_already_is_fine(server, ctxt):
 @pytest.mark.parametrize(
     ("code", "error"), [(403, exception.ImageNotAuthorized), (400, exception.ImageBadRequest)]
 )
-def test_a_location_that_glance_does_not_want(server, ctxt, code, error):
+def test_a_location_that_glance_refuses(server, ctxt, code, error):
     server.script["POST", f"{URL}/locations"] = [(code, b"{}")]
     with pytest.raises(error):
         glance.API().add_location(ctxt, IMAGE, LOCATION)
 
 
-def test_an_image_that_never_becomes_active_is_asked_for_again(server, ctxt, monkeypatch):
+def test_add_location_fails_if_the_image_does_not_become_active(server, ctxt, monkeypatch):
     monkeypatch.setattr(glance, "_ACTIVATION_SECONDS", 0)
     server.script["POST", f"{URL}/locations"] = [(202, b"{}")]
     server.script["GET", URL] = [record(status="queued")]

@@ -1,7 +1,8 @@
-"""The metadata service over HTTP: who may ask, what it answers, what it never does."""
+"""The metadata service over HTTP."""
 
 import hashlib
 import hmac
+import io
 import json
 import logging
 import pathlib
@@ -11,7 +12,7 @@ import webob
 
 from nova_mini import db
 from nova_mini.api import wsgi_app
-from nova_mini.objects.base import utcnow
+from nova_mini.clock import utcnow
 from tests.unit import rest_server
 from tests.unit.metadata.conftest import USER_DATA
 from tests.unit.network.stub_neutron import StubNeutron
@@ -26,10 +27,16 @@ def app(database, instance, override):
     override("metadata_proxy_shared_secret", SECRET, "neutron")
     override("api_paste_config", str(PASTE), "wsgi")
     row = {
-        **instance.columns(), "uuid": instance.uuid, "user_id": "u1", "created_at": utcnow(),
-        "memory_mb": 96, "vcpus": 1, "root_gb": 1, "ephemeral_gb": 0,
+        **instance.columns(),
+        "uuid": instance.uuid,
+        "user_id": "u1",
+        "created_at": utcnow(),
+        "memory_mb": 96,
+        "vcpus": 1,
+        "root_gb": 1,
+        "ephemeral_gb": 0,
         "vm_state": "active",
-    }  # fmt: skip
+    }
     db.instances.create_many([row])
     return wsgi_app.load("metadata")
 
@@ -55,27 +62,27 @@ def ask(app, instance):
     return ask
 
 
-def test_the_guest_reads_itself(ask, instance):
-    answer = ask("/openstack/latest/meta_data.json")
-    assert (answer.status_int, answer.content_type) == (200, "application/json")
-    assert json.loads(answer.body)["uuid"] == instance.uuid
+def test_guest_reads_its_metadata(ask, instance):
+    response = ask("/openstack/latest/meta_data.json")
+    assert (response.status_int, response.content_type) == (200, "application/json")
+    assert json.loads(response.body)["uuid"] == instance.uuid
     assert ask("/latest/user-data").body == USER_DATA
     assert ask("/latest/meta-data/public-keys/").body == b"0=mykey"
     assert ask("/latest/meta-data/local-ipv4").text == "10.0.0.5"
     assert ask("/healthcheck").status_int == 200
 
 
-def test_the_list_of_versions_needs_no_server(ask):
-    answer = ask("/", uuid="nobody", signature="")
-    assert answer.status_int == 200 and answer.text.endswith("2009-04-04\nlatest")
+def test_list_of_versions_needs_no_server(ask):
+    response = ask("/", uuid="unknown", signature="")
+    assert response.status_int == 200 and response.text.endswith("2009-04-04\nlatest")
 
 
-def test_what_is_not_there_is_404(ask):
+def test_unknown_path_is_404(ask):
     assert ask("/latest/meta-data/nope").status_int == 404
     assert ask("/openstack/latest/../../etc/passwd").status_int == 404
 
 
-def test_who_is_not_the_proxy_is_refused(ask, instance, override):
+def test_wrong_signature_is_403(ask, instance, override):
     for signature in ("", "0" * 64, sign(instance.uuid, "other"), "\u00e9" * 4):
         assert ask("/latest/user-data", signature=signature).status_int == 403
     assert ask("/latest/user-data", signature=None).status_int == 403
@@ -83,7 +90,7 @@ def test_who_is_not_the_proxy_is_refused(ask, instance, override):
     assert ask("/latest/user-data", signature=sign(instance.uuid, "")).status_int == 403
 
 
-def test_headers_that_are_missing_or_doubled_are_400(ask, instance):
+def test_missing_or_duplicate_headers_are_400(ask, instance):
     twice = f"{instance.uuid}, {instance.uuid}"
     assert ask("/latest/user-data", uuid=twice).status_int == 400
     assert ask("/latest/user-data", project=None).status_int == 400
@@ -96,7 +103,7 @@ def test_another_project_and_an_unknown_server_are_404(ask):
     assert ask("/latest/user-data", uuid=unknown).status_int == 404
 
 
-def test_password_is_kept_once(ask):
+def test_password_can_be_set_once(ask):
     path = "/openstack/latest/password"
     assert ask(path).body == b""
     assert ask(path, "POST", b"x" * 1021).status_int == 400
@@ -109,7 +116,7 @@ def test_password_is_kept_once(ask):
     assert ask("/latest/user-data", "DELETE").status_int == 405
 
 
-def test_no_secret_reaches_the_log(ask, instance, caplog):
+def test_secrets_are_not_logged(ask, instance, caplog):
     caplog.set_level(logging.DEBUG)
     ask("/openstack/latest/password", "POST", b"cipher-text")
     ask("/latest/user-data", signature=sign(instance.uuid)[:-1] + "0")
@@ -118,11 +125,9 @@ def test_no_secret_reaches_the_log(ask, instance, caplog):
         assert secret not in caplog.text
 
 
-def test_by_address_where_there_is_no_proxy(app, instance, override):
+def test_server_is_found_by_address_without_proxy(app, instance, override):
     stub = StubNeutron()
-    port = stub.add_port(
-        stub.add_network(), device_id=instance.uuid, device_owner="compute:az1"
-    )
+    port = stub.add_port(stub.add_network(), device_id=instance.uuid, device_owner="compute:az1")
     address = port["fixed_ips"][0]["ip_address"]
 
     def ask(remote):
@@ -134,10 +139,43 @@ def test_by_address_where_there_is_no_proxy(app, instance, override):
         assert ask(f"::ffff:{address}").text == "i-00000001"
         assert ask("10.9.9.9").status_int == 404
         stub.ports["twin"] = {
-            "device_id": "another", "device_owner": "compute:az1",
+            "device_id": "another",
+            "device_owner": "compute:az1",
             "fixed_ips": [{"ip_address": address}],
-        }  # fmt: skip
+        }
         assert ask(address).status_int == 404
         stub.faults = [("GET", (503, "x"))]
         override("http_retries", 0, "neutron")
         assert ask(address).status_int == 503
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "BREW"])
+@pytest.mark.parametrize("path", ["/%ff%fe", "/openstack/%ff/password", "/latest/%C3"])
+def test_path_that_is_not_utf8_is_400(ask, path, method):
+    assert ask(path, method).status_int == 400
+
+
+@pytest.mark.parametrize("body", [b"a\0b", b"\xff\xfe", b"x" * 1021])
+def test_invalid_password_is_400(ask, body):
+    assert ask("/openstack/latest/password", "POST", body).status_int == 400
+
+
+def test_chunked_password(app, instance):
+    """Not more is read than the maximum size of a password."""
+    sent = io.BytesIO(b"x" * 1_000_000)
+    req = webob.Request.blank("/openstack/latest/password", method="POST")
+    req.headers.update(
+        {
+            "X-Instance-ID": instance.uuid,
+            "X-Tenant-ID": "p1",
+            "X-Instance-ID-Signature": sign(instance.uuid),
+        }
+    )
+    req.environ |= {"wsgi.input": sent, "wsgi.input_terminated": True}
+    assert req.get_response(app).status_int == 400
+    assert sent.tell() < 2000
+
+
+@pytest.mark.parametrize("name", ["uuid", "project", "signature", "forwarded"])
+def test_headers_that_are_not_ascii_are_refused(ask, name):
+    assert 400 <= ask("/latest", **{name: "\xff\xfe"}).status_int < 500 or name == "forwarded"

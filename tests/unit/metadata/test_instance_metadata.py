@@ -1,4 +1,4 @@
-"""The trees that a guest reads, from the service and from the config drive."""
+"""The metadata of a guest, from the service and from the config drive."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 
 from nova_mini import exception
 from nova_mini.objects.block_device_mapping import BlockDeviceMapping
-from nova_mini.objects.instance_metadata import VERSIONS, InstanceMetadata
+from nova_mini.objects.instance_metadata import VERSIONS, InstanceMetadata, TaggedDisk
 from tests.unit.metadata.conftest import USER_DATA
 
 
@@ -46,7 +46,7 @@ def test_ec2_tree(instance):
 
 
 def test_openstack_meta_data(instance, override):
-    override("dhcp_domain", "cloud.example")
+    override("dhcp_domain", "cloud.example", "api")
     metadata = InstanceMetadata(instance)
     data = document(metadata)
     assert len(data.pop("random_seed")) == 684
@@ -61,35 +61,78 @@ def test_openstack_meta_data(instance, override):
         "public_keys": {"mykey": "ssh-ed25519 AAAA me"},
         "keys": [{"name": "mykey", "type": "ssh", "data": "ssh-ed25519 AAAA me"}],
         "devices": [
-            {"type": "nic", "bus": "none", "address": "none", "mac": "fa:16:3e:00:00:01",
-             "tags": ["front"]}
+            {
+                "type": "nic",
+                "bus": "none",
+                "address": "none",
+                "mac": "fa:16:3e:00:00:01",
+                "tags": ["front"],
+                "vf_trusted": False,
+            }
         ],
         "dedicated_cpus": [],
-    }  # fmt: skip
+    }
 
 
-def test_disks_with_a_tag_are_told(instance):
+def test_ec2_paths_with_and_without_the_prefix(instance):
+    metadata = InstanceMetadata(instance)
+    assert metadata.lookup("/ec2") == metadata.lookup("/")
+    assert metadata.lookup("/ec2/latest/meta-data/") == metadata.lookup("/latest/meta-data/")
+    assert text(metadata, "/ec2/2009-04-04/meta-data/hostname") == "my-server"
+
+
+@pytest.mark.parametrize(
+    ("version", "there", "not_there"),
+    [
+        ("1.0", "hostname", "local-hostname"),
+        ("2007-01-19", "local-hostname", "instance-type"),
+        ("2007-08-29", "instance-type", "block-device-mapping/"),
+        ("2007-12-15", "block-device-mapping/", "placement/"),
+        ("2008-02-01", "placement/", "instance-action"),
+        ("latest", "instance-action", "nothing"),
+    ],
+)
+def test_ec2_paths_by_version(instance, version, there, not_there):
+    names = InstanceMetadata(instance).lookup(f"/{version}/meta-data")
+    assert there in names
+    assert not_there not in names
+
+
+def test_tagged_disks_are_in_the_metadata(instance):
     disks = [
         BlockDeviceMapping(tag=tag, disk_bus="virtio", device_name="/dev/vdb", volume_id="volume")
         for tag in ("data", None)
     ]
-    metadata = InstanceMetadata(instance, bdms=disks)
-    told = document(metadata, "openstack/latest/meta_data.json")["devices"]
-    assert told[1:] == [
-        {"type": "disk", "bus": "virtio", "address": "none", "path": "/dev/vdb",
-         "serial": "volume", "tags": ["data"]}
-    ]  # fmt: skip
+    metadata = InstanceMetadata(instance, tagged_disks=TaggedDisk.of_mappings(disks))
+    devices = document(metadata, "openstack/latest/meta_data.json")["devices"]
+    assert devices[1:] == [
+        {
+            "type": "disk",
+            "bus": "virtio",
+            "address": "none",
+            "path": "/dev/vdb",
+            "serial": "volume",
+            "tags": ["data"],
+        }
+    ]
 
 
-def test_versions_show_what_they_had(instance):
+def test_openstack_metadata_by_version(instance):
     metadata = InstanceMetadata(instance)
     assert metadata.lookup("/openstack") == list(VERSIONS)
     assert metadata.lookup("/openstack/2012-08-10") == ["meta_data.json", "user_data"]
     assert "network_data.json" not in metadata.lookup("/openstack/2013-10-17")
     assert set(metadata.lookup("/openstack/latest")) == {
-        "meta_data.json", "user_data", "password", "vendor_data.json", "vendor_data2.json",
+        "meta_data.json",
+        "user_data",
+        "password",
+        "vendor_data.json",
+        "vendor_data2.json",
         "network_data.json",
-    }  # fmt: skip
+    }
+    assert document(metadata, "/openstack/2025-04-04/meta_data.json")["uuid"] == instance.uuid
+    (nic,) = document(metadata, "/openstack/2016-06-30/meta_data.json")["devices"]
+    assert "vf_trusted" not in nic
     old = document(metadata, "/openstack/2012-08-10/meta_data.json")
     assert not {"random_seed", "project_id", "devices"} & set(old)
 
@@ -104,13 +147,21 @@ def test_network_data(instance, vif):
     vif.network.subnets += [six, fixed]
     data = document(InstanceMetadata(instance), "openstack/latest/network_data.json")
     assert data["links"] == [
-        {"id": "tap0a1b2c3d-4e", "vif_id": vif.id, "type": "ovs", "mtu": 1450,
-         "ethernet_mac_address": "fa:16:3e:00:00:01"}
-    ]  # fmt: skip
+        {
+            "id": "tap0a1b2c3d-4e",
+            "vif_id": vif.id,
+            "type": "ovs",
+            "mtu": None,
+            "ethernet_mac_address": "fa:16:3e:00:00:01",
+        }
+    ]
     leased, slaac, static = data["networks"]
     assert leased == {
-        "id": "network0", "type": "ipv4_dhcp", "link": "tap0a1b2c3d-4e", "network_id": "net-id",
-    }  # fmt: skip
+        "id": "network0",
+        "type": "ipv4_dhcp",
+        "link": "tap0a1b2c3d-4e",
+        "network_id": "net-id",
+    }
     assert (slaac["id"], slaac["type"]) == ("network1", "ipv6_slaac")
     assert slaac["ip_address"] == "fd00::5"
     assert slaac["routes"][0] == {"network": "::", "netmask": "::", "gateway": "fd00::1"}
@@ -122,17 +173,30 @@ def test_network_data(instance, vif):
     assert data["services"] == [{"type": "dns", "address": "9.9.9.9"}]
 
 
+def test_network_data_has_mtu_without_dhcp(instance, vif):
+    vif.network.subnets[0].meta = {"enable_dhcp": False}
+    data = document(InstanceMetadata(instance), "openstack/latest/network_data.json")
+    assert data["links"][0]["mtu"] == 1450
+
+
 @pytest.mark.parametrize(
     "path",
-    ["/nope", "/latest/nope", "/latest/meta-data/hostname/x", "/openstack/1999-01-01",
-     "/openstack/latest/nope", "/openstack/content/0000", "/latest/meta-data/kernel-id"],
-)  # fmt: skip
-def test_what_is_not_there(instance, path):
+    [
+        "/nope",
+        "/latest/nope",
+        "/latest/meta-data/hostname/x",
+        "/openstack/1999-01-01",
+        "/openstack/latest/nope",
+        "/openstack/content/0000",
+        "/latest/meta-data/kernel-id",
+    ],
+)
+def test_unknown_path_is_not_found(instance, path):
     with pytest.raises(exception.InvalidMetadataPath):
         InstanceMetadata(instance).lookup(path)
 
 
-def test_a_bare_server_has_no_keys_no_user_data_no_password(instance):
+def test_metadata_without_key_user_data_and_password(instance):
     instance.key_name = instance.key_data = instance.user_data = None
     instance.image_ref = ""
     metadata = InstanceMetadata(instance)
@@ -142,14 +206,15 @@ def test_a_bare_server_has_no_keys_no_user_data_no_password(instance):
     assert metadata.lookup("/openstack/latest/password") == b""
 
 
-def test_config_drive_has_what_the_service_has_and_what_only_the_build_knows(instance):
+def test_config_drive_has_metadata_and_admin_password(instance):
     metadata = InstanceMetadata(
         instance, admin_password="s3cret", injected_files=[("/etc/motd", b"hi")]
     )
     drive = dict(metadata.metadata_for_config_drive())
     assert {path.split("/")[1] for path in drive if path.startswith("openstack")} == {
-        *VERSIONS, "content",
-    }  # fmt: skip
+        *VERSIONS,
+        "content",
+    }
     assert drive["openstack/content/0000"] == b"hi"
     data = json.loads(drive["openstack/latest/meta_data.json"])
     assert data["admin_pass"] == "s3cret"

@@ -2,9 +2,9 @@ import pytest
 
 from nova_mini import context
 from nova_mini.network import neutron
-from nova_mini.network.model import NetworkInfo
 from nova_mini.network.neutron import ports
 from nova_mini.objects.instance import Instance
+from nova_mini.objects.network_model import NetworkInfo
 from tests.unit import rest_server
 from tests.unit.network.stub_neutron import PROJECT, StubNeutron
 

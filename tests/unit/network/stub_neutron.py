@@ -1,4 +1,4 @@
-"""The part of Neutron that we speak to, in memory, with faults on demand."""
+"""The part of Neutron that nova_mini uses, in memory, with faults on demand."""
 
 import json
 from types import SimpleNamespace
@@ -13,10 +13,10 @@ OTHER_PROJECT = "22222222222222222222222222222222"
 
 
 class StubNeutron:
-    """``ports``, ``networks``, ... are Neutron's records by id. ``faults``: for requests to come,
-    (method, fault), each used once. A fault is "lost" (done, but without an answer), "refused
-    connection", "late" (no answer, and done just before the next request of that kind) or an
-    answer (status, error type).
+    """``ports``, ``networks``, ... are Neutron's records by id. ``faults``: (method, fault) for the
+    next requests, each used once. A fault is "lost" (the request is executed, but not answered),
+    "refused connection", "late" (not answered, and executed just before the next request of that
+    method) or an answer (status, error type).
     """
 
     def __init__(self):
@@ -35,16 +35,28 @@ class StubNeutron:
     def add_network(self, name="net", project_id=PROJECT, cidr="10.0.0.0/24", **fields):
         net_id, sub_id = uuidutils.generate_uuid(), uuidutils.generate_uuid()
         self.networks[net_id] = {
-            "id": net_id, "name": name, "project_id": project_id, "mtu": 1450, "shared": False,
-            "router:external": False, "port_security_enabled": True,
-            "provider:physical_network": None, "subnets": [sub_id], **fields,
-        }  # fmt: skip
+            "id": net_id,
+            "name": name,
+            "project_id": project_id,
+            "mtu": 1450,
+            "shared": False,
+            "router:external": False,
+            "port_security_enabled": True,
+            "provider:physical_network": None,
+            "subnets": [sub_id],
+            **fields,
+        }
         self.subnets[sub_id] = {
-            "id": sub_id, "network_id": net_id, "cidr": cidr, "ip_version": 4,
-            "gateway_ip": cidr.replace("0/24", "1"), "dns_nameservers": ["9.9.9.9"],
+            "id": sub_id,
+            "network_id": net_id,
+            "cidr": cidr,
+            "ip_version": 4,
+            "gateway_ip": cidr.replace("0/24", "1"),
+            "dns_nameservers": ["9.9.9.9"],
             "host_routes": [{"destination": "172.16.0.0/12", "nexthop": "10.0.0.9"}],
-            "enable_dhcp": True, "ipv6_address_mode": None,
-        }  # fmt: skip
+            "enable_dhcp": True,
+            "ipv6_address_mode": None,
+        }
         if self.networks[net_id]["subnets"]:
             self._make_port({"network_id": net_id, "device_owner": "network:dhcp"})
         return net_id
@@ -54,8 +66,30 @@ class StubNeutron:
 
     def add_security_group(self, name, project_id=PROJECT):
         group_id = uuidutils.generate_uuid()
-        self.security_groups[group_id] = {"id": group_id, "name": name, "project_id": project_id}
+        self.security_groups[group_id] = {
+            "id": group_id,
+            "name": name,
+            "project_id": project_id,
+            "description": f"{name}!",
+            "security_group_rules": [],
+        }
         return group_id
+
+    def add_rule(self, group_id, **fields):
+        rule = {
+            "id": uuidutils.generate_uuid(),
+            "security_group_id": group_id,
+            "protocol": None,
+            "direction": "ingress",
+            "ethertype": "IPv4",
+            "port_range_min": None,
+            "port_range_max": None,
+            "remote_group_id": None,
+            "remote_ip_prefix": None,
+            **fields,
+        }
+        self.security_groups[group_id]["security_group_rules"].append(rule)
+        return rule["id"]
 
     def ports_of(self, device_id):
         return [port for port in self.ports.values() if port["device_id"] == device_id]
@@ -99,7 +133,10 @@ class StubNeutron:
         if method == "GET":
             if len(query.get("sort_key", [])) != len(query.get("sort_dir", [])):
                 return self._error(400, "HTTPBadRequest")
-            return 200, {key: rest_server.page(self._matching(items, query), query)}
+            found = self._matching(items, query)
+            if headers.get("X-Auth-Token") == "users-token":
+                found = [_without(item, "resource_request") for item in found]
+            return 200, {key: rest_server.page(found, query)}
         if method == "POST":
             return 201, {key: [self._make_port(item) for item in body[key]]}
         return self._change(method, items, rest[0], headers, body)
@@ -111,8 +148,8 @@ class StubNeutron:
             del ports[port_id]
             return 204, b""
         port = ports[port_id]
-        wanted = headers.get("If-Match")
-        if wanted and wanted != f"revision_number={port['revision_number']}":
+        revision = headers.get("If-Match")
+        if revision and revision != f"revision_number={port['revision_number']}":
             return self._error(412, "RevisionNumberConstraintFailed")
         port.update(body["port"], revision_number=port["revision_number"] + 1)
         self._bind(port)
@@ -122,18 +159,26 @@ class StubNeutron:
         port_id = uuidutils.generate_uuid()
         subnet_id = self.networks[body["network_id"]]["subnets"][0]
         address = self.subnets[subnet_id]["cidr"].replace("0/24", str(len(self.ports) + 2))
-        asked = (body.get("fixed_ips") or [{}])[0]
+        fixed_ip = (body.get("fixed_ips") or [{}])[0]
         port = {
-            "id": port_id, "mac_address": f"fa:16:3e:00:00:{len(self.ports):02x}",
-            "status": "DOWN", "admin_state_up": True, "device_id": "", "device_owner": "",
-            "project_id": PROJECT, "revision_number": 1, "ip_allocation": "immediate",
+            "id": port_id,
+            "mac_address": f"fa:16:3e:00:00:{len(self.ports):02x}",
+            "status": "DOWN",
+            "admin_state_up": True,
+            "device_id": "",
+            "device_owner": "",
+            "project_id": PROJECT,
+            "revision_number": 1,
+            "ip_allocation": "immediate",
             "security_groups": [next(iter(self.security_groups))],
-            "binding:profile": {}, "binding:host_id": "", "binding:vnic_type": "normal",
+            "binding:profile": {},
+            "binding:host_id": "",
+            "binding:vnic_type": "normal",
             **body,
             "fixed_ips": [
-                {"subnet_id": subnet_id, "ip_address": asked.get("ip_address", address)}
+                {"subnet_id": subnet_id, "ip_address": fixed_ip.get("ip_address", address)}
             ],
-        }  # fmt: skip
+        }
         self.ports[port_id] = port
         self._bind(port)
         return port
@@ -164,3 +209,8 @@ class StubNeutron:
     @staticmethod
     def _error(status, error_type):
         return status, {"NeutronError": {"type": error_type, "message": "why", "detail": ""}}
+
+
+def _without(record, name):
+    """A record as a user sees it: without the field ``name``."""
+    return {key: value for key, value in record.items() if key != name}

@@ -1,9 +1,16 @@
-"""The network model goes to JSON and back, also between two versions of us."""
+"""The network model is converted to JSON and back, also between two releases."""
 
 import json
 
-from nova_mini.network import model
-from nova_mini.network.model import VIF, FixedIP, Network, NetworkInfo, NetworkRequest, Subnet
+from nova_mini.objects import network_model
+from nova_mini.objects.network_model import (
+    VIF,
+    FixedIP,
+    Network,
+    NetworkInfo,
+    NetworkRequest,
+    Subnet,
+)
 
 
 def vif(**fields):
@@ -12,7 +19,7 @@ def vif(**fields):
     return VIF("0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9", "fa:16:3e:00:00:01", network, **fields)
 
 
-def test_json_and_back():
+def test_network_info_survives_json():
     info = NetworkInfo([vif(type="ovs", details={"ovs_hybrid_plug": True}, tag="x", active=True)])
     back = NetworkInfo.from_json(info.to_json())
     assert back == info and isinstance(back, NetworkInfo)
@@ -20,7 +27,7 @@ def test_json_and_back():
     assert NetworkInfo.from_json(None) == NetworkInfo.from_json("[]") == NetworkInfo()
 
 
-def test_a_field_of_a_newer_writer_is_ignored_and_a_missing_one_has_its_default():
+def test_unknown_fields_are_ignored_and_missing_ones_get_defaults():
     data = json.loads(NetworkInfo([vif()]).to_json())
     data[0]["from_the_future"] = 1
     data[0]["network"]["from_the_future"] = 1
@@ -28,7 +35,7 @@ def test_a_field_of_a_newer_writer_is_ignored_and_a_missing_one_has_its_default(
     assert NetworkInfo.from_json(json.dumps(data)) == NetworkInfo([vif()])
 
 
-def test_what_a_vif_says_of_itself():
+def test_properties_of_a_vif():
     plain = vif()
     assert plain.devname == "tap0a1b2c3d-4e" and len(plain.devname) == 14
     assert plain.ovs_interfaceid == plain.id
@@ -39,8 +46,8 @@ def test_what_a_vif_says_of_itself():
     assert NetworkInfo([plain]).get("other") is None
 
 
-def test_requests_travel():
-    asked = [NetworkRequest("net", address="10.0.0.5", tag="x"), NetworkRequest(port_id="p")]
-    for requested in (asked, [], "auto", "none"):
-        sent = json.loads(json.dumps(model.requests_to_primitive(requested)))
-        assert model.requests_from_primitive(sent) == requested
+def test_requests_survive_json():
+    named = [NetworkRequest("net", address="10.0.0.5", tag="x"), NetworkRequest(port_id="p")]
+    for requested in (named, [], "auto", "none"):
+        sent = json.loads(json.dumps(network_model.requests_to_primitive(requested)))
+        assert network_model.requests_from_primitive(sent) == requested

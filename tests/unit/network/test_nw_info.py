@@ -1,9 +1,9 @@
-"""The info cache: complete, in order, refreshed in few requests."""
+"""The info cache is complete and in order, and is refreshed with few requests."""
 
-from nova_mini.network.model import NetworkInfo, NetworkRequest
+from nova_mini.objects.network_model import NetworkInfo, NetworkRequest
 
 
-def test_refresh_keeps_order_and_tags_and_sees_what_changed(stub, api, ctxt, instance):
+def test_a_refresh_keeps_order_and_tags_and_reads_changes(stub, api, ctxt, instance):
     one, two = stub.add_network("one"), stub.add_network("two", cidr="10.2.0.0/24")
     instance.network_info = api.allocate_for_instance(
         ctxt, instance, [NetworkRequest(two, tag="lan"), NetworkRequest(one)], [], "host1"
@@ -13,9 +13,11 @@ def test_refresh_keeps_order_and_tags_and_sees_what_changed(stub, api, ctxt, ins
     port["status"] = "ACTIVE"
     address = port["fixed_ips"][0]["ip_address"]
     stub.floatingips["f"] = {
-        "id": "f", "port_id": port["id"], "fixed_ip_address": address,
+        "id": "f",
+        "port_id": port["id"],
+        "fixed_ip_address": address,
         "floating_ip_address": "203.0.113.9",
-    }  # fmt: skip
+    }
     stub.networks[two]["mtu"] = 1500
     stub.requests.clear()
     vifs = api.get_instance_nw_info(ctxt, instance)
@@ -27,7 +29,7 @@ def test_refresh_keeps_order_and_tags_and_sees_what_changed(stub, api, ctxt, ins
     assert NetworkInfo.from_json(vifs.to_json()) == vifs
 
 
-def test_many_servers_on_one_network_ask_about_it_once(stub, api, ctxt, instance):
+def test_a_network_is_read_once_for_many_servers(stub, api, ctxt, instance):
     net = stub.add_network()
     for number in range(5):
         instance.uuid = f"aaaaaaaa-0000-4000-8000-00000000000{number}"
@@ -35,7 +37,7 @@ def test_many_servers_on_one_network_ask_about_it_once(stub, api, ctxt, instance
     assert stub.count("GET", "/networks") == 1 and stub.count("GET", "/subnets") == 1
 
 
-def test_a_subnet_that_is_new_since_then_is_seen(stub, api, ctxt, instance):
+def test_a_new_subnet_of_a_cached_network_is_read(stub, api, ctxt, instance):
     net = stub.add_network()
     api.allocate_for_instance(ctxt, instance, [NetworkRequest(net)], [], "host1")
     (old,) = stub.networks[net]["subnets"]
@@ -46,12 +48,12 @@ def test_a_subnet_that_is_new_since_then_is_seen(stub, api, ctxt, instance):
     assert vifs[0].network.subnets[0].cidr == "10.7.0.0/24"
 
 
-def test_no_ports_is_no_interfaces_and_one_request(stub, api, ctxt, instance):
+def test_a_server_without_ports_needs_one_request(stub, api, ctxt, instance):
     assert api.get_instance_nw_info(ctxt, instance) == NetworkInfo()
     assert len(stub.requests) == 1
 
 
-def test_host_moves_and_sweeps(stub, api, ctxt, instance):
+def test_ports_are_bound_to_another_host_and_deallocated_by_device(stub, api, ctxt, instance):
     net = stub.add_network()
     (vif,) = api.allocate_for_instance(ctxt, instance, [NetworkRequest(net)], [], "host1")
     assert [port["device_id"] for port in api.list_ports_on_host(ctxt, "host1")] == [instance.uuid]
@@ -65,13 +67,13 @@ def test_host_moves_and_sweeps(stub, api, ctxt, instance):
     assert api.list_ports_on_host(ctxt, "host2") == []
 
 
-def test_ports_of_a_server_that_is_on_no_host(stub, api, ctxt, instance):
-    """They stay its own, made by us or brought by its user, and are bound again."""
+def test_unbound_ports_stay_with_their_server_and_can_be_bound_again(stub, api, ctxt, instance):
+    """Both a port that nova_mini created and a user's port."""
     net = stub.add_network()
-    theirs = stub.add_port(net)["id"]
-    requested = [NetworkRequest(net), NetworkRequest(net, port_id=theirs)]
+    users_port = stub.add_port(net)["id"]
+    requested = [NetworkRequest(net), NetworkRequest(net, port_id=users_port)]
     vifs = api.allocate_for_instance(ctxt, instance, requested, [], "host1")
-    api.cleanup_instance_network_on_host(ctxt, instance, "host2")  # they are not there
+    api.cleanup_instance_network_on_host(ctxt, instance, "host2")  # not their host
     assert {port["id"] for port in api.list_ports_on_host(ctxt, "host1")} == {v.id for v in vifs}
     stub.faults = [("PUT", "lost"), ("PUT", (412, "RevisionNumberConstraintFailed"))]
     for _ in range(2):
@@ -88,7 +90,7 @@ def test_ports_of_a_server_that_is_on_no_host(stub, api, ctxt, instance):
     assert len(api.list_ports_on_host(ctxt, "host2")) == 2
 
 
-def test_a_neutron_without_routers(stub, api, ctxt, instance):
+def test_a_neutron_without_routers_has_no_floating_ips(stub, api, ctxt, instance):
     net = stub.add_network()
     api.allocate_for_instance(ctxt, instance, [NetworkRequest(net)], [], "host1")
     real = stub._serve
@@ -98,7 +100,7 @@ def test_a_neutron_without_routers(stub, api, ctxt, instance):
     assert api.get_instance_nw_info(ctxt, instance)[0].floating_ips() == []
 
 
-def test_long_lists_of_ids_are_cut_and_empty_ones_ask_nobody(stub, ctxt):
+def test_long_lists_of_ids_are_split_and_empty_lists_send_no_request(stub, ctxt):
     from nova_mini.network.neutron.client import NeutronClient
 
     client = NeutronClient(ctxt)

@@ -1,4 +1,4 @@
-"""What goes over the bus, taken from oslo.messaging's own driver for tests."""
+"""Notifications about servers, as received by the test driver of oslo.messaging."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pytest
 from nova_mini import exception, rpc
 from nova_mini.conf import CONF
 from nova_mini.context import RequestContext
-from nova_mini.network.model import VIF, FixedIP, Network, NetworkInfo, Subnet
 from nova_mini.notifications import notify_about_instance_usage
 from nova_mini.objects.flavor import Flavor
 from nova_mini.objects.instance import Instance
+from nova_mini.objects.network_model import VIF, FixedIP, Network, NetworkInfo, Subnet
 
 SECRETS = {
     "user_data": "c2VjcmV0LXVzZXItZGF0YQ==",
@@ -26,7 +26,7 @@ TOKEN = "secret-token"
 
 @pytest.fixture
 def bus(tmp_path):
-    """Starts the bus with these notification drivers; returns the list of what is sent."""
+    """``bus(*drivers)`` sets the notification drivers, and returns the list of sent messages."""
 
     def start(*drivers):
         lines = ["[DEFAULT]", "transport_url = fake:", "[oslo_messaging_notifications]"]
@@ -54,19 +54,43 @@ def instance():
     subnet = Subnet("10.0.0.0/24", ips=[FixedIP("10.0.0.5", floating_ips=["203.0.113.9"])])
     vif = VIF("port", "fa:16:3e:00:00:01", Network("net", label="private", subnets=[subnet]))
     return Instance(
-        uuid=str(uuid.uuid4()), project_id="project", user_id="user", display_name="web",
-        hostname="web", reservation_id="r-1", architecture="x86_64", os_type="linux",
-        kernel_id=None, ramdisk_id=None, host="host1", node="node1", availability_zone="nova",
-        created_at=datetime.datetime(2030, 1, 2, 3, 4, 5), launched_at=None, terminated_at=None,
-        deleted_at=None, access_ip_v4=None, access_ip_v6=None, vm_state="active",
-        task_state="powering-off", progress=0, image_ref="image-id", metadata={"role": "db"},
+        uuid=str(uuid.uuid4()),
+        project_id="project",
+        user_id="user",
+        display_name="web",
+        hostname="web",
+        reservation_id="r-1",
+        architecture="x86_64",
+        os_type="linux",
+        kernel_id=None,
+        ramdisk_id=None,
+        host="host1",
+        node="node1",
+        availability_zone="nova",
+        created_at=datetime.datetime(2030, 1, 2, 3, 4, 5),
+        launched_at=None,
+        terminated_at=None,
+        deleted_at=None,
+        access_ip_v4=None,
+        access_ip_v6=None,
+        vm_state="active",
+        task_state="powering-off",
+        progress=0,
+        image_ref="image-id",
+        metadata={"role": "db"},
         network_info=NetworkInfo([vif]),
         flavor=Flavor(
-            id=7, flavorid="f1", name="m1.tiny", memory_mb=512, vcpus=2, root_gb=10,
-            ephemeral_gb=5, swap=0,
+            id=7,
+            flavorid="f1",
+            name="m1.tiny",
+            memory_mb=512,
+            vcpus=2,
+            root_gb=10,
+            ephemeral_gb=5,
+            swap=0,
         ),
         **SECRETS,
-    )  # fmt: skip
+    )
 
 
 def body_of(message) -> dict:
@@ -74,7 +98,7 @@ def body_of(message) -> dict:
     return body
 
 
-def test_what_a_consumer_is_told(bus, context, instance):
+def test_the_payload_of_a_notification(bus, context, instance):
     sent = bus("test")
     notify_about_instance_usage(context, instance, "power_off.start")
     [message] = sent
@@ -112,20 +136,20 @@ def test_what_a_consumer_is_told(bus, context, instance):
     assert {name: body["payload"][name] for name in expected} == expected
 
 
-def test_no_secret_leaves(bus, context, instance):
+def test_a_notification_contains_no_secret(bus, context, instance):
     sent = bus("test")
     error = exception.NovaException("login failed: {'password': 'secret-in-a-fault'}")
     notify_about_instance_usage(context, instance, "create.error", fault=error)
-    told = json.dumps(sent[0], default=str)
-    assert "login failed" in told
-    assert "secret" not in told
+    text = json.dumps(sent[0], default=str)
+    assert "login failed" in text
+    assert "secret" not in text
 
 
-def test_an_error_is_sent_as_one(bus, context, instance):
+def test_an_error_is_sent_with_the_priority_error(bus, context, instance):
     sent = bus("test")
 
     class NoValidHost_Remote(exception.NoValidHost):  # noqa: N801
-        """As oslo.messaging makes it: its text has the other side's traceback."""
+        """As oslo.messaging creates it: its text contains the remote traceback."""
 
         def __str__(self):
             return "Traceback ..."
@@ -139,7 +163,7 @@ def test_an_error_is_sent_as_one(bus, context, instance):
     assert body["payload"]["code"] == 500
 
 
-def test_extra_is_told_and_given_network_info_is_used(bus, context, instance):
+def test_extra_fields_and_a_given_network_info(bus, context, instance):
     sent = bus("test")
     notify_about_instance_usage(
         context, instance, "create.end", network_info=NetworkInfo(), extra={"message": "Success"}
@@ -148,7 +172,7 @@ def test_extra_is_told_and_given_network_info_is_used(bus, context, instance):
     assert (payload["fixed_ips"], payload["message"]) == ([], "Success")
 
 
-def test_the_host_of_the_process_speaks_for_a_server_without_one(bus, context, instance):
+def test_the_publisher_of_a_server_without_a_host_is_the_processs_host(bus, context, instance):
     sent = bus("test")
     instance.host = None
     notify_about_instance_usage(context, instance, "delete.end")
@@ -156,7 +180,7 @@ def test_the_host_of_the_process_speaks_for_a_server_without_one(bus, context, i
 
 
 @pytest.mark.parametrize("drivers", [(), ("noop",), ("",)])
-def test_nothing_is_made_when_nobody_listens(bus, context, drivers):
+def test_no_notification_is_created_without_a_driver(bus, context, drivers):
     bus(*drivers)
-    # An instance of which nothing is loaded: making a payload of it would fail.
+    # No field of this instance is set, so creating a payload would fail.
     notify_about_instance_usage(context, Instance(), "create.start")

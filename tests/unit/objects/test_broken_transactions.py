@@ -1,4 +1,4 @@
-"""A transaction that breaks is done again, and all of it: nothing that it had written counts."""
+"""A failed transaction is retried completely."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _EVENT = "compute_stop_instance"
 
 @pytest.fixture
 def breaks_once(monkeypatch):
-    """The connection breaks after the server was written."""
+    """The connection breaks once, after the server was written."""
     finish, broken = actions.finish, []
 
     def break_first(*args, **kwargs):
@@ -33,7 +33,7 @@ def breaks_once(monkeypatch):
 
 @pytest.fixture
 def stopping(context, database):
-    """(the server's uuid, its action, and how it ends) of a stop that is done."""
+    """(server UUID, action, function that finishes the action) of a stop."""
     owner = str(uuid.uuid4())
     services.start("h1", "nova-mini-compute", "compute", owner, 1)
     server = records.add_server(task_state="powering-off", host="h1")
@@ -43,7 +43,7 @@ def stopping(context, database):
     return server, action, finish
 
 
-def test_the_last_changes_of_a_server_are_not_lost(stopping, breaks_once):
+def test_the_changes_of_a_server_are_written_by_the_retry(stopping, breaks_once):
     server, action, finish = stopping
     action.instance.task_state = None
     action.instance.vm_state = "stopped"
@@ -54,7 +54,7 @@ def test_the_last_changes_of_a_server_are_not_lost(stopping, breaks_once):
     assert actions.get(action.id)["finish_time"]
 
 
-def test_a_server_whose_deletion_is_done_goes(stopping, breaks_once):
+def test_a_server_is_deleted_by_the_retry(stopping, breaks_once):
     server, action, finish = stopping
     action.instance.deleted = True
     finish(instance=action.instance)
@@ -62,7 +62,7 @@ def test_a_server_whose_deletion_is_done_goes(stopping, breaks_once):
     assert db.instances.get_by_uuid(server) is None
 
 
-def test_a_part_of_a_transaction_is_not_done_again_alone(database):
+def test_a_part_of_a_transaction_is_not_retried_alone(database):
     calls = []
 
     @db.session.retried
@@ -76,8 +76,8 @@ def test_a_part_of_a_transaction_is_not_done_again_alone(database):
 
 
 @pytest.mark.parametrize(("lasts", "attempts"), [(0, 7), (10, 1)])
-def test_an_attempt_that_takes_long_is_the_last(monkeypatch, lasts, attempts):
-    """A machine that is away says nothing; to wait for it seven times would take half a minute."""
+def test_no_retry_after_an_attempt_that_takes_long(monkeypatch, lasts, attempts):
+    """If the database's machine is down, seven attempts would take half a minute."""
     clock, calls = [0.0], []
     monkeypatch.setattr(db.session.time, "monotonic", lambda: clock[0])
     monkeypatch.setattr(db.session.time, "sleep", lambda seconds: None)

@@ -1,4 +1,4 @@
-"""Heartbeats: written together, kept while the database is away; what is told to who asks."""
+"""Heartbeats are written together, and kept while the database is unavailable; check-ins."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from tests.functional.harness import waiting
 
 @pytest.fixture
 def beats(monkeypatch) -> Iterator[heartbeats.Heartbeats]:
-    monkeypatch.setattr(heartbeats, "_PAUSE", 0.05)
+    monkeypatch.setattr(heartbeats, "_DELAY", 0.05)
     made = heartbeats.Heartbeats()
     yield made
-    waiting.until("all are written", lambda: not made._waiting, 5)
+    waiting.until("all are written", lambda: not made._pending, 5)
 
 
 def start(host: str) -> str:
@@ -34,7 +34,7 @@ def counts() -> dict[str, tuple]:
     }
 
 
-def test_those_of_many_are_one_write(database, beats, monkeypatch):
+def test_heartbeats_of_several_services_are_one_statement(database, beats, monkeypatch):
     written = []
     report = db.services.report
     monkeypatch.setattr(db.services, "report", lambda some: written.append(some) or report(some))
@@ -48,7 +48,7 @@ def test_those_of_many_are_one_write(database, beats, monkeypatch):
         assert row["last_seen_up"] > before[row["host"]] and row["updated_at"] is None
 
 
-def test_those_of_who_is_replaced_are_none(database, beats):
+def test_heartbeats_of_a_replaced_service_are_ignored(database, beats):
     old = start("h1")
     new = start("h1")
     beats.beat(old, False)
@@ -72,7 +72,9 @@ def begin(host: str | None, **values) -> int:
     return row["id"]
 
 
-def test_who_asks_is_told_what_it_has_not_done(database, beats, context, monkeypatch):
+def test_a_check_in_returns_the_unfinished_actions_of_the_host(
+    database, beats, context, monkeypatch
+):
     monkeypatch.setattr(service, "_heartbeats", beats)
     one, other = start("h1"), start("h2")
     ids = [begin("h1"), begin("h1")]
@@ -80,14 +82,14 @@ def test_who_asks_is_told_what_it_has_not_done(database, beats, context, monkeyp
     db.actions.finish(done, None)
     begin("h3")
     begin(None)
-    told = service.Service.check_in(context, one)
-    assert [(each[0], each[1]) for each in told] == [(i, "stop_instance") for i in ids]
-    assert {each[3]["user"] for each in told} == {"user"}
+    actions = service.Service.check_in(context, one)
+    assert [(each[0], each[1]) for each in actions] == [(i, "stop_instance") for i in ids]
+    assert {each[3]["user"] for each in actions} == {"user"}
     assert service.Service.check_in(context, other) == []
     waiting.until("it was a heartbeat", lambda: counts() == {"h1": (1, True), "h2": (1, True)}, 5)
 
 
-def test_a_conductor_of_the_same_host_has_none_of_it(database, beats, context, monkeypatch):
+def test_a_check_in_of_a_conductor_returns_no_actions(database, beats, context, monkeypatch):
     monkeypatch.setattr(service, "_heartbeats", beats)
     begin("h1")
     incarnation = str(uuid.uuid4())
@@ -95,7 +97,7 @@ def test_a_conductor_of_the_same_host_has_none_of_it(database, beats, context, m
     assert service.Service.check_in(context, incarnation) == []
 
 
-def test_who_is_replaced_is_told_so(database, beats, context, monkeypatch):
+def test_a_check_in_of_a_replaced_service_returns_none(database, beats, context, monkeypatch):
     monkeypatch.setattr(service, "_heartbeats", beats)
     old = start("h1")
     begin("h1")
@@ -104,16 +106,16 @@ def test_who_is_replaced_is_told_so(database, beats, context, monkeypatch):
     assert len(service.Service.check_in(context, new)) == 1
 
 
-def test_none_is_lost_while_the_database_is_away(database, beats, monkeypatch):
+def test_no_heartbeat_is_lost_while_the_database_is_unavailable(database, beats, monkeypatch):
     report, tries = db.services.report, []
 
-    def away(some):
+    def fail_twice(some):
         tries.append(some)
         if len(tries) < 3:
-            raise db_exc.DBError("away")
+            raise db_exc.DBError("unavailable")
         return report(some)
 
-    monkeypatch.setattr(db.services, "report", away)
+    monkeypatch.setattr(db.services, "report", fail_twice)
     one = start("h1")
     beats.beat(one, True)
     waiting.until("it is written", lambda: counts()["h1"][0] == 1, 5)

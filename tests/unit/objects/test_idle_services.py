@@ -1,4 +1,4 @@
-"""One look at the database for all that ask what they have not done."""
+"""The cache of services without unfinished actions."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def clock(monkeypatch) -> list[float]:
 
 
 @pytest.fixture
-def looks(monkeypatch) -> list[None]:
-    """One entry for each look at the database."""
+def queries(monkeypatch) -> list[None]:
+    """One entry for each query."""
     made: list[None] = []
     get_idle = db.services.get_idle
     monkeypatch.setattr(db.services, "get_idle", lambda: made.append(None) or get_idle())
@@ -38,46 +38,46 @@ def begin(host: str) -> int:
     return db.actions.begin({**values, "host": host})["id"]
 
 
-def test_a_compute_is_idle_when_it_has_done_all(database):
-    busy, idle, beside = start("h1"), start("h2"), start("h1", "conductor")
+def test_a_compute_without_unfinished_actions_is_idle(database):
+    busy, idle, conductor = start("h1"), start("h2"), start("h1", "conductor")
     action_id = begin("h1")
-    assert db.services.get_idle() == {idle, beside}
+    assert db.services.get_idle() == {idle, conductor}
     db.actions.finish(action_id, None)
-    assert db.services.get_idle() == {busy, idle, beside}
+    assert db.services.get_idle() == {busy, idle, conductor}
 
 
-def test_many_that_ask_are_one_look(database, clock, looks):
+def test_one_query_answers_for_many_services(database, clock, queries):
     incarnations = [start("h1"), start("h2")]
     idle = idle_services.IdleServices()
     assert all(incarnation in idle for incarnation in incarnations)
-    assert len(looks) == 1
+    assert len(queries) == 1
 
 
-def test_what_is_begun_is_seen_in_time(database, clock):
+def test_a_new_action_is_found_when_the_cache_expires(database, clock):
     incarnation, idle = start("h1"), idle_services.IdleServices()
     assert incarnation in idle
     begin("h1")
-    clock[0] += idle_services._GOOD_FOR
+    clock[0] += idle_services._VALID_FOR
     assert incarnation not in idle
 
 
-def test_who_has_just_started_is_not_known_to_be_idle(database, clock):
+def test_a_service_that_has_just_started_is_not_idle_yet(database, clock):
     old, idle = start("h1"), idle_services.IdleServices()
     assert old in idle
     new = start("h1")
     assert new not in idle
-    clock[0] += idle_services._GOOD_FOR
+    clock[0] += idle_services._VALID_FOR
     assert new in idle and old not in idle
 
 
-def test_a_look_that_fails_is_made_again(database, clock, monkeypatch):
+def test_a_failed_query_is_repeated(database, clock, monkeypatch):
     incarnation, idle = start("h1"), idle_services.IdleServices()
 
-    def away():
+    def fail():
         raise db_exc.DBConnectionError()
 
     with monkeypatch.context() as broken:
-        broken.setattr(db.services, "get_idle", away)
+        broken.setattr(db.services, "get_idle", fail)
         with pytest.raises(db_exc.DBConnectionError):
             incarnation in idle  # noqa: B015
     assert incarnation in idle

@@ -1,4 +1,4 @@
-"""The server as an object."""
+"""The object Instance."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nova_mini.objects.instance import Instance
 from tests import servers
 
 
-def test_a_log_line_about_it_tells_its_id_and_nothing_of_its_user():
+def test_a_log_line_contains_the_uuid_and_no_secrets():
     config = cfg.ConfigOpts()
     oslo_log.register_options(config)
     config([])
@@ -34,8 +34,8 @@ def test_a_log_line_about_it_tells_its_id_and_nothing_of_its_user():
     assert "c2VjcmV0" not in repr(instance)
 
 
-def test_servers_of_one_flavor_share_no_object():
-    """oslo.versionedobjects writes into an object while it makes a message of it."""
+def test_servers_of_one_flavor_do_not_share_its_object():
+    """oslo.versionedobjects changes an object while it serializes it."""
     row = servers.make_instance().columns()
     first, second = (Instance.from_row(get_admin_context(), row) for _ in range(2))
     assert first.flavor.as_dict() == second.flavor.as_dict()

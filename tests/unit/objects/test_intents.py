@@ -1,4 +1,4 @@
-"""What is asked of a server is begun while the server is as the asker saw it, or not at all."""
+"""An action begins only if the server is still in the state that the request has read."""
 
 from __future__ import annotations
 
@@ -13,29 +13,34 @@ from tests.unit.db import records
 
 @pytest.fixture
 def seen(context, database) -> Instance:
-    """A server that runs, as a request has read it."""
+    """An active server, as a request has read it."""
     return Instance.get_by_uuid(context, records.add_server(vm_state="active", host="h1"))
 
 
 def attach(context, seen: Instance) -> InstanceAction:
-    """Nothing of the server's record changes with it."""
+    """Begin an action that does not change the server's record."""
     return InstanceAction.begin(
-        context, seen, "attach_volume", method="attach_volume", host="h1", args={},
+        context,
+        seen,
+        "attach_volume",
+        method="attach_volume",
+        host="h1",
+        args={},
         expected_vm_state=["active"],
-    )  # fmt: skip
+    )
 
 
 def unfinished(seen: Instance) -> list:
     return [row for row in actions.get_by_instance(seen.uuid) if row["finish_time"] is None]
 
 
-def test_it_is_begun(context, seen):
+def test_an_action_begins(context, seen):
     attach(context, seen)
     assert [row["action"] for row in unfinished(seen)] == ["attach_volume"]
 
 
 @pytest.mark.parametrize(
-    ("meanwhile", "refusal"),
+    ("change", "refusal"),
     [
         ({"task_state": "deleting"}, exception.UnexpectedTaskStateError),
         ({"task_state": "shelving_offloading"}, exception.UnexpectedTaskStateError),
@@ -43,9 +48,9 @@ def test_it_is_begun(context, seen):
         ({"deleted": True}, exception.InstanceNotFound),
     ],
 )
-def test_a_server_that_is_otherwise_by_now_is_left_alone(context, seen, meanwhile, refusal):
+def test_no_action_begins_if_the_server_has_changed(context, seen, change, refusal):
     instances = db.models.instances
-    db.query.update(instances, meanwhile, instances.c.uuid == seen.uuid)
+    db.query.update(instances, change, instances.c.uuid == seen.uuid)
     with pytest.raises(refusal):
         attach(context, seen)
     assert unfinished(seen) == []

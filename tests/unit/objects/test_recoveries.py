@@ -1,4 +1,4 @@
-"""What was recovered stands in the server's history, with the reason."""
+"""The history of a server shows recoveries, with their reasons."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def action_id(database) -> int:
 
 
 def _start() -> str:
-    """The incarnation of a compute that starts at h1."""
+    """Start a compute on h1. Return its incarnation."""
     incarnation = str(uuid.uuid4())
     services.start("h1", "nova-mini-compute", "compute", incarnation, 1)
     return incarnation
@@ -29,7 +29,7 @@ def _claim(context, action_id: int, owner: str) -> InstanceAction | None:
     return InstanceAction.claim(context, action_id, owner, host="h1", event=_EVENT, at="h1")
 
 
-def test_a_turn_that_was_interrupted_is_told_of(context, action_id):
+def test_the_history_shows_an_interrupted_operation(context, action_id):
     assert _claim(context, action_id, _start())
     assert records.events(action_id) == [(_EVENT, None, None)]
     successor = _start()
@@ -43,18 +43,18 @@ def test_a_turn_that_was_interrupted_is_told_of(context, action_id):
     assert second == (_EVENT, None, None)
     InstanceAction.finish(context, action_id, successor, _EVENT, at="h1")
     assert records.events(action_id)[2] == (_EVENT, "Success", None)
-    assert records.events(action_id)[0] == first, "the first turn did not succeed"
+    assert records.events(action_id)[0] == first, "the first attempt did not succeed"
 
 
-def test_who_is_replaced_takes_up_nothing(context, action_id):
-    """It may not have heard of its successor yet."""
+def test_a_replaced_compute_claims_no_action(context, action_id):
+    """It may not know of its successor yet."""
     replaced, successor = _start(), _start()
     assert _claim(context, action_id, replaced) is None
     assert records.events(action_id) == []
     assert _claim(context, action_id, successor)
 
 
-def test_what_was_put_back_is_not_told_to_be_interrupted(context, action_id):
+def test_a_requeued_operation_is_not_shown_as_interrupted(context, action_id):
     owner = _start()
     _claim(context, action_id, owner)
     InstanceAction.put_back(context, action_id, owner, _EVENT, "NeutronConnectionFailed")
@@ -65,19 +65,19 @@ def test_what_was_put_back_is_not_told_to_be_interrupted(context, action_id):
     ]
 
 
-def test_what_is_superseded_ends_in_the_history_as_well(context, action_id):
+def test_the_events_of_a_superseded_action_end_too(context, action_id):
     _claim(context, action_id, _start())
     instance_uuid = actions.get(action_id)["instance_uuid"]
     delete = records.add_action(instance_uuid, action="delete", method="terminate_instance")
-    actions.event_start(delete, "compute__terminate_instance", "h1")
+    actions.event_start(delete, "compute_terminate_instance", "h1")
     actions.supersede(instance_uuid, but=delete)
     ((event, result, details),) = records.events(action_id)
     assert (event, result) == (_EVENT, "Error")
     assert "uperseded" in details
-    assert records.events(delete) == [("compute__terminate_instance", None, None)]
+    assert records.events(delete) == [("compute_terminate_instance", None, None)]
 
 
-def test_a_leftover_is_told_in_the_history_of_the_deleted_server(context, database):
+def test_the_removal_of_an_orphan_is_in_the_history_of_the_deleted_server(context, database):
     instance_uuid = records.add_server(deleted=True)
     records.add_action(instance_uuid, action="create", finish_time=records.NOW)
     delete = records.add_action(instance_uuid, action="delete", finish_time=records.NOW)
@@ -85,4 +85,4 @@ def test_a_leftover_is_told_in_the_history_of_the_deleted_server(context, databa
     assert records.events(delete) == [
         ("recovery_leftover_destroyed", "Success", "Its guest was still here.")
     ]
-    InstanceAction.record_leftover(context, str(uuid.uuid4()), "h1", "nobody's")  # no history
+    InstanceAction.record_leftover(context, str(uuid.uuid4()), "h1", "unknown")  # no history

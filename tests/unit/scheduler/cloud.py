@@ -1,4 +1,4 @@
-"""Hosts and requests to schedule with."""
+"""Helpers that create hosts and requests for the scheduler."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import collections
 import json
 import types
 import uuid
+from collections.abc import Sequence
 
 from nova_mini import rpc
-from nova_mini.db import models, query
+from nova_mini.db import instance_groups, models, query
+from nova_mini.objects.host_state import AggregateState
 from nova_mini.objects.request_spec import RequestSpec
 from nova_mini.scheduler.host_table import HostTable
 
@@ -23,6 +25,7 @@ _HOST = {
     "hypervisor_version": 7_002_000,
     "cpu_info": {"arch": "x86_64", "features": ["aes"]},
     "supported_instances": [["x86_64", "kvm", "hvm"]],
+    "traits": ["COMPUTE_NODE"],
 }
 _NEW = {
     "reserved_vcpus": 0,
@@ -37,7 +40,7 @@ _NEW = {
 }
 
 
-def make_spec(**wishes) -> RequestSpec:
+def make_spec(**requirements) -> RequestSpec:
     values = {
         "instance_uuid": str(uuid.uuid4()),
         "project_id": "project",
@@ -53,25 +56,28 @@ def make_spec(**wishes) -> RequestSpec:
         "ignore_hosts": [],
         "scheduler_hints": {},
     }
-    return RequestSpec(**{**values, **wishes})
+    return RequestSpec(**{**values, **requirements})
 
 
-def make_table(*hosts: dict, zones: dict[str, str] | None = None) -> HostTable:
-    """A table of hosts h1, h2, ..., each with what its dict says otherwise than usual."""
+def make_table(*hosts: dict, aggregates: Sequence[tuple[dict, list[str]]] = ()) -> HostTable:
+    """A table of the hosts h1, h2, .... Each dict overrides the default values of a host.
+
+    ``aggregates``: (metadata, hosts) of each.
+    """
     rows = []
     for number, values in enumerate(hosts, start=1):
         row = {"id": number, "host": f"h{number}", "hypervisor_hostname": f"node{number}"}
         row |= {**_HOST, **_NEW, **values}
-        for name in ("cpu_info", "supported_instances"):
-            row[name] = json.dumps(row[name])
+        for name in ("cpu_info", "supported_instances", "traits"):
+            row[name] = None if row[name] is None else json.dumps(row[name])
         rows.append(types.SimpleNamespace(**row))
     table = HostTable(rows)
-    table.set_zones(zones or {}, default="nova")
+    table.set_aggregates([AggregateState(*each) for each in aggregates], default_zone="nova")
     return table
 
 
 def add_host(host: str, **values) -> None:
-    """A host with a living compute service."""
+    """Insert a host with a compute service that is up."""
     row = {"uuid": str(uuid.uuid4()), "host": host, "hypervisor_hostname": host}
     query.insert(models.compute_nodes, {**row, **_HOST, **values})
     service = {"host": host, "binary": "nova-mini-compute", "topic": "compute"}
@@ -86,6 +92,23 @@ def add_host(host: str, **values) -> None:
     )
 
 
+def add_group(policy: str, **rules: int) -> str:
+    """Insert a server group. Return its UUID."""
+    values = {"name": policy, "policy": policy, "rules": rules}
+    owner = {"project_id": "project", "user_id": "user"}
+    row = {"uuid": str(uuid.uuid4()), **owner, **values}
+    return query.insert(models.instance_groups, row)["uuid"]
+
+
+def make_members(group_uuid: str, count: int, **requirements) -> list[RequestSpec]:
+    """The specs of new servers in a server group."""
+    hints = {"group": group_uuid}
+    specs = [make_spec(scheduler_hints=hints, **requirements) for _ in range(count)]
+    uuids = [spec.instance_uuid for spec in specs]
+    instance_groups.add_members(group_uuid, uuids, "user", -1)
+    return specs
+
+
 def add_aggregate(name: str, hosts: list[str], **metadata) -> None:
     row = query.insert(
         models.aggregates, {"uuid": str(uuid.uuid4()), "name": name, "metadata": metadata}
@@ -98,7 +121,7 @@ def add_aggregate(name: str, hosts: list[str], **metadata) -> None:
 
 
 def select(scheduler, *specs: RequestSpec, alternates: int = 0):
-    """As a caller over RPC sees it: what is expected to fail fails with its own exception."""
+    """Call select_destinations, and raise expected exceptions as an RPC caller sees them."""
     try:
         return scheduler.select_destinations(None, list(specs), alternates)
     except rpc.messaging.ExpectedException as expected:
@@ -108,7 +131,7 @@ def select(scheduler, *specs: RequestSpec, alternates: int = 0):
 def check_ledger() -> dict[str, dict]:
     """Assert that no host is oversubscribed and each ledger is the sum of its allocations.
 
-    Returns host -> the row of its node.
+    Return host -> row of its node.
     """
     sums: dict[str, collections.Counter] = {}
     for row in query.many(models.allocations):

@@ -7,50 +7,50 @@ from nova_mini import exception
 from nova_mini.scheduler import client
 
 
-class Answers:
-    """Plays the bus: answers, or fails, as it is told, one for each call."""
+class Replies:
+    """Stands in for the RPC API: returns or raises one of ``replies`` for each call."""
 
-    def __init__(self, *answers):
-        self.answers = list(answers)
+    def __init__(self, *replies):
+        self.replies = list(replies)
         self.calls = []
 
     def select_destinations(self, context, request_specs, alternates):
         self.calls.append((request_specs, alternates))
-        answer = self.answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        reply = self.replies.pop(0)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
 
 
 @pytest.fixture
-def ask(monkeypatch):
-    def ask(answers: Answers):
-        monkeypatch.setattr(client.rpcapi, "SchedulerAPI", lambda: answers)
+def select(monkeypatch):
+    def select(replies: Replies):
+        monkeypatch.setattr(client.rpcapi, "SchedulerAPI", lambda: replies)
         monkeypatch.setattr(client.time, "sleep", lambda seconds: None)
         return client.SchedulerQueryClient().select_destinations(None, ["spec"], alternates=2)
 
-    return ask
+    return select
 
 
-def test_a_question_without_an_answer_is_asked_again(ask):
-    bus = Answers(
+def test_a_request_without_a_reply_is_retried(select):
+    bus = Replies(
         messaging.MessagingTimeout(),
         messaging.MessageDeliveryFailure("no broker"),
         exception.DatabaseUnavailable(),
         [["h1"]],
     )
-    assert ask(bus) == [["h1"]]
+    assert select(bus) == [["h1"]]
     assert bus.calls == [(["spec"], 2)] * 4
 
 
-def test_no_valid_host_is_an_answer(ask):
-    bus = Answers(exception.NoValidHost(reason="full"), [["h1"]])
+def test_no_valid_host_is_not_retried(select):
+    bus = Replies(exception.NoValidHost(reason="full"), [["h1"]])
     with pytest.raises(exception.NoValidHost):
-        ask(bus)
+        select(bus)
     assert len(bus.calls) == 1
 
 
-def test_patience_ends(ask, monkeypatch):
-    monkeypatch.setattr(client, "_PATIENCE", -1)
+def test_retries_end_after_a_time(select, monkeypatch):
+    monkeypatch.setattr(client, "_RETRY_TIME", -1)
     with pytest.raises(exception.ActionInterrupted):
-        ask(Answers(messaging.MessagingTimeout()))
+        select(Replies(messaging.MessagingTimeout()))

@@ -1,4 +1,4 @@
-"""Filters on columns against the plainest code that looks at one host after the other."""
+"""The filters on columns give the same results as simple code that checks host after host."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nova_mini.db import allocations
+from nova_mini.guest_options import filters as acting_filters
+from nova_mini.guest_options.flavor_options import CAPABILITIES_OF_THE_MAKE, EXTRA_SPECS
 from nova_mini.scheduler.filters import (
     affinity_filter,
     availability_zone_filter,
@@ -18,7 +20,7 @@ from nova_mini.scheduler.filters import (
 )
 from tests.unit.scheduler import cloud
 
-# -- hosts and wishes ----------------------------------------------------------------------------
+# -- generated hosts and requests ----------------------------------------------------------------
 
 _hosts = st.lists(
     st.fixed_dictionaries(
@@ -50,15 +52,41 @@ _hosts = st.lists(
     max_size=8,
 )
 _requirements = st.sampled_from(
-    ["2", ">= 2", "<= 1", "== 2.0", "!= 2", "= 1", "s== QEMU", "s!= fake", "<in> 86", "x86_64",
-     "<or> QEMU <or> fake", "<all-in> aes avx", "<or> x86_64", ">= many", ""]
-)  # fmt: skip
+    [
+        "2",
+        ">= 2",
+        "<= 1",
+        "== 2.0",
+        "!= 2",
+        "= 1",
+        "s== QEMU",
+        "s!= fake",
+        "<in> 86",
+        "x86_64",
+        "<or> QEMU <or> fake",
+        "<all-in> aes avx",
+        "<or> x86_64",
+        ">= many",
+        "",
+    ]
+)
 _capabilities = st.sampled_from(
-    ["capabilities:vcpus_total", "vcpus_used", "capabilities:num_instances", "free_ram_mb",
-     "capabilities:hypervisor_type", "hypervisor_version", "capabilities:cpu_info:arch",
-     "capabilities:cpu_info:features", "capabilities:nothing", "capabilities:vcpus_total:x",
-     "hw:cpu_policy", "unknown", "capabilities:host"]
-)  # fmt: skip
+    [
+        "capabilities:vcpus_total",
+        "vcpus_used",
+        "capabilities:num_instances",
+        "free_ram_mb",
+        "capabilities:hypervisor_type",
+        "hypervisor_version",
+        "capabilities:cpu_info:arch",
+        "capabilities:cpu_info:features",
+        "capabilities:nothing",
+        "capabilities:vcpus_total:x",
+        "hw:cpu_policy",
+        "unknown",
+        "capabilities:host",
+    ]
+)
 _image_properties = st.fixed_dictionaries(
     {},
     optional={
@@ -71,7 +99,7 @@ _image_properties = st.fixed_dictionaries(
     },
 )
 
-# -- one host at a time --------------------------------------------------------------------------
+# -- the simple code: one host at a time ---------------------------------------------------------
 
 
 def _number(text):
@@ -93,16 +121,19 @@ def _meets(value, requirement: str) -> bool:
     if len(words) == 2:
         operator, operand = words
         if operator in ("s==", "s!=", "<in>"):
-            return {
-                "s==": text == operand, "s!=": text != operand, "<in>": operand in text
-            }[operator]  # fmt: skip
+            return {"s==": text == operand, "s!=": text != operand, "<in>": operand in text}[
+                operator
+            ]
         left, right = _number(text), _number(operand)
         if left is None or right is None:
             return False
         return {
-            "==": left == right, "!=": left != right, "<=": left <= right,
-            ">=": left >= right, "=": left >= right,
-        }[operator]  # fmt: skip
+            "==": left == right,
+            "!=": left != right,
+            "<=": left <= right,
+            ">=": left >= right,
+            "=": left >= right,
+        }[operator]
     return text == requirement
 
 
@@ -145,18 +176,18 @@ def _host_passes_image(host: dict, properties: dict) -> bool:
             return False
     same = {"amd64": "x86_64", "arm64": "aarch64", "i386": "i686", "hv": "hvm", "QEMU": "qemu"}
     arch = properties.get("hw_architecture") or properties.get("architecture")
-    wanted = [arch, properties.get("img_hv_type"), properties.get("hw_vm_mode")]
-    wanted = [same.get(want, want) for want in wanted]
-    if wanted == [None, None, None]:
+    required = [arch, properties.get("img_hv_type"), properties.get("hw_vm_mode")]
+    required = [same.get(name, name) for name in required]
+    if required == [None, None, None]:
         return True
     for supported in host["supported_instances"]:
-        if all(want in (None, has) for want, has in zip(wanted, supported, strict=True)):
+        if all(name in (None, has) for name, has in zip(required, supported, strict=True)):
             return True
     return False
 
 
-def _host_has_room(host: dict, asked: dict) -> bool:
-    for resource, amount in asked.items():
+def _host_has_room(host: dict, requested: dict) -> bool:
+    for resource, amount in requested.items():
         ratio = host["cpu_allocation_ratio"] if resource == "vcpus" else 1.0
         reserved = host.get(f"reserved_{resource}", 0)
         used = host.get(f"{resource}_used", 0)
@@ -192,14 +223,14 @@ def test_image_filter_agrees_with_a_loop(hosts, properties):
 @settings(max_examples=200, deadline=None)
 @given(_hosts, st.integers(0, 5), st.integers(0, 2048), st.integers(0, 5))
 def test_room_agrees_with_a_loop(hosts, vcpus, memory_mb, local_gb):
-    asked = {"vcpus": vcpus, "memory_mb": memory_mb, "local_gb": local_gb}
+    requested = {"vcpus": vcpus, "memory_mb": memory_mb, "local_gb": local_gb}
     table = cloud.make_table(*hosts)
-    expected = [_host_has_room(host, asked) for host in hosts]
-    assert table.having_room(asked).tolist() == expected
-    assert [table.fits(i, asked) for i in range(len(hosts))] == expected
+    expected = [_host_has_room(host, requested) for host in hosts]
+    assert table.having_room(requested).tolist() == expected
+    assert [table.fits(i, requested) for i in range(len(hosts))] == expected
 
 
-def test_compute_filter_wants_available_hosts():
+def test_compute_filter_passes_available_hosts():
     table = cloud.make_table({}, {}, {})
     table.set_unavailable([2])
     passes = compute_filter.ComputeFilter().host_passes_all(table, cloud.make_spec())
@@ -211,27 +242,36 @@ def test_compute_filter_wants_available_hosts():
     [(None, [True, True]), ("east", [True, False]), ("nova", [False, True]), ("x", [False, False])],
 )
 def test_availability_zone_filter(zone, expected):
-    table = cloud.make_table({}, {}, zones={"h1": "east"})
+    table = cloud.make_table({}, {}, aggregates=[({"availability_zone": "east"}, ["h1"])])
     passes = availability_zone_filter.AvailabilityZoneFilter().host_passes_all(
         table, cloud.make_spec(availability_zone=zone)
     )
     assert passes.tolist() == expected
 
 
-def test_affinity_filters_know_where_servers_are(database):
+def test_affinity_filters(database):
     for host in ("h1", "h2"):
         cloud.add_host(host)
     here, elsewhere = str(uuid.uuid4()), str(uuid.uuid4())
-    asked = {"vcpus": 1, "memory_mb": 1, "local_gb": 1}
-    assert allocations.claim(here, "h1", asked)
+    requested = {"vcpus": 1, "memory_mb": 1, "local_gb": 1}
+    assert allocations.claim(here, "h1", requested)
     table = cloud.make_table({}, {})
 
-    def ask(filter_class, **hints):
+    def passes(filter_class, **hints):
         spec = cloud.make_spec(scheduler_hints=hints)
         return filter_class().host_passes_all(table, spec).tolist()
 
-    assert ask(affinity_filter.SameHostFilter, same_host=here) == [True, False]
-    assert ask(affinity_filter.SameHostFilter, same_host=[elsewhere]) == [False, False]
-    assert ask(affinity_filter.SameHostFilter) == [True, True]
-    assert ask(affinity_filter.DifferentHostFilter, different_host=[here]) == [False, True]
-    assert ask(affinity_filter.DifferentHostFilter, different_host=elsewhere) == [True, True]
+    assert passes(affinity_filter.SameHostFilter, same_host=here) == [True, False]
+    assert passes(affinity_filter.SameHostFilter, same_host=[elsewhere]) == [False, False]
+    assert passes(affinity_filter.SameHostFilter) == [True, True]
+    assert passes(affinity_filter.DifferentHostFilter, different_host=[here]) == [False, True]
+    assert passes(affinity_filter.DifferentHostFilter, different_host=elsewhere) == [True, True]
+
+
+def test_the_capabilities_filter_knows_the_registered_extra_specs():
+    """Extra specs of Nova's filter that are not registered are refused in a request."""
+    claimed = {o.key for o in EXTRA_SPECS.options if o.actor == acting_filters.CAPABILITIES}
+    plain = {key for key in claimed if ":" not in key}
+    assert plain == {*compute_capabilities_filter._COLUMNS, *CAPABILITIES_OF_THE_MAKE}
+    scoped = {f"capabilities:{name}" for name in plain}
+    assert claimed - plain == scoped | {"capabilities:cpu_info{keys}"}

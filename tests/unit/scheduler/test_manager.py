@@ -26,8 +26,8 @@ def scheduler(hosts):
 
 
 @pytest.fixture
-def never_rereads():
-    """Schedulers that believe what they read first, unless they find nothing."""
+def long_refresh_interval():
+    """Schedulers do not read the hosts again, unless they find no host."""
     CONF.set_override("host_refresh_interval", 3600, group="scheduler")
     yield
     CONF.clear_override("host_refresh_interval", group="scheduler")
@@ -57,7 +57,7 @@ def test_there_are_no_more_alternates_than_hosts(scheduler):
     assert names(selections) == ["h3", "h2", "h1"]
 
 
-def test_servers_of_one_request_spread(scheduler):
+def test_servers_of_one_request_are_spread_over_hosts(scheduler):
     specs = [cloud.make_spec(memory_mb=4096, vcpus=1) for _ in range(6)]
     chosen = [names(selections)[0] for selections in select(scheduler, *specs)]
     assert sorted(chosen) == ["h1", "h2", "h2", "h3", "h3", "h3"]
@@ -65,50 +65,64 @@ def test_servers_of_one_request_spread(scheduler):
     cloud.check_ledger()
 
 
-def test_answers_are_in_the_order_of_the_specs(scheduler):
+def test_selections_are_in_the_order_of_the_specs(scheduler):
     specs = [cloud.make_spec(requested_host=f"h{n}") for n in (2, 1, 3, 2)]
     assert [names(s)[0] for s in select(scheduler, *specs)] == ["h2", "h1", "h3", "h2"]
 
 
-def test_more_servers_than_one_transaction_takes(scheduler, monkeypatch):
+def test_more_servers_than_one_transaction_can_claim(scheduler, monkeypatch):
     monkeypatch.setattr(scheduler_manager, "_BATCH", 4)
     specs = [cloud.make_spec(vcpus=0, memory_mb=8, local_gb=0) for _ in range(11)]
     assert len(select(scheduler, *specs)) == 11
     assert sum(node["running_vms"] for node in cloud.check_ledger().values()) == 11
 
 
-def test_all_or_none(scheduler):
+def test_nothing_is_claimed_if_one_server_cannot_be_placed(scheduler):
     specs = [cloud.make_spec(memory_mb=4096) for _ in range(7)]
     with pytest.raises(exception.NoValidHost):
         select(scheduler, *specs)
     assert not query.many(models.allocations)
     assert all(node["memory_mb_used"] == 0 for node in cloud.check_ledger().values())
-    # What it had counted as taken is free again for the next.
+    # The table of the scheduler does not count the failed claims either.
     assert len(select(scheduler, *specs[:6])) == 6
 
 
-def test_no_valid_host_says_what_was_left(scheduler):
+def test_no_valid_host_tells_operators_how_many_hosts_each_filter_left(scheduler):
     query.update(models.services, {"disabled": True}, models.services.c.host == "h3")
     spec = cloud.make_spec(memory_mb=9000)
     with pytest.raises(exception.NoValidHost) as raised:
         select(scheduler, spec)
-    assert str(raised.value) == (
-        "No valid host was found. There are not enough hosts available: "
-        "3 hosts, 2 after ComputeFilter, 0 after room."
-    )
-    with pytest.raises(exception.NoValidHost, match="for 1 of 4 servers: 3 hosts, 2 after Comp"):
+    assert raised.value.internal == "3 hosts, 2 after ComputeFilter, 0 after room"
+    with pytest.raises(exception.NoValidHost) as raised:
         select(scheduler, *(cloud.make_spec(memory_mb=4096) for _ in range(4)))
+    assert raised.value.internal.startswith("for 1 of 4 servers: 3 hosts, 2 after Comp")
 
 
-def test_a_request_for_no_known_host_fails(scheduler):
-    for wish in ("force_host", "force_node", "requested_host"):
+def test_no_valid_host_tells_users_nothing_about_hosts(scheduler):
+    with pytest.raises(exception.NoValidHost) as raised:
+        select(scheduler, cloud.make_spec(memory_mb=10**6))
+    assert str(raised.value) == ("No valid host was found. There are not enough hosts available.")
+
+
+@pytest.mark.parametrize("place", [{}, {"force_host": "h1"}])
+def test_an_unsupported_extra_spec_is_refused_with_its_name(scheduler, place):
+    ordinary = cloud.make_spec(extra_specs={"hw:cpu_policy": "shared"}, **place)
+    assert select(scheduler, ordinary)
+    pinned = cloud.make_spec(extra_specs={"hw:cpu_policy": "dedicated"}, **place)
+    with pytest.raises(exception.GuestOptionNotSupported, match="hw:cpu_policy=dedicated"):
+        select(scheduler, ordinary, pinned)
+    assert held(pinned) is None
+
+
+def test_a_request_for_an_unknown_host_fails(scheduler):
+    for field in ("force_host", "force_node", "requested_host"):
         with pytest.raises(exception.NoValidHost):
-            select(scheduler, cloud.make_spec(**{wish: "h9"}))
+            select(scheduler, cloud.make_spec(**{field: "h9"}))
 
 
-def test_a_forced_host_is_taken_without_the_filters_but_not_without_room(scheduler):
-    silent = query.now() - datetime.timedelta(hours=1)
-    query.update(models.services, {"last_seen_up": silent}, models.services.c.host == "h1")
+def test_a_forced_host_is_not_filtered_but_must_have_free_resources(scheduler):
+    an_hour_ago = query.now() - datetime.timedelta(hours=1)
+    query.update(models.services, {"last_seen_up": an_hour_ago}, models.services.c.host == "h1")
     [selections] = select(scheduler, cloud.make_spec(force_host="h1"), alternates=2)
     assert names(selections) == ["h1"]
     with pytest.raises(exception.NoValidHost):
@@ -117,7 +131,7 @@ def test_a_forced_host_is_taken_without_the_filters_but_not_without_room(schedul
         select(scheduler, cloud.make_spec(force_host="h1", memory_mb=4096))
 
 
-def test_a_host_that_was_disabled_a_moment_ago_is_not_taken(scheduler, never_rereads):
+def test_a_host_that_was_just_disabled_is_not_claimed(scheduler, long_refresh_interval):
     scheduler.learn_hosts()
     query.update(models.services, {"disabled": True}, models.services.c.host != "h2")
     for _ in range(3):
@@ -132,10 +146,10 @@ def test_ignored_hosts_are_not_used(scheduler):
     assert names(selections) == ["h2"]
 
 
-# -- asked again ---------------------------------------------------------------------------------
+# -- repeated requests ---------------------------------------------------------------------------
 
 
-def test_the_same_question_gets_the_same_answer(scheduler):
+def test_a_repeated_request_selects_the_same_hosts(scheduler):
     specs = [cloud.make_spec(memory_mb=4096) for _ in range(6)]
     first = select(scheduler, *specs, alternates=1)
     again = select(SchedulerManager(), *specs, alternates=1)
@@ -145,7 +159,7 @@ def test_the_same_question_gets_the_same_answer(scheduler):
 
 
 @pytest.mark.parametrize("why", ["ignored", "down", "another size"])
-def test_a_claim_that_does_not_do_any_more_moves(scheduler, why):
+def test_an_allocation_on_an_unsuitable_host_is_replaced(scheduler, why):
     spec = cloud.make_spec()
     select(scheduler, spec)
     assert held(spec) == "h3"
@@ -161,8 +175,8 @@ def test_a_claim_that_does_not_do_any_more_moves(scheduler, why):
     cloud.check_ledger()
 
 
-def test_a_late_repetition_that_fails_takes_nothing_away(scheduler):
-    """One server was deleted meanwhile and has no room now; the other is being built."""
+def test_a_repeated_request_that_fails_keeps_existing_allocations(scheduler):
+    """One server was deleted and does not fit now; the other is being built."""
     kept, deleted = (cloud.make_spec(memory_mb=10 * 1024) for _ in range(2))
     select(scheduler, kept)
     with pytest.raises(exception.NoValidHost):
@@ -172,26 +186,28 @@ def test_a_late_repetition_that_fails_takes_nothing_away(scheduler):
     cloud.check_ledger()
 
 
-def test_an_attempt_that_loses_the_race_takes_the_answer_of_the_other(scheduler, monkeypatch):
+def test_a_concurrent_request_that_is_slower_uses_the_allocation_of_the_faster(
+    scheduler, monkeypatch
+):
     spec = cloud.make_spec()
     choose = SchedulerManager._choose
 
-    def overtaken(self, *args):
+    def choose_slowly(self, *args):
         plan = choose(self, *args)
         if allocations.get(spec.instance_uuid) is None:
             assert allocations.claim(spec.instance_uuid, "h1", spec.resources())
         return plan
 
-    monkeypatch.setattr(SchedulerManager, "_choose", overtaken)
+    monkeypatch.setattr(SchedulerManager, "_choose", choose_slowly)
     assert names(select(scheduler, spec)[0]) == ["h1"]
     assert held(spec) == "h1"
     cloud.check_ledger()
 
 
-# -- other schedulers ----------------------------------------------------------------------------
+# -- several schedulers --------------------------------------------------------------------------
 
 
-def test_a_host_that_another_filled_is_passed_over(hosts, never_rereads):
+def test_a_host_that_another_scheduler_has_filled_is_not_used(hosts, long_refresh_interval):
     stale, other = SchedulerManager(), SchedulerManager()
     stale.learn_hosts()
     filler = cloud.make_spec(memory_mb=12 * 1024)
@@ -200,7 +216,7 @@ def test_a_host_that_another_filled_is_passed_over(hosts, never_rereads):
     cloud.check_ledger()
 
 
-def test_room_that_came_meanwhile_is_found(hosts, never_rereads):
+def test_resources_that_were_released_since_the_last_read_are_found(hosts, long_refresh_interval):
     stale, other = SchedulerManager(), SchedulerManager()
     filler = cloud.make_spec(memory_mb=12 * 1024)
     select(other, filler)
@@ -212,7 +228,7 @@ def test_room_that_came_meanwhile_is_found(hosts, never_rereads):
     assert names(select(stale, big)[0]) == ["h3"]
 
 
-def test_a_partly_refused_batch_goes_on_elsewhere(hosts, never_rereads):
+def test_refused_claims_of_a_batch_are_made_on_other_hosts(hosts, long_refresh_interval):
     stale, other = SchedulerManager(), SchedulerManager()
     stale.learn_hosts()
     select(other, cloud.make_spec(memory_mb=8 * 1024, requested_host="h3"))

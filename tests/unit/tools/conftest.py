@@ -1,4 +1,4 @@
-"""The tools are programs, not a package: their parts are found beside them."""
+"""The tools are programs and not a package, so their modules need an entry in sys.path."""
 
 import pathlib
 import sys

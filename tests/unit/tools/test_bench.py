@@ -1,4 +1,4 @@
-"""tools/bench: what it asks of a server, what it counts, what it compares."""
+"""tools/bench: its requests, its measurements and its comparisons."""
 
 import http.server
 import json
@@ -13,7 +13,7 @@ from benchlib.errors import BenchError
 
 
 class Cloud(http.server.BaseHTTPRequestHandler):
-    """Enough of a Compute API for the client: servers are ACTIVE (or in ERROR) at once."""
+    """The Compute API that the client needs: servers are ACTIVE (or in ERROR) at once."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -23,7 +23,7 @@ class Cloud(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
-    def answer(self, status, document=None):
+    def respond(self, status, document=None):
         body = json.dumps(document).encode() if document is not None else b""
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
@@ -31,28 +31,28 @@ class Cloud(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_POST(self):
-        wanted = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["server"]
-        server = {"id": str(len(self.servers)).zfill(5), "status": self.born, **wanted}
+        requested = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["server"]
+        server = {"id": str(len(self.servers)).zfill(5), "status": self.born, **requested}
         self.servers[server["id"]] = server
-        self.answer(202, {"server": {"id": server["id"]}})
+        self.respond(202, {"server": {"id": server["id"]}})
 
     def do_DELETE(self):
         del self.servers[self.path.rpartition("/")[2]]
-        self.answer(204)
+        self.respond(204)
 
     def do_GET(self):
         path, _, query = self.path.partition("?")
         last = path.rpartition("/")[2]
         if last in ("servers", "detail"):
-            asked = dict(pair.split("=") for pair in query.split("&") if pair)
-            found = [s for s in self.servers.values() if asked.get("name", "") in s["name"]]
-            found = [s for s in found if asked.get("status", s["status"]) == s["status"]]
-            found = [s for s in found if s["id"] > asked.get("marker", "")]
-            self.answer(200, {"servers": found[: int(asked.get("limit", 1000))]})
+            parameters = dict(pair.split("=") for pair in query.split("&") if pair)
+            found = [s for s in self.servers.values() if parameters.get("name", "") in s["name"]]
+            found = [s for s in found if parameters.get("status", s["status"]) == s["status"]]
+            found = [s for s in found if s["id"] > parameters.get("marker", "")]
+            self.respond(200, {"servers": found[: int(parameters.get("limit", 1000))]})
         elif last in self.servers:
-            self.answer(200, {"server": self.servers[last]})
+            self.respond(200, {"server": self.servers[last]})
         else:
-            self.answer(404, {"itemNotFound": {"code": 404, "message": "no such server"}})
+            self.respond(404, {"itemNotFound": {"code": 404, "message": "no such server"}})
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_show_reads_every_server_and_counts_bad_answers(cloud):
     assert missing["non200"] == missing["n"] > 0
 
 
-def test_nobody_listening_is_an_error_with_the_address():
+def test_a_refused_connection_is_an_error_with_the_address():
     with pytest.raises(BenchError, match="127.0.0.1:1/v2.1/servers"):
         compute_at("http://127.0.0.1:1/v2.1").ids()
 
@@ -151,7 +151,7 @@ def run_with(phase, **figures):
     return {"results": [{"phase": phase, **figures}]}
 
 
-def test_ratios_say_how_many_times_better():
+def test_ratios_are_factors_of_improvement():
     ours = run_with("burst", n=100, servers_per_s=30.0, post={"median_ms": 10.0, "max_ms": 1})
     slow = run_with("burst", n=100, servers_per_s=1.5, post={"median_ms": 100.0, "max_ms": 9})
     fast = run_with("burst", n=100, servers_per_s=2.0, post={"median_ms": 50.0, "max_ms": 9})
@@ -170,7 +170,7 @@ def test_runs_of_other_sizes_and_failed_phases_are_not_compared():
     assert compare.ratios(ours, [other, dict(compare.figures(failed))]) == {}
 
 
-def test_cpu_of_the_compute_services_is_told_for_each_operation():
+def test_cpu_of_the_compute_services_is_shown_for_each_operation():
     cpu = {"nova-api": 1.5, "placement": 0.5, "mariadb": 9.0}
     burst = run_with("burst", n=100, cpu_s=cpu)
     single = run_with("single", post={"n": 10}, delete_to_404={"n": 10}, cpu_s=cpu)
@@ -202,7 +202,7 @@ def event(name: str, start: str, finish: str) -> dict:
     return {"event": name, "start_time": f"{day}{start}", "finish_time": f"{day}{finish}"}
 
 
-def test_waits_are_requests_and_what_ceph_libvirt_and_the_port_take():
+def test_waits_are_requests_and_the_times_of_ceph_libvirt_and_the_port():
     history = [
         event("conductor_schedule_and_build_instances", "00.000000", "00.100000"),
         event("request to glance: GET /v2/images/1", "01.000000", "01.250000"),
@@ -233,7 +233,7 @@ def test_waits_at_the_same_time_are_one(spans, seconds):
     assert own_share.covered([("glance", *span) for span in spans]) == seconds
 
 
-def test_own_is_what_the_history_does_not_give_to_others(cloud, monkeypatch):
+def test_own_is_the_time_without_waits_in_the_history(cloud, monkeypatch):
     compute = compute_at(cloud[1])
     times = iter([0.0, 0.5, 10.0, 10.7])
     monkeypatch.setattr(own_share.time, "perf_counter", lambda: next(times))

@@ -1,4 +1,4 @@
-"""tools/bench-scale: what it adds to a cloud is as true as what services write, and goes again."""
+"""tools/bench-scale: its records are consistent, as those of the services, and are removed."""
 
 import pytest
 from benchlib import placement, populate
@@ -6,7 +6,7 @@ from benchlib import placement, populate
 from nova_mini import exception
 from nova_mini.db import allocations, models, query, sweeps
 from nova_mini.scheduler.manager import SchedulerManager
-from tests.unit.db.records import ASKED, add_server
+from tests.unit.db.records import REQUESTED, add_server
 from tests.unit.scheduler.cloud import add_host, make_spec, select
 
 HOSTS, SERVERS = 20, 50
@@ -17,20 +17,20 @@ def server(database) -> str:
     """The uuid of a real server on a real host."""
     add_host("h1")
     uuid = add_server(reservation_id="r-real")
-    assert allocations.claim(uuid, "h1", ASKED)
+    assert allocations.claim(uuid, "h1", REQUESTED)
     query.insert_many(
         models.project_usages, [{"project_id": "p", "instances": 1, "cores": 1, "ram": 512}]
     )
     return uuid
 
 
-def test_no_sum_is_wrong_and_nothing_stays(server):
+def test_all_sums_are_correct_and_nothing_is_left(server):
     populate.hosts(HOSTS)
     populate.copies(server, SERVERS // 2, HOSTS)
     populate.copies(server, SERVERS, HOSTS)
     assert len(query.many(models.instances)) == 1 + SERVERS
-    assert {sweep.what: len(sweep.find(query.now())) for sweep in sweeps.ALL} == {
-        sweep.what: 0 for sweep in sweeps.ALL
+    assert {sweep.description: len(sweep.find(query.now())) for sweep in sweeps.ALL} == {
+        sweep.description: 0 for sweep in sweeps.ALL
     }
     populate.clear()
     assert [row["uuid"] for row in query.many(models.instances)] == [server]
@@ -38,7 +38,7 @@ def test_no_sum_is_wrong_and_nothing_stays(server):
     assert not any(sweep.find(query.now()) for sweep in sweeps.ALL)
 
 
-def test_no_real_server_is_placed_where_nobody_runs_it(server):
+def test_no_real_server_is_placed_on_a_simulated_host(server):
     populate.hosts(HOSTS)
     scheduler = SchedulerManager()
     for _ in range(5):

@@ -1,4 +1,4 @@
-"""tools/bench --peer: what is asked of each side, and that it ends."""
+"""tools/bench --peer: the measurements on each side, and their end."""
 
 import pathlib
 import signal
@@ -38,7 +38,7 @@ finally:
 """
 
 
-def test_who_is_told_to_stop_takes_down_what_was_started(tmp_path):
+def test_a_stopped_benchmark_stops_its_child_processes(tmp_path):
     up, down = tmp_path / "up", tmp_path / "down"
     tools = pathlib.Path(sides.__file__).parents[1]
     with subprocess.Popen([sys.executable, "-c", STOPPED, tools, up, down]) as program:

@@ -1,4 +1,4 @@
-"""tools/stack looks at a node's cgroups while its systemd makes and removes them."""
+"""tools/stack reads the cgroups of a node while its systemd creates and removes them."""
 
 import shutil
 import threading

@@ -1,4 +1,4 @@
-"""tools/chaos: the proxy that fails as neighbours do, the order of faults, the table."""
+"""tools/chaos: the proxy, the plan of the faults, the verdicts, the report."""
 
 from __future__ import annotations
 
@@ -12,65 +12,76 @@ import pytest
 import requests
 
 from nova_mini import faults as orders
-from tests.chaos import discovery, faults, operations, plan, proxy, report, rivals, rounds, soak
+from tests.chaos import (
+    concurrent_requests,
+    discovery,
+    faults,
+    operations,
+    plan,
+    proxy,
+    report,
+    rounds,
+    soak,
+    tenant,
+)
 from tests.chaos.rounds import Injection
 from tests.chaos.wire import Wire
 from tests.unit.rest_server import running
 
 
-class Neighbour:
+class Service:
     def __init__(self):
-        self.heard: list[tuple[str, str, bytes]] = []
+        self.received: list[tuple[str, str, bytes]] = []
 
     def respond(self, method, path, query, headers, body):
-        self.heard.append((method, path, body))
-        return 201, {"said": body.decode()}
+        self.received.append((method, path, body))
+        return 201, {"echo": body.decode()}
 
 
 @pytest.fixture
-def neighbour():
-    return Neighbour()
+def service():
+    return Service()
 
 
 @pytest.fixture
-def way(neighbour):
-    with running(neighbour.respond) as url, proxy.Proxy(url + "/v2").running() as made:
+def proxied(service):
+    with running(service.respond) as url, proxy.Proxy(url + "/v2").running() as made:
         yield made
 
 
-def test_what_a_proxy_hears_is_handed_on_both_ways(way, neighbour):
-    answer = requests.put(f"{way.url}/ports/1", data=b"hello", timeout=5)
-    assert (answer.status_code, answer.json()) == (201, {"said": "hello"})
-    assert neighbour.heard == [("PUT", "/v2/ports/1", b"hello")]
+def test_a_proxy_forwards_requests_and_responses(proxied, service):
+    response = requests.put(f"{proxied.url}/ports/1", data=b"hello", timeout=5)
+    assert (response.status_code, response.json()) == (201, {"echo": "hello"})
+    assert service.received == [("PUT", "/v2/ports/1", b"hello")]
 
 
-def test_out_of_order_from_the_second_request_until_it_is_repaired(way, neighbour):
-    way.break_at(2, proxy.UNAVAILABLE)
-    codes = [requests.post(way.url, data=b"x", timeout=5).status_code for _ in range(3)]
-    way.repair()
-    codes.append(requests.post(way.url, timeout=5).status_code)
+def test_a_proxy_responds_with_503_from_the_nth_request_until_it_is_repaired(proxied, service):
+    proxied.break_at(2, proxy.UNAVAILABLE)
+    codes = [requests.post(proxied.url, data=b"x", timeout=5).status_code for _ in range(3)]
+    proxied.repair()
+    codes.append(requests.post(proxied.url, timeout=5).status_code)
     assert codes == [201, 503, 503, 201]
-    assert len(neighbour.heard) == 2
+    assert len(service.received) == 2
 
 
-def test_an_answer_is_lost_after_the_work_is_done_and_only_one(way, neighbour):
-    way.break_at(1, proxy.DROP)
+def test_a_proxy_drops_one_response_after_forwarding_the_request(proxied, service):
+    proxied.break_at(1, proxy.DROP)
     with pytest.raises(requests.ConnectionError):
-        requests.post(way.url, data=b"x", timeout=5)
-    assert len(neighbour.heard) == 1
-    assert requests.post(way.url, timeout=5).status_code == 201
+        requests.post(proxied.url, data=b"x", timeout=5)
+    assert len(service.received) == 1
+    assert requests.post(proxied.url, timeout=5).status_code == 201
 
 
-def test_who_hangs_does_not_answer_even_when_it_is_repaired(way, neighbour):
-    way.break_at(1, proxy.HANG)
+def test_a_request_that_hangs_gets_no_response_after_the_repair(proxied, service):
+    proxied.break_at(1, proxy.HANG)
     with futures.ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(requests.get, way.url, timeout=10)
+        response = pool.submit(requests.get, proxied.url, timeout=10)
         with pytest.raises(futures.TimeoutError):
-            asked.result(timeout=0.3)
-        way.repair()
+            response.result(timeout=0.3)
+        proxied.repair()
         with pytest.raises(requests.ConnectionError):
-            asked.result(timeout=5)
-    assert neighbour.heard == []
+            response.result(timeout=5)
+    assert service.received == []
 
 
 WALKS = {
@@ -83,11 +94,11 @@ WALKS = {
 }
 
 
-def test_every_moment_of_every_operation_is_struck():
-    moments = {name: walk.steps for name, walk in WALKS.items()}
-    made = plan.deaths(moments, pauses=[0, 10], hosts=["host"])
-    struck = [(each.fault.daemon, each.fault.moment, each.fault.pause) for each in made]
-    assert struck == [
+def test_the_plan_has_a_death_at_every_point():
+    points = {name: walk.steps for name, walk in WALKS.items()}
+    made = plan.deaths(points, pauses=[0, 10], hosts=["host"])
+    injected = [(each.fault.daemon, each.fault.point, each.fault.pause) for each in made]
+    assert injected == [
         ("api", "before send", 0),
         ("host", "power_off", 0),
         ("host", "power_off", 10),
@@ -96,15 +107,23 @@ def test_every_moment_of_every_operation_is_struck():
     ]
 
 
-def test_only_neighbours_that_are_asked_fail_and_at_a_request_that_comes():
-    made = plan.neighbours(WALKS, random.Random(1), seconds=1)
+def test_a_common_step_is_killed_in_some_operations_and_an_own_one_in_its_own():
+    common = ("api", "send")
+    points = {name: [common, ("host", name)] for name in ("stop", "start", "pause", "resume")}
+    made = plan.thinned(points, random.Random(1), most=2)
+    assert sum(common in places for places in made.values()) == 2
+    assert all(("host", name) in places for name, places in made.items())
+
+
+def test_the_plan_has_faults_only_of_services_that_get_requests():
+    made = plan.external_services(WALKS, random.Random(1), seconds=1)
     assert {(each.fault.service, each.fault.mode) for each in made} == {
         ("neutron", mode) for mode in proxy.MODES
     }
     assert all(1 <= each.fault.nth <= 3 for each in made)
 
 
-def test_a_round_breaks_each_part_once_and_all_of_them_alone():
+def test_a_round_has_one_fault_for_each_part_and_engines_have_their_own_round():
     stop = operations.ALL["stop"]
     first, again = faults.Death("a", "x"), faults.Death("a", "y")
     other, broker = faults.Death("b", "x"), faults.EngineKill("broker", 0)
@@ -113,7 +132,7 @@ def test_a_round_breaks_each_part_once_and_all_of_them_alone():
     assert made == [[first, other], [again], [broker]]
 
 
-def test_a_few_injections_are_of_as_many_kinds():
+def test_one_injection_of_each_kind_comes_first():
     often = [faults.Death("conductor", f"step {number}", 0) for number in range(9)]
     seldom = [faults.Partition("host", 0.5, 30), faults.DiskFull(8)]
     injections = [Injection(operations.ALL["create"], fault) for fault in often + seldom]
@@ -121,33 +140,46 @@ def test_a_few_injections_are_of_as_many_kinds():
     assert ordered == [often[0], *seldom, *often[1:]]
 
 
-def test_the_table_counts_what_ended_how():
+def test_the_table_counts_the_outcomes():
     rows = [
         report.Row("stop", "kill api", "", report.RECOVERED, 1.0),
         report.Row("stop", "kill api", "", report.RECOVERED, 3.0),
         report.Row("stop", "kill api", "", report.LEAKED, 70.0, "a tap"),
     ]
-    told = report.Report(rows)
-    assert told.bad == rows[2:]
-    line = next(line for line in told.table() if line.startswith("stop"))
-    assert line.split() == ["stop", "kill", "api", "3", "2", "0", "0", "0", "0", "1", "0",
-                            "2.0", "3.0"]  # fmt: skip
+    summary = report.Report(rows)
+    assert summary.bad == rows[2:]
+    line = next(line for line in summary.table() if line.startswith("stop"))
+    assert line.split() == [
+        "stop",
+        "kill",
+        "api",
+        "3",
+        "2",
+        "0",
+        "0",
+        "0",
+        "0",
+        "1",
+        "0",
+        "2.0",
+        "3.0",
+    ]
 
 
-def test_an_order_is_obeyed_once(tmp_path, monkeypatch):
+def test_an_ordered_fault_is_injected_once(tmp_path, monkeypatch):
     monkeypatch.setattr(orders, "_directory", str(tmp_path))
     (tmp_path / "cast stop_instance").write_text("0")
     assert [orders.copies("stop_instance") for _ in range(2)] == [0, 1]
 
 
-def test_an_order_for_the_third_time_waits_for_it(tmp_path, monkeypatch):
+def test_a_fault_can_be_ordered_for_the_third_pass(tmp_path, monkeypatch):
     monkeypatch.setattr(orders, "_directory", str(tmp_path))
     (tmp_path / "cast stop_instance").write_text("0 3")
     assert [orders.copies("stop_instance") for _ in range(4)] == [1, 1, 0, 1]
     assert list(tmp_path.iterdir()) == []
 
 
-def test_moments_are_found_once_for_each_state_of_the_code(tmp_path, monkeypatch):
+def test_points_are_discovered_again_when_the_code_changes(tmp_path, monkeypatch):
     walked = []
 
     def walk(_site, _fleet, operation):
@@ -155,7 +187,7 @@ def test_moments_are_found_once_for_each_state_of_the_code(tmp_path, monkeypatch
         return WALKS["stop"]
 
     monkeypatch.setattr(discovery, "walk", walk)
-    stop, kept = operations.ALL["stop"], tmp_path / "moments.json"
+    stop, kept = operations.ALL["stop"], tmp_path / "points.json"
     first, again = (discovery.walks(None, None, [stop], kept)["stop"] for _ in range(2))
     monkeypatch.setattr(discovery, "_digest", lambda _directory: "other")
     discovery.walks(None, None, [stop], kept)
@@ -163,7 +195,7 @@ def test_moments_are_found_once_for_each_state_of_the_code(tmp_path, monkeypatch
     assert [tuple(step) for step in again.steps] == first.steps
 
 
-def test_a_call_that_is_made_again_is_a_moment_of_its_own():
+def test_repeated_calls_are_separate_points():
     log = """\
         [req-1] call Instance.save is done
         [req-2] call Service.check_in is done
@@ -172,7 +204,7 @@ def test_a_call_that_is_made_again_is_a_moment_of_its_own():
     assert discovery._calls(log, "req-1") == ["Instance.save", "Instance.save #2"]
 
 
-def test_a_cut_wire_holds_what_is_said_until_it_is_whole():
+def test_a_cut_wire_delivers_data_after_the_repair():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         wire = Wire(listener.getsockname()[1])
         with socket.create_connection(("127.0.0.1", wire.port)) as near:
@@ -182,7 +214,7 @@ def test_a_cut_wire_holds_what_is_said_until_it_is_whole():
             far.settimeout(0.2)
             with pytest.raises(TimeoutError):
                 far.recv(10)
-            threading.Timer(0.1, wire.mend).start()
+            threading.Timer(0.1, wire.repair).start()
             far.settimeout(5)
             begun = time.monotonic()
             assert far.recv(10) == b"hello"
@@ -203,12 +235,12 @@ def test_a_cut_wire_holds_what_is_said_until_it_is_whole():
         ([40, 50, 60, 70, 80, 100], True),  # too short to say
     ],
 )
-def test_a_daemon_that_grows_is_told_from_one_that_was_killed(sizes, flat):
+def test_a_growing_daemon_is_distinguished_from_a_killed_one(sizes, flat):
     assert soak._is_flat([{"other": 10, "host": size} for size in sizes]) == flat
 
 
 class IdleSite:
-    """Where nothing is asked for and something is found."""
+    """A site without servers that has a violation."""
 
     pause = 0
     found = ("a tap is in no switch",)
@@ -224,27 +256,28 @@ class IdleSite:
 
 
 class NoFleet:
-    def some(self, _number):
+    def take_some(self, _number):
         return []
 
-    crowds = some
+    take_for_concurrent = take_some
 
 
-def test_what_is_left_over_is_told_of_where_nothing_was_broken(monkeypatch):
+def test_a_leak_is_reported_in_a_round_without_faults(monkeypatch):
     monkeypatch.setattr(rounds, "SECONDS", 0)
     (row,) = rounds.play(IdleSite(), NoFleet(), [], 3)
     assert (row.outcome, row.detail) == (report.LEAKED, "a tap is in no switch")
 
 
-# -- rivals --------------------------------------------------------------------------------------
+# -- concurrent requests -------------------------------------------------------------------------
 
 
 def outcomes(before: operations.Server, done: list[str], unknown: list[str] = ()):
     some = [[operations.ALL[name] for name in names] for names in (done, unknown)]
-    return {(each.status, each.attached, each.ports) for each in rivals._possible(before, *some)}
+    possible = concurrent_requests._possible(before, *some)
+    return {(each.status, each.attached, each.ports) for each in possible}
 
 
-def test_rivals_may_be_done_in_any_order():
+def test_concurrent_requests_may_be_executed_in_any_order():
     server = operations.Server("s", status="ACTIVE", ports=1)
     assert outcomes(server, []) == {("ACTIVE", 0, 1)}
     assert outcomes(server, ["stop", "attach volume"]) == {("SHUTOFF", 1, 1)}
@@ -254,3 +287,20 @@ def test_rivals_may_be_done_in_any_order():
         ("SHUTOFF", 0, 1),
         ("SHUTOFF", 0, 0),
     }
+
+
+# -- texts of tenants ------------------------------------------------------------------------------
+
+
+def test_the_texts_of_a_server_depend_only_on_its_name():
+    names = [f"chaos-{number}" for number in range(40)]
+    assert all(tenant.words(name) == tenant.words(name) for name in names)
+    notes = {tenant.words(name)["metadata"]["note"] for name in names}
+    assert len(notes) > len(tenant.TEXTS) // 2
+
+
+def test_a_changed_text_is_detected():
+    server = {**tenant.words("chaos-1"), "status": "ACTIVE"}
+    assert tenant.are_kept(server, "chaos-1")
+    for name, changed in (("description", ""), ("metadata", {}), ("tags", [])):
+        assert not tenant.are_kept({**server, name: changed}, "chaos-1")

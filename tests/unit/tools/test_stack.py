@@ -1,4 +1,4 @@
-"""tools/stack: the order of its components, what it writes when, how it shows a build."""
+"""tools/stack: the order of components, the files that it writes, the display of a build."""
 
 import base64
 import configparser
@@ -39,15 +39,18 @@ def test_closure_puts_needs_and_wants_first_and_nothing_else():
     assert dag.closure(["roof"], (), HOUSE) == ["ground", "walls", "chimney", "roof"]
 
 
-def test_closure_drops_what_cannot_be_without_the_left_out():
+def test_closure_drops_components_that_need_an_omitted_one():
     assert dag.closure(["roof", "garden"], ["chimney"], HOUSE) == [
-        "ground", "walls", "roof", "garden",
-    ]  # fmt: skip
+        "ground",
+        "walls",
+        "roof",
+        "garden",
+    ]
     assert dag.closure(["roof", "garden"], ["walls"], HOUSE) == ["ground", "garden"]
 
 
 @pytest.mark.parametrize("names, without", [(["attic"], ()), (["roof"], ("attic",))])
-def test_closure_names_a_stranger(names, without):
+def test_closure_names_an_unknown_component(names, without):
     with pytest.raises(StackError, match="there is no component attic"):
         dag.closure(names, without, HOUSE)
 
@@ -73,7 +76,7 @@ def test_run_keeps_the_order(tmp_path, backwards):
             assert order.index(need) < order.index(each.name)
 
 
-def test_run_works_on_what_is_independent_at_the_same_time(tmp_path):
+def test_run_starts_independent_components_concurrently(tmp_path):
     both = threading.Barrier(2, timeout=5)
 
     def work(each, say):
@@ -95,7 +98,7 @@ def test_a_failure_skips_what_needs_it_and_nothing_else(tmp_path):
     assert set(worked) == {"ground", "garden"}
 
 
-def test_an_accident_is_reported_with_its_traceback(tmp_path):
+def test_an_unexpected_error_is_reported_with_its_traceback(tmp_path):
     def work(each, say):
         if each.name == "garden":
             raise ZeroDivisionError("surprise")
@@ -104,13 +107,36 @@ def test_an_accident_is_reported_with_its_traceback(tmp_path):
     assert "ZeroDivisionError: surprise" in (tmp_path / "log").read_text()
 
 
-def test_plain_display_says_why(tmp_path):
+def test_plain_display_shows_the_reason(tmp_path):
     stream = io.StringIO()
     display = Display(["roof", "walls"], stream)
     display.step("walls", "start")
     display.end("walls", "failed", "no bricks")
     assert "walls failed" in stream.getvalue()
     assert "no bricks" in stream.getvalue()
+
+
+def test_plain_display_shows_each_start_at_once():
+    stream = io.StringIO()
+    display = Display(["roof", "walls"], stream)
+    display.step("walls", "install")
+    assert "walls runs" in stream.getvalue()
+    assert "install" in stream.getvalue()
+    display.step("walls", "configure")
+    assert stream.getvalue().count("\n") == 1, "the next step came at once"
+
+
+def test_plain_display_repeats_slow_components(monkeypatch):
+    monkeypatch.setattr("stacklib.display.QUIET_SECONDS", 0)
+    stream = io.StringIO()
+    display = Display(["walls"], stream)
+    for step in ("install", "configure", "start"):
+        display.step("walls", step)
+    assert [line.split()[-1] for line in stream.getvalue().splitlines()] == [
+        "install",
+        "configure",
+        "start",
+    ]
 
 
 def test_choices_of_the_fake_driver():
@@ -121,7 +147,7 @@ def test_choices_of_the_fake_driver():
     assert "qemu-system-x86" not in chosen.packages
 
 
-def test_choices_without_keystone_leave_out_who_cannot_be_without_it():
+def test_choices_without_keystone_leave_out_components_that_need_it():
     chosen = choices.choose(("full",), ("keystone",), "libvirt", 1)
     assert "nova-mini" in chosen.components
     assert not {"keystone", "glance", "cinder", "neutron", "project"} & set(chosen.components)
@@ -162,7 +188,7 @@ def test_a_fake_cloud_after_a_full_one_has_no_ceph_and_still_stops_it(tmp_path):
     assert choices.recall(path).left_behind == ()
 
 
-def test_write_tells_whether_it_changed_anything(tmp_path):
+def test_write_returns_whether_it_changed_anything(tmp_path):
     path = tmp_path / "etc" / "x.conf"
     assert files.write(path, "a = 1\n")
     assert not files.write(path, "a = 1\n")
@@ -172,7 +198,7 @@ def test_write_tells_whether_it_changed_anything(tmp_path):
     assert [each.name for each in path.parent.iterdir()] == ["x.conf"]
 
 
-def test_ini_is_what_oslo_config_reads():
+def test_oslo_config_reads_the_ini_files():
     text = files.ini({"DEFAULT": {"debug": True, "n": 3}, "a": {"list": ["x", "y"]}})
     assert text == "[DEFAULT]\ndebug = true\nn = 3\n\n[a]\nlist = x\nlist = y\n"
 

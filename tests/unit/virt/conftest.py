@@ -1,4 +1,4 @@
-"""A state directory of the test's own."""
+"""Each test has its own state directory."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Image files made by hand, so that tests need no tool for them."""
+"""Image files written by the tests themselves, without tools."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ needs_qemu_img = pytest.mark.skipif(not shutil.which("qemu-img"), reason="qemu-i
 
 
 def write_qcow2(path: pathlib.Path, size: int = 1 << 20, backing: str = "") -> pathlib.Path:
-    """A qcow2 header (version 3) without data: enough for whoever reads headers."""
+    """A qcow2 header (version 3) without data, for code that reads only the header."""
     name = backing.encode()
     header = struct.pack(
         ">4sIQIIQIIQQIIQQQQII",
@@ -22,7 +22,18 @@ def write_qcow2(path: pathlib.Path, size: int = 1 << 20, backing: str = "") -> p
         len(name),
         16,
         size,
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 104,
-    )  # fmt: skip
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        4,
+        104,
+    )
     path.write_bytes((header + b"\0" * 8 + name).ljust(1 << 16, b"\0"))
     return path

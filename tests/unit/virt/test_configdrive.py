@@ -1,4 +1,4 @@
-"""The config drive says to the guest what it was made of."""
+"""The config drive contains the given files."""
 
 import io
 
@@ -33,7 +33,7 @@ def test_every_file_is_on_the_drive(tmp_path):
     iso.close()
 
 
-def test_the_drive_is_for_its_owner_and_replaces_an_older_one(tmp_path):
+def test_the_drive_is_readable_by_its_owner_only_and_replaces_an_older_one(tmp_path):
     target = tmp_path / "disk.config"
     (tmp_path / "disk.config.part").write_bytes(b"half of one")
     target.write_bytes(b"old")
@@ -44,7 +44,7 @@ def test_the_drive_is_for_its_owner_and_replaces_an_older_one(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "image", "forced", "expected"),
+    ("requested", "image", "forced", "expected"),
     [
         ("", {}, False, False),
         ("True", {}, False, True),
@@ -53,7 +53,7 @@ def test_the_drive_is_for_its_owner_and_replaces_an_older_one(tmp_path):
         ("", {}, True, True),
     ],
 )
-def test_who_wants_a_drive(override, wanted, image, forced, expected):
+def test_user_image_or_operator_require_a_drive(override, requested, image, forced, expected):
     override("force_config_drive", forced)
-    instance = servers.make_instance(config_drive=wanted)
+    instance = servers.make_instance(config_drive=requested)
     assert configdrive.required_by(instance, ImageMeta(properties=image)) is expected

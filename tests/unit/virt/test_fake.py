@@ -1,4 +1,4 @@
-"""The fake driver behaves like a hypervisor: it remembers, and it knows what it was never told."""
+"""The fake driver behaves like a hypervisor: its guests survive a restart of the service."""
 
 import io
 import time
@@ -6,8 +6,8 @@ import time
 import pytest
 
 from nova_mini import exception
-from nova_mini.compute import power_state
-from nova_mini.network.model import NetworkInfo
+from nova_mini.objects.network_model import NetworkInfo
+from nova_mini.states import power_state
 from nova_mini.virt.driver import load_compute_driver
 from nova_mini.virt.fake import FakeDriver
 from tests import servers
@@ -55,14 +55,14 @@ def test_power_operations(driver):
     assert b"reboot HARD" in driver.get_console_output(None, instance)
 
 
-def test_what_was_never_spawned_is_not_found(driver):
+def test_an_unknown_instance_is_not_found(driver):
     instance = servers.make_instance()
     with pytest.raises(exception.InstanceNotFound):
         driver.get_info(instance)
     driver.destroy(None, instance)
 
 
-def test_guests_survive_the_service_and_belong_to_one_host(driver):
+def test_guests_survive_a_restart_and_belong_to_one_host(driver):
     running, stopped = servers.make_instance(), servers.make_instance()
     spawn(driver, running)
     spawn(driver, stopped)
@@ -77,7 +77,7 @@ def test_guests_survive_the_service_and_belong_to_one_host(driver):
     assert make_driver().list_instance_uuids() == [stopped.uuid]
 
 
-def test_interfaces_and_volumes_come_and_go_twice(driver):
+def test_attach_and_detach_are_idempotent(driver):
     vif, more = servers.make_vif(), servers.make_vif()
     instance = servers.make_instance()
     spawn(driver, instance, [vif])
@@ -113,18 +113,18 @@ def test_a_snapshot_is_uploaded(driver):
     assert instance.uuid.encode() in images.content
 
 
-def test_spawn_delay_is_taken(driver, override):
+def test_spawn_waits_for_spawn_delay(driver, override):
     override("spawn_delay", 0.2, "fake")
     started = time.monotonic()
     spawn(driver, servers.make_instance())
     assert time.monotonic() - started >= 0.2
 
 
-def test_resources_are_those_of_the_configuration(driver, override):
+def test_resources_are_set_by_the_configuration(driver, override):
     override("vcpus", 7, "fake")
     found = driver.get_available_resource()
-    assert found["vcpus"] == 7
-    assert found["hypervisor_hostname"] == "host"
+    assert found.vcpus == 7
+    assert found.hypervisor_hostname == "host"
 
 
 def test_an_unknown_driver_is_a_configuration_error():

@@ -1,4 +1,4 @@
-"""No image is opened that lies or refers to other files, and none is seen half made."""
+"""Images of a wrong format or with references to other files are refused; no file is incomplete."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ from tests.unit.virt.disk_files import needs_qemu_img, write_qcow2
 
 
 class FolderOfImages:
-    """In Glance's place: one image, from a file."""
+    """Replaces Glance: one image, from a file."""
 
     def __init__(self, source, disk_format):
         self._source = source
@@ -45,12 +45,12 @@ def raw(tmp_path):
     return path
 
 
-def test_a_raw_image_is_taken_as_it_is(tmp_path, raw):
+def test_a_raw_image_is_not_converted(tmp_path, raw):
     assert fetch(tmp_path, raw, "raw").read_bytes() == raw.read_bytes()
     assert left_beside(tmp_path) == ["target"]
 
 
-def test_a_kernel_with_the_mark_of_a_partition_table_is_raw(tmp_path):
+def test_a_kernel_with_the_signature_of_a_partition_table_is_raw(tmp_path):
     kernel = tmp_path / "kernel"
     kernel.write_bytes(b"\x90" * 510 + b"\x55\xaa" + b"\x90" * 4096)
     assert fetch(tmp_path, kernel, "aki").read_bytes() == kernel.read_bytes()
@@ -68,7 +68,7 @@ def test_other_formats_are_converted_to_raw(tmp_path, raw, disk_format):
 
 
 @needs_qemu_img
-def test_qcow2_may_stay_what_it_is(tmp_path, raw, override):
+def test_qcow2_is_not_converted_without_force_raw_images(tmp_path, raw, override):
     override("force_raw_images", False)
     source = tmp_path / "source"
     subprocess.run(["qemu-img", "convert", "-O", "qcow2", raw, source], check=True)
@@ -96,7 +96,7 @@ def test_a_data_file_is_refused(tmp_path):
         fetch(tmp_path, source, "qcow2")
 
 
-def test_an_extent_elsewhere_is_refused(tmp_path):
+def test_an_extent_in_another_file_is_refused(tmp_path):
     source = tmp_path / "source"
     source.write_text(
         "# Disk DescriptorFile\nversion=1\nCID=fffffffe\nparentCID=ffffffff\n"
@@ -107,14 +107,14 @@ def test_an_extent_elsewhere_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(("declared", "content"), [("raw", "qcow2"), ("qcow2", "raw")])
-def test_a_format_that_lies_is_refused(tmp_path, raw, declared, content):
+def test_a_wrong_declared_format_is_refused(tmp_path, raw, declared, content):
     source = write_qcow2(tmp_path / "source") if content == "qcow2" else raw
     with pytest.raises(exception.ImageUnacceptable, match=f"declared as {declared}"):
         fetch(tmp_path, source, declared)
     assert left_beside(tmp_path) == []
 
 
-def test_an_image_larger_than_the_disk_is_refused_before_it_is_unpacked(tmp_path):
+def test_an_image_larger_than_the_disk_is_refused_before_it_is_converted(tmp_path):
     source = write_qcow2(tmp_path / "source", size=1 << 50)
     with pytest.raises(exception.FlavorDiskSmallerThanImage):
         fetch(tmp_path, source, "qcow2", max_size=1 << 30)
@@ -127,13 +127,13 @@ def test_an_empty_image_is_raw(tmp_path):
     assert fetch(tmp_path, source, "raw").stat().st_size == 0
 
 
-def test_what_a_killed_fetch_left_is_overwritten(tmp_path, raw):
+def test_files_of_an_interrupted_fetch_are_overwritten(tmp_path, raw):
     (tmp_path / "target.part").write_bytes(b"half")
     assert fetch(tmp_path, raw, "raw").read_bytes() == raw.read_bytes()
     assert left_beside(tmp_path) == ["target"]
 
 
-def test_a_download_that_breaks_leaves_nothing(tmp_path, raw):
+def test_an_interrupted_download_leaves_no_file(tmp_path, raw):
     class Breaking(FolderOfImages):
         def download(self, context, image_id, target_path):
             super().download(context, image_id, target_path)
@@ -170,7 +170,7 @@ def head_of(kind, tmp_path) -> bytes:
 
 @pytest.mark.parametrize("kind", ["plain", "partitioned", "nothing"])
 @pytest.mark.parametrize("declared", ["raw", "iso"])
-def test_the_head_of_a_raw_image(tmp_path, kind, declared):
+def test_the_head_of_a_raw_image_is_accepted(tmp_path, kind, declared):
     images.inspect_head("image", head_of(kind, tmp_path), declared)
 
 

@@ -1,4 +1,4 @@
-"""A Cinder of HTTP answers, and a user with a token."""
+"""Fixtures: an HTTP server that acts as Cinder, and the context of a user with a token."""
 
 import pytest
 

@@ -1,5 +1,5 @@
-"""The part of Cinder that servers need, as a real HTTP server: volumes and their attachments, with
-Cinder's own rules of which status allows what."""
+"""The part of Cinder that servers need, as a real HTTP server: volumes, snapshots and attachments,
+and the actions that Cinder allows in each status."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from oslo_utils import timeutils
 
 from tests.unit import rest_server
 
-# What of a volume or snapshot tells that Cinder has lost its order.
+# Fields of a volume or snapshot whose creation was lost.
 LOST = {"status": "creating", "created_at": "2026-01-01T00:00:00.000000"}
 FAILURE = {"message": "as the test asked", "code": 500}
 
 
 class Cinder:
-    """``failures``: {(method, pattern of the path): [answer, ...]} are given instead, once each;
-    ``seen``: (method, path, headers) of every request."""
+    """``failures``: {(method, pattern of the path): [response, ...]}, each response used once
+    instead of the real one. ``seen``: (method, path, headers) of every request."""
 
     def __init__(self):
         self.volumes: dict[str, dict] = {}
         self.snapshots: dict[str, dict] = {}
         self.attachments: dict[str, dict] = {}
         self.failures: dict[tuple[str, str], list] = {}
-        self.lost_answers: list[tuple[str, str]] = []  # done, and the connection broken then
+        self.lost_responses: list[tuple[str, str]] = []  # done, and the connection broken then
         self.seen: list[tuple[str, str, dict]] = []
         self.new_status = "available"
         self.on_reimage = lambda volume: None
@@ -38,18 +38,31 @@ class Cinder:
     def add_volume(self, **fields) -> str:
         volume_id = str(uuid.uuid4())
         self.volumes[volume_id] = {
-            "id": volume_id, "status": "available", "size": 1, "multiattach": False,
-            "encrypted": False, "bootable": "true", "availability_zone": "nova", "metadata": {},
-            "volume_image_metadata": {}, "created_at": timeutils.utcnow().isoformat(), **fields,
-        }  # fmt: skip
+            "id": volume_id,
+            "status": "available",
+            "size": 1,
+            "multiattach": False,
+            "encrypted": False,
+            "bootable": "true",
+            "availability_zone": "nova",
+            "metadata": {},
+            "volume_image_metadata": {},
+            "created_at": timeutils.utcnow().isoformat(),
+            **fields,
+        }
         return volume_id
 
     def add_snapshot(self, volume_id: str, **fields) -> str:
         snapshot_id = str(uuid.uuid4())
         self.snapshots[snapshot_id] = {
-            "id": snapshot_id, "status": "available", "size": 1, "volume_id": volume_id,
-            "metadata": {}, "created_at": timeutils.utcnow().isoformat(), **fields,
-        }  # fmt: skip
+            "id": snapshot_id,
+            "status": "available",
+            "size": 1,
+            "volume_id": volume_id,
+            "metadata": {},
+            "created_at": timeutils.utcnow().isoformat(),
+            **fields,
+        }
         return snapshot_id
 
     def status(self, volume_id: str) -> str:
@@ -66,15 +79,15 @@ class Cinder:
     def respond(self, method, path, query, headers, body):
         path = re.sub(r"^/v3(/project)?", "", path)
         self.seen.append((method, path, headers))
-        for (wanted, pattern), answers in self.failures.items():
-            if wanted == method and re.fullmatch(pattern, path) and answers:
-                return answers.pop(0)
-        answer = self._answer(method, path, query, json.loads(body) if body else {})
-        for lost in self.lost_answers:
+        for (expected, pattern), responses in self.failures.items():
+            if expected == method and re.fullmatch(pattern, path) and responses:
+                return responses.pop(0)
+        response = self._answer(method, path, query, json.loads(body) if body else {})
+        for lost in self.lost_responses:
             if lost[0] == method and re.fullmatch(lost[1], path):
-                self.lost_answers.remove(lost)
+                self.lost_responses.remove(lost)
                 return rest_server.HANG_UP
-        return answer
+        return response
 
     def _answer(self, method, path, query, body):
         kind, *rest = path.strip("/").split("/")
@@ -90,8 +103,8 @@ class Cinder:
 
     def _get_volumes(self, volume_id, *, query, body):
         if volume_id == "detail":
-            wanted = json.loads(query["metadata"][0].replace("'", '"'))
-            found = [v for v in self.volumes.values() if wanted.items() <= v["metadata"].items()]
+            expected = json.loads(query["metadata"][0].replace("'", '"'))
+            found = [v for v in self.volumes.values() if expected.items() <= v["metadata"].items()]
             return 200, {"volumes": [self._view(v) for v in found]}
         return 200, {"volume": self._view(self.volumes[volume_id])}
 
@@ -105,16 +118,18 @@ class Cinder:
 
     def _post_volumes(self, volume_id=None, action=None, *, query, body):
         if volume_id is None:
-            asked = body["volume"]
+            requested = body["volume"]
             made = self.add_volume(
-                size=asked["size"], metadata=asked["metadata"], status=self.new_status,
-                asked=asked,
-            )  # fmt: skip
+                size=requested["size"],
+                metadata=requested["metadata"],
+                status=self.new_status,
+                requested=requested,
+            )
             return 202, {"volume": self._view(self.volumes[made])}
         volume = self.volumes[volume_id]
         if "os-begin_detaching" in body:
             _require(volume["status"] == "in-use", f"status is {volume['status']}, not in-use")
-            if not volume.get("migration_status"):
+            if volume.get("migration_status") in (None, "error", "success"):
                 volume["status"] = "detaching"
         elif "os-force_delete" in body:
             del self.volumes[volume_id]
@@ -129,7 +144,7 @@ class Cinder:
         return 202, {}
 
     def _complete_migration(self, volume: dict, new_volume: str, error: bool) -> dict:
-        """The new volume's place gets the old one's id, and with it the attachment."""
+        """The new volume gets the id of the old one and keeps its attachment."""
         _require(volume.get("migration_status") == "migrating", "it is not migrating")
         del self.volumes[new_volume]
         volume["migration_status"] = "error" if error else "success"
@@ -148,19 +163,24 @@ class Cinder:
 
     def _get_snapshots(self, snapshot_id, *, query, body):
         if snapshot_id == "detail":
-            wanted = json.loads(query["metadata"][0].replace("'", '"'))
+            expected = json.loads(query["metadata"][0].replace("'", '"'))
             found = self.snapshots.values()
-            return 200, {"snapshots": [s for s in found if wanted.items() <= s["metadata"].items()]}
+            return 200, {
+                "snapshots": [s for s in found if expected.items() <= s["metadata"].items()]
+            }
         return 200, {"snapshot": self.snapshots[snapshot_id]}
 
     def _post_snapshots(self, snapshot_id=None, action=None, *, query, body):
         if "os-force_delete" in body:
             return self._remove_snapshot(snapshot_id)
-        asked = body["snapshot"]
-        volume = self.volumes[asked["volume_id"]]
-        _require(asked["force"] or volume["status"] == "available", "the volume is in use")
+        requested = body["snapshot"]
+        volume = self.volumes[requested["volume_id"]]
+        _require(requested["force"] or volume["status"] == "available", "the volume is in use")
         made = self.add_snapshot(
-            volume["id"], size=volume["size"], name=asked["name"], metadata=asked["metadata"]
+            volume["id"],
+            size=volume["size"],
+            name=requested["name"],
+            metadata=requested["metadata"],
         )
         return 202, {"snapshot": self.snapshots[made]}
 
@@ -188,19 +208,20 @@ class Cinder:
             attachment["status"] = "attached"
             self.volumes[attachment["volume_id"]]["status"] = "in-use"
             return 204, b""
-        asked = body["attachment"]
-        volume = self.volumes[asked["volume_uuid"]]
+        requested = body["attachment"]
+        volume = self.volumes[requested["volume_uuid"]]
         usable = ["available", *(["in-use"] if volume["multiattach"] else [])]
         # A server may reserve again what it has, as a rebuild and a migration do.
-        ours = asked["instance_uuid"] in (a["instance"] for a in self._of_volume(volume["id"]))
-        _require(
-            ours or volume["status"] in usable, f"the current status is {volume['status']}"
-        )
+        ours = requested["instance_uuid"] in (a["instance"] for a in self._of_volume(volume["id"]))
+        _require(ours or volume["status"] in usable, f"the current status is {volume['status']}")
         volume["status"] = volume["status"] if ours else "reserved"
         made = {
-            "id": str(uuid.uuid4()), "volume_id": volume["id"], "status": "reserved",
-            "instance": asked["instance_uuid"], "connection_info": {},
-        }  # fmt: skip
+            "id": str(uuid.uuid4()),
+            "volume_id": volume["id"],
+            "status": "reserved",
+            "instance": requested["instance_uuid"],
+            "connection_info": {},
+        }
         self.attachments[made["id"]] = made
         return 200, {"attachment": made}
 
@@ -241,7 +262,7 @@ def _short(path: str) -> str:
 
 @contextlib.contextmanager
 def serving():
-    """A Cinder of its own, to which ``[cinder]`` points."""
+    """A new Cinder, to which ``[cinder]`` is set."""
     cinder = Cinder()
     with rest_server.serving("cinder", cinder.respond, "/v3/%(project_id)s"):
         yield cinder

@@ -1,4 +1,4 @@
-"""The volume API against a small Cinder of HTTP answers, its connections included."""
+"""The volume API against an HTTP server that acts as Cinder, including lost connections."""
 
 import datetime
 import logging
@@ -24,7 +24,7 @@ def volume(cinder):
     return cinder.add_volume(size=3, volume_image_metadata={"hw_disk_bus": "scsi"})
 
 
-def test_a_volume_is_asked_for_as_the_user_in_the_users_project(cinder, ctxt, volume):
+def test_get_uses_the_users_token_and_project(cinder, ctxt, volume):
     found = API.get(ctxt, volume)
     assert (found.id, found.size, found.status) == (volume, 3, "available")
     assert found.image_metadata == {"hw_disk_bus": "scsi"}
@@ -35,12 +35,12 @@ def test_a_volume_is_asked_for_as_the_user_in_the_users_project(cinder, ctxt, vo
     assert headers["OpenStack-API-Version"] == "volume 3.44"
 
 
-def test_without_a_token_it_is_asked_for_as_the_service(cinder, volume):
+def test_without_a_token_the_services_credentials_are_used(cinder, volume):
     API.get(RequestContext(user_id="user", project_id="project"), volume)
     assert cinder.seen[0][2]["X-Auth-Token"] != "users-token"
 
 
-def test_the_life_of_an_attachment(cinder, ctxt, volume):
+def test_an_attachment_is_created_updated_completed_and_deleted(cinder, ctxt, volume):
     made = API.attachment_create(ctxt, volume, SERVER)
     assert (made.status, made.connection_info) == ("reserved", {})
     assert API.get(ctxt, volume).attachments == {SERVER: made.id}
@@ -52,10 +52,10 @@ def test_the_life_of_an_attachment(cinder, ctxt, volume):
     assert [a.id for a in API.attachments_of(ctxt, SERVER)] == [made.id]
     API.attachment_delete(ctxt, made.id)
     assert cinder.status(volume) == "available"
-    API.attachment_delete(ctxt, made.id)  # twice is once
+    API.attachment_delete(ctxt, made.id)  # idempotent
 
 
-def test_secrets_of_a_connection_are_nowhere_in_logs_or_reprs(cinder, ctxt, volume, caplog):
+def test_secrets_of_a_connection_are_not_in_logs_or_reprs(cinder, ctxt, volume, caplog):
     caplog.set_level(logging.DEBUG)
     made = API.attachment_create(ctxt, volume, SERVER)
     updated = API.attachment_update(ctxt, made.id, {"host": "h"}, "/dev/vdb")
@@ -63,19 +63,19 @@ def test_secrets_of_a_connection_are_nowhere_in_logs_or_reprs(cinder, ctxt, volu
     assert "secret" not in caplog.text and "secret" not in repr(updated)
 
 
-def test_a_created_volume_is_found_again_by_what_it_was_made_for(cinder, ctxt):
-    assert API.find_made_for(ctxt, "mapping") is None
-    made = API.create(ctxt, 2, made_for="mapping", volume_type="fast")
-    assert cinder.volumes[made.id]["asked"]["volume_type"] == "fast"
-    assert API.find_made_for(ctxt, "mapping").id == made.id
+def test_a_volume_is_found_by_its_mapping(cinder, ctxt):
+    assert API.find_by_mapping(ctxt, "mapping") is None
+    made = API.create(ctxt, 2, mapping_uuid="mapping", volume_type="fast")
+    assert cinder.volumes[made.id]["requested"]["volume_type"] == "fast"
+    assert API.find_by_mapping(ctxt, "mapping").id == made.id
     API.delete(ctxt, made.id)
     API.delete(ctxt, made.id)
     assert not cinder.volumes
 
 
-def test_by_force_a_volume_goes_in_any_state_in_the_services_name(cinder, ctxt):
+def test_force_deletes_a_volume_in_any_state_as_the_service(cinder, ctxt):
     cinder.new_status = "creating"
-    made = API.create(ctxt, 2, made_for="mapping")
+    made = API.create(ctxt, 2, mapping_uuid="mapping")
     with pytest.raises(exception.InvalidVolume, match="it is creating"):
         API.delete(ctxt, made.id)
     API.delete(ctxt, made.id, force=True)
@@ -84,15 +84,15 @@ def test_by_force_a_volume_goes_in_any_state_in_the_services_name(cinder, ctxt):
     assert cinder.seen[-1][2]["X-Auth-Token"] != "users-token"
 
 
-def test_a_volume_on_its_way_out_is_not_found_again(cinder, ctxt):
-    going = API.create(ctxt, 2, made_for="mapping")
-    cinder.volumes[going.id]["status"] = "deleting"
-    assert API.find_made_for(ctxt, "mapping") is None
-    other = API.create(ctxt, 2, made_for="mapping")
-    assert API.find_made_for(ctxt, "mapping").id == other.id
+def test_a_volume_that_is_being_deleted_is_not_found_by_its_mapping(cinder, ctxt):
+    deleting = API.create(ctxt, 2, mapping_uuid="mapping")
+    cinder.volumes[deleting.id]["status"] = "deleting"
+    assert API.find_by_mapping(ctxt, "mapping") is None
+    other = API.create(ctxt, 2, mapping_uuid="mapping")
+    assert API.find_by_mapping(ctxt, "mapping").id == other.id
 
 
-def test_detaching_begins_and_is_taken_back(cinder, ctxt, volume):
+def test_begin_detaching_and_roll_detaching(cinder, ctxt, volume):
     with pytest.raises(exception.InvalidVolume, match="not in-use"):
         API.begin_detaching(ctxt, volume)
     cinder.volumes[volume]["status"] = "in-use"
@@ -102,7 +102,7 @@ def test_detaching_begins_and_is_taken_back(cinder, ctxt, volume):
     assert cinder.status(volume) == "in-use"
 
 
-def test_what_is_not_there(cinder, ctxt):
+def test_missing_objects_raise_not_found(cinder, ctxt):
     with pytest.raises(exception.VolumeNotFound):
         API.get(ctxt, UNKNOWN)
     with pytest.raises(exception.SnapshotNotFound):
@@ -113,10 +113,17 @@ def test_what_is_not_there(cinder, ctxt):
         API.attachment_create(ctxt, UNKNOWN, SERVER)
 
 
-def test_a_second_reservation_is_refused_with_cinders_reason(cinder, ctxt, volume):
+def test_a_second_reservation_fails_with_cinders_message(cinder, ctxt, volume):
     API.attachment_create(ctxt, volume, SERVER)
     with pytest.raises(exception.InvalidVolume, match="current status is reserved"):
         API.attachment_create(ctxt, volume, UNKNOWN)
+
+
+def test_the_prefix_of_cinders_message_is_not_repeated(cinder, ctxt, volume):
+    response = {"badRequest": {"code": 400, "message": "Invalid volume: It is in a group."}}
+    cinder.failures["POST", "/attachments"] = [(400, response)]
+    with pytest.raises(exception.InvalidVolume, match="^Invalid volume: It is in a group.$"):
+        API.attachment_create(ctxt, volume, SERVER)
 
 
 @pytest.mark.parametrize(
@@ -129,13 +136,13 @@ def test_a_second_reservation_is_refused_with_cinders_reason(cinder, ctxt, volum
         (500, exception.CinderConnectionFailed),
     ],
 )
-def test_refusals(cinder, ctxt, volume, status, error):
+def test_cinders_errors_are_translated(cinder, ctxt, volume, status, error):
     cinder.failures["POST", "/volumes"] = [(status, {"x": {**FAILURE, "code": status}})]
     with pytest.raises(error):
-        API.create(ctxt, 1, made_for="mapping")
+        API.create(ctxt, 1, mapping_uuid="mapping")
 
 
-def test_reads_are_repeated_and_creations_are_not(cinder, ctxt, volume):
+def test_reads_are_retried_and_creations_are_not(cinder, ctxt, volume):
     cinder.failures["GET", "/volumes/.*"] = [HANG_UP]
     assert API.get(ctxt, volume).id == volume
     cinder.failures["POST", "/attachments"] = [HANG_UP]
@@ -149,7 +156,7 @@ def make_volume(**fields):
     return volume_cinder.Volume(**made | fields)
 
 
-def test_what_can_be_attached():
+def test_check_attach_of_volumes_in_each_status():
     check_attach(make_volume(), "nova")
     check_attach(make_volume(multiattach=True, status="in-use"), "nova")
     for refused in ({"status": "in-use"}, {"status": "error"}, {"status": "creating"}):
@@ -159,7 +166,7 @@ def test_what_can_be_attached():
         check_attach(make_volume(encrypted=True), "nova")
 
 
-def test_zones_can_be_kept_apart():
+def test_check_attach_refuses_a_volume_of_another_zone():
     CONF.set_override("cross_az_attach", False, group="cinder")
     try:
         check_attach(make_volume(availability_zone="nova"), "nova")

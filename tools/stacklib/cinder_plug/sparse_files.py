@@ -1,9 +1,9 @@
 """A Cinder driver: a volume is a sparse file, which tgtd offers over iSCSI with CHAP.
 
-Everything that a stack runs lives in namespaces, and what LVM and the kernel's own target and
-initiator make belongs to the whole machine. Files and tgtd need no more than a directory.
+A stack runs in namespaces, but the devices of LVM and of the kernel's iSCSI target and initiator
+belong to the whole machine. Files and tgtd need only a directory.
 
-A copy of a volume that is being written to is not of one moment.
+A copy of a volume in use is not consistent: it is written to during the copy.
 """
 
 import os
@@ -24,7 +24,7 @@ BLOCK_SIZE = "1M"
 
 
 class SparseFilesDriver(driver.VolumeDriver):
-    """Whatever is done already may be done again, and what is gone may be deleted."""
+    """All operations are idempotent."""
 
     VERSION = "1.0"
 
@@ -32,7 +32,7 @@ class SparseFilesDriver(driver.VolumeDriver):
         super().__init__(*args, **kwargs)
         self.configuration.append_config_values(OPTIONS)
         self._directory = self.configuration.sparse_files_path
-        # This process is root already: it takes no helper to become it.
+        # This process is root already and needs no helper.
         privsep.sys_admin_pctxt.set_client_mode(False)
         self._target = importutils.import_object(
             TARGET, configuration=self.configuration, executor=self._execute
@@ -47,7 +47,7 @@ class SparseFilesDriver(driver.VolumeDriver):
         return os.path.join(self._directory, volume["name"])
 
     def create_volume(self, volume):
-        """Make a file that reads as zeros."""
+        """Create a file of zeros."""
         self._stretch(volume, volume["size"])
 
     def delete_volume(self, volume):
@@ -57,7 +57,7 @@ class SparseFilesDriver(driver.VolumeDriver):
                 os.unlink(path)
 
     def create_snapshot(self, snapshot):
-        """Copy the volume as it is."""
+        """Copy the volume."""
         self._copy(snapshot["volume"], snapshot)
 
     delete_snapshot = delete_volume
@@ -70,15 +70,21 @@ class SparseFilesDriver(driver.VolumeDriver):
     create_cloned_volume = create_volume_from_snapshot
 
     def extend_volume(self, volume, new_size):
-        """Grow the file to `new_size` GiB, and tell those who use it."""
+        """Extend the file to `new_size` GiB, and let tgtd announce the new size."""
         self._stretch(volume, new_size)
         self._target.extend_target(volume)
 
     def copy_image_to_volume(self, context, volume, image_service, image_id, disable_sparse=False):
         """Write an image over the volume, converted to raw."""
         image_utils.fetch_to_raw(
-            context, image_service, image_id, self.local_path(volume), BLOCK_SIZE,
-            size=volume["size"], run_as_root=False, disable_sparse=disable_sparse,
+            context,
+            image_service,
+            image_id,
+            self.local_path(volume),
+            BLOCK_SIZE,
+            size=volume["size"],
+            run_as_root=False,
+            disable_sparse=disable_sparse,
         )
         self._stretch(volume, volume["size"])
 
@@ -90,16 +96,16 @@ class SparseFilesDriver(driver.VolumeDriver):
         )
 
     def ensure_export(self, context, volume):
-        """Offer a volume that was offered before this process started."""
+        """Export a volume again that was exported before this process started."""
         return self._target.ensure_export(context, volume, self.local_path(volume))
 
     def create_export(self, context, volume, connector):
-        """Offer the volume under a user and password of its own."""
+        """Export the volume with its own user and password."""
         info = self._target.create_export(context, volume, self.local_path(volume))
         return {"provider_location": info["location"], "provider_auth": info["auth"]}
 
     def remove_export(self, context, volume):
-        """Offer it no longer."""
+        """Remove the export."""
         self._target.remove_export(context, volume)
 
     def validate_connector(self, connector):
@@ -107,11 +113,11 @@ class SparseFilesDriver(driver.VolumeDriver):
         return self._target.validate_connector(connector)
 
     def initialize_connection(self, volume, connector):
-        """Return how the connector reaches the volume."""
+        """Return the connection information."""
         return self._target.initialize_connection(volume, connector)
 
     def terminate_connection(self, volume, connector, **kwargs):
-        """Tell whether others use the one export that a volume has: then it must stay."""
+        """Return whether other attachments use the export of the volume, so that it must stay."""
         self._target.terminate_connection(volume, connector, **kwargs)
         return len(volume.volume_attachment) > 1
 
@@ -146,7 +152,7 @@ class SparseFilesDriver(driver.VolumeDriver):
                 file.truncate(gibibytes * units.Gi)
 
     def _copy(self, source, target):
-        """A copy gets its name when it is whole."""
+        """Copy a file. The copy gets its name when it is complete."""
         path = self.local_path(target)
         processutils.execute(
             "cp", "--sparse=always", "--reflink=auto", self.local_path(source), _draft(path)

@@ -20,6 +20,7 @@ from stacklib.components.openvswitch import OpenVSwitch
 from stacklib.components.packages import Packages
 from stacklib.components.project import Project
 from stacklib.components.rabbitmq import RabbitMQ
+from stacklib.components.ssh import Ssh
 from stacklib.components.venv import NovaMiniVenv, OpenStackVenv, Uv
 
 ALL: dict[str, Component] = {
@@ -30,6 +31,7 @@ ALL: dict[str, Component] = {
         OpenStackVenv(),
         NovaMiniVenv(),
         Machine(),
+        Ssh(),
         RabbitMQ(),
         MariaDB(),
         Memcached(),

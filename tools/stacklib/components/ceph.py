@@ -1,4 +1,4 @@
-"""Ceph: one monitor, one manager, one OSD on a sparse file; where images, disks and volumes lie."""
+"""Ceph: one monitor, one manager, one OSD on a sparse file; for images, disks and volumes."""
 
 import json
 import shutil
@@ -12,9 +12,10 @@ from stacklib.stack import Stack
 from stacklib.units import Unit
 
 IMAGES, DISKS, VOLUMES = "images", "vms", "volumes"
-CLIENT = "mimic"  # the oldest that may come; since it, clones need no protected snapshots
+CLIENT = "mimic"  # the oldest accepted release; with it, clones need no protected snapshots
 USER = "ceph"
 DAEMONS = {"mon": "a", "mgr": "x", "osd": "0"}
+COMPUTE_CLIENTS = ("nova", "cinder")  # whose keys a compute needs, for disks and for volumes
 CONNECT_SECONDS = 20
 
 
@@ -24,7 +25,7 @@ def conf(stack: Stack) -> Path:
 
 
 def keyring(stack: Stack, client: str) -> Path:
-    """Return the keyring of a client; `{user}` stands for any."""
+    """Return the path of a client's keyring. `{user}` is a placeholder for any client."""
     return stack.etc / "ceph" / f"ceph.client.{client}.keyring"
 
 
@@ -33,16 +34,29 @@ def secret(stack: Stack, client: str) -> str:
     return str(uuid.uuid5(uuid.UUID(ceph_conf.fsid(stack)), client))
 
 
+def write_keyrings(stack: Stack, *clients: str) -> None:
+    """Write the keyrings of `clients`, which only root can read."""
+    for client in clients:
+        files.write(keyring(stack, client), cephx.keyring(stack, f"client.{client}"))
+
+
 class Ceph(Component):
     """The storage cluster."""
 
     name = "ceph"
     needs = ("node",)
-    packages = ("ceph-mon", "ceph-mgr", "ceph-osd", "ceph-common", "qemu-block-extra",
-                "python3-rbd", "python3-rados")
+    packages = (
+        "ceph-mon",
+        "ceph-mgr",
+        "ceph-osd",
+        "ceph-common",
+        "qemu-block-extra",
+        "python3-rbd",
+        "python3-rados",
+    )
 
     def configure(self, stack: Stack) -> None:
-        """Write the configuration and the keyrings; make the stores at the first time."""
+        """Write the configuration and the keyrings; create the stores if they do not exist."""
         owner = files.ids(USER)
         files.directory(stack.etc / self.name, 0o755)
         data = files.directory(stack.data / self.name, 0o700, owner)
@@ -50,22 +64,27 @@ class Ceph(Component):
         files.write(conf(stack), files.ini(ceph_conf.sections(stack)), 0o644)
         everyone = cephx.keyring(stack, *cephx.CAPABILITIES)
         files.write(data / "keyring", everyone, 0o600, owner)
-        for client in ("admin", "nova", "cinder", "glance"):
-            text = cephx.keyring(stack, f"client.{client}")
-            reader = users.ids(wsgi.USER) if client == "glance" else files.ids("root")
-            files.write(keyring(stack, client), text, 0o600, reader)
+        write_keyrings(stack, "admin", *COMPUTE_CLIENTS)
+        glance = cephx.keyring(stack, "client.glance")
+        files.write(keyring(stack, "glance"), glance, 0o600, users.ids(wsgi.USER))
         self._make_stores(stack)
 
     def units(self, stack: Stack) -> list[Unit]:
-        """Return the monitor, the manager and the OSD, which tells the monitor who it is before
-        it starts: to have said so before does no harm."""
+        """Return the monitor, the manager and the OSD. Before the OSD starts, it is registered at
+        the monitor, which is idempotent."""
         register = f"ceph --conf {conf(stack)} osd new {self._osd(stack)} {DAEMONS['osd']}"
         more = {"mon": {}, "mgr": {}, "osd": {"ExecStartPre": f"+/usr/bin/{register}"}}
         return [
             Unit(
                 name=f"nova-mini-stack-ceph-{kind}",
-                argv=(f"/usr/bin/ceph-{kind}", "--foreground", "--id", DAEMONS[kind],
-                      "--conf", str(conf(stack))),
+                argv=(
+                    f"/usr/bin/ceph-{kind}",
+                    "--foreground",
+                    "--id",
+                    DAEMONS[kind],
+                    "--conf",
+                    str(conf(stack)),
+                ),
                 properties={"User": USER, **more[kind]},
                 watched=(conf(stack),),
             )
@@ -73,10 +92,10 @@ class Ceph(Component):
         ]
 
     def check(self, stack: Stack) -> None:
-        """The OSD is up, and everything that is stored can be read and written.
+        """Check that the OSD is up, and that everything that is stored can be read and written.
 
-        The monitor tells what was so when it was stopped until the manager has heard of the OSD;
-        then, for a moment, that there is no room at all, which Cinder would believe for a minute.
+        Until the manager has received a report of the OSD, the monitor shows the state before its
+        last stop; then, for a short time, no free space, which Cinder would use for a minute.
         """
         try:
             heard = json.loads(_ceph(stack, "osd", "df", "--format", "json"))  # by the manager
@@ -84,7 +103,7 @@ class Ceph(Component):
         except StackError as error:
             raise Unhealthy(error.reason) from error
         if not heard["summary"]["total_kb"] or not status["pgmap"]["bytes_total"]:
-            raise Unhealthy("the OSD has not told its size yet")
+            raise Unhealthy("the OSD has not reported its size yet")
         if not status["osdmap"]["num_up_osds"]:
             raise Unhealthy("the OSD is not up")
         groups = {each["state_name"]: each["count"] for each in status["pgmap"]["pgs_by_state"]}
@@ -92,16 +111,18 @@ class Ceph(Component):
             raise Unhealthy(f"placement groups are {groups}")
 
     def finish(self, stack: Stack) -> None:
-        """Make the pools; let clients do what the keyrings say."""
+        """Create the pools, and the clients with the capabilities of the keyrings."""
         pools = [IMAGES, DISKS, VOLUMES]
         milestones.once(stack, "ceph-pools", [pools, CLIENT], lambda: self._fill(stack, pools))
         milestones.once(
-            stack, "ceph-keys", cephx.keyring(stack, *cephx.CAPABILITIES),
+            stack,
+            "ceph-keys",
+            cephx.keyring(stack, *cephx.CAPABILITIES),
             lambda: _ceph(stack, "auth", "import", "-i", str(stack.data / self.name / "keyring")),
         )
 
     def _make_stores(self, stack: Stack) -> None:
-        """Make what is not there yet; it gets its name when it is whole."""
+        """Create the missing stores. Each gets its name when it is complete."""
         data = stack.data / self.name
         size = ["--bluestore-block-size", str(ceph_conf.osd_bytes(data))]
         arguments = {
@@ -115,9 +136,21 @@ class Ceph(Component):
                 continue
             shutil.rmtree(draft, ignore_errors=True)
             files.directory(draft, 0o700, files.ids(USER))
-            if kind != "mgr":  # which keeps nothing
-                make = [f"ceph-{kind}", "--mkfs", "--id", number, "--conf", str(conf(stack)),
-                        "--setuser", USER, "--setgroup", USER, f"--{kind}-data", str(draft)]
+            if kind != "mgr":  # which stores nothing
+                make = [
+                    f"ceph-{kind}",
+                    "--mkfs",
+                    "--id",
+                    number,
+                    "--conf",
+                    str(conf(stack)),
+                    "--setuser",
+                    USER,
+                    "--setgroup",
+                    USER,
+                    f"--{kind}-data",
+                    str(draft),
+                ]
                 stack.node.logged([*make, *arguments[kind]], stack.log("ceph-mkfs"))
             name = "mon." if kind == "mon" else f"{kind}.{number}"
             files.write(draft / "keyring", cephx.keyring(stack, name), 0o600, files.ids(USER))
@@ -136,6 +169,6 @@ class Ceph(Component):
 
 
 def _ceph(stack: Stack, *words: str) -> str:
-    """Ask the cluster as its administrator; return the answer."""
+    """Run a ceph command as the administrator; return its output."""
     command = ["ceph", "--conf", str(conf(stack)), "--connect-timeout", str(CONNECT_SECONDS)]
     return stack.node.run([*command, *words])

@@ -1,4 +1,4 @@
-"""Cinder: volumes in Ceph, and as files that tgtd offers over iSCSI."""
+"""Cinder: volumes in Ceph, and as files that tgtd exports over iSCSI."""
 
 from pathlib import Path
 
@@ -11,8 +11,8 @@ from stacklib.node import PATH
 from stacklib.stack import Stack
 from stacklib.units import Unit
 
-PLUG = Path(__file__).parents[1] / "cinder_plug"  # what we add to Cinder
-TARGETS = "/etc/tgt/conf.d/cinder.conf"  # where tgtd's tools look
+PLUG = Path(__file__).parents[1] / "cinder_plug"  # the stack's own driver
+TARGETS = "/etc/tgt/conf.d/cinder.conf"  # read by tgtd's tools
 WORKERS = ("cinder-scheduler", "cinder-volume")
 
 
@@ -39,16 +39,23 @@ class Cinder(Component):
         stack.node.run(["ln", "-sfn", str(etc), "/etc/cinder"])  # where the API looks for it
         stack.node.write(TARGETS, f"include {cinder_conf.exports(stack)}/*\n")
         wsgi.configure(stack, self.name, "cinder.wsgi.api", ports.CINDER)
-        manage = [str(stack.venv("openstack") / "bin" / "cinder-manage"), "--config-file",
-                  str(etc / "cinder.conf"), "db", "sync"]
+        manage = [
+            str(stack.venv("openstack") / "bin" / "cinder-manage"),
+            "--config-file",
+            str(etc / "cinder.conf"),
+            "db",
+            "sync",
+        ]
         milestones.once(
-            stack, "cinder-database", files.digest([PINS]),
+            stack,
+            "cinder-database",
+            files.digest([PINS]),
             lambda: stack.node.logged(manage, stack.log("cinder-manage")),
         )
 
     def units(self, stack: Stack) -> list[Unit]:
-        """Return the target, which offers at its start what it offered before, the API, and the
-        two services behind it."""
+        """Return tgtd, which restores its exports when it starts, the API, the scheduler and the
+        volume service."""
         etc = stack.etc / self.name
         portal = f"portal={stack.node.address}:{ports.ISCSI}"
         target = Unit(
@@ -57,7 +64,7 @@ class Cinder(Component):
             properties={
                 "Type": "notify",
                 "ExecStartPost": "/usr/sbin/tgt-admin --execute",
-                # Asked to end, it would wait for its initiators. It holds nothing back for itself.
+                # SIGKILL: on SIGTERM, tgtd would wait for its initiators. It has no unwritten data.
                 "KillSignal": "SIGKILL",
             },
         )
@@ -66,16 +73,16 @@ class Cinder(Component):
         return [target, api, *(self._worker(stack, program) for program in WORKERS)]
 
     def check(self, stack: Stack) -> None:
-        """Cinder hears from its scheduler and from every backend."""
+        """Check that the scheduler and every backend report to Cinder."""
         services = Cloud(stack).request("GET", "volume", "/os-services")["services"]
         heard = {each["host"] for each in services if each["state"] == "up"}
         host = stack.node.name
         wanted = {host} | {f"{host}@{name}" for name in cinder_conf.backends(stack)}
         if wanted - heard:
-            raise Unhealthy(f"not heard of: {', '.join(sorted(wanted - heard))}")
+            raise Unhealthy(f"no report of: {', '.join(sorted(wanted - heard))}")
 
     def finish(self, stack: Stack) -> None:
-        """Make the volume types."""
+        """Create the volume types."""
         types = cinder_conf.volume_types(stack)
         milestones.once(stack, "volume-types", types, lambda: self._fill(stack, types))
 

@@ -1,4 +1,4 @@
-"""Glance: the images, kept in Ceph, or as files where there is none."""
+"""Glance: images in Ceph, or as files if there is no Ceph."""
 
 from stacklib import auth, files, milestones, ports, users, wsgi
 from stacklib.component import Component
@@ -8,8 +8,10 @@ from stacklib.errors import Unhealthy
 from stacklib.stack import Stack
 from stacklib.units import Unit
 
-# Where an image's data lies, services learn and say: nobody else, administrators included.
+# Only services may read and set the locations of images, not even administrators.
 POLICY = 'service_api: "role:service"\n'
+
+LARGEST_CHUNK = 16 * 1024**2  # bytes that a client may send at a time; uWSGI takes less than 1 MiB
 
 
 class Glance(Component):
@@ -31,12 +33,28 @@ class Glance(Component):
         shipped = stack.venv("openstack") / "etc" / "glance" / "glance-api-paste.ini"
         files.write(etc / "glance-api-paste.ini", shipped.read_text(), 0o600, owner)
         files.write(etc / "policy.yaml", POLICY, 0o600, owner)
-        wsgi.configure(stack, self.name, "glance.wsgi.api", ports.GLANCE,
-                       **{"http-chunked-input": "true", "http-auto-chunked": "true"})
-        manage = [str(stack.venv("openstack") / "bin" / "glance-manage"), "--config-file",
-                  str(config), "db_sync"]
+        wsgi.configure(
+            stack,
+            self.name,
+            "glance.wsgi.api",
+            ports.GLANCE,
+            **{
+                "http-chunked-input": "true",
+                "http-auto-chunked": "true",
+                "chunked-input-limit": str(LARGEST_CHUNK),
+                "chunked-input-timeout": str(wsgi.PATIENCE),
+            },
+        )
+        manage = [
+            str(stack.venv("openstack") / "bin" / "glance-manage"),
+            "--config-file",
+            str(config),
+            "db_sync",
+        ]
         milestones.once(
-            stack, "glance-database", files.digest([PINS]),
+            stack,
+            "glance-database",
+            files.digest([PINS]),
             lambda: stack.node.logged(manage, stack.log("glance-manage")),
         )
 
@@ -48,7 +66,7 @@ class Glance(Component):
         return [wsgi.unit(stack, self.name, watched, {"OS_GLANCE_CONFIG_DIR": str(etc)})]
 
     def check(self, stack: Stack) -> None:
-        """The version document is served (300: multiple choices)."""
+        """Check that the version document is served (300: multiple choices)."""
         status, _ = ports.get(stack.node, ports.GLANCE, "/versions")
         if status not in (200, 300):
             raise Unhealthy(f"Glance answers {status}")
@@ -62,8 +80,8 @@ class Glance(Component):
                 "node_staging_uri": f"file://{data / 'staging'}",
                 "worker_self_reference_url": f"http://{stack.node.address}:{ports.GLANCE}",
                 "show_image_direct_url": False,
-                # A registered image is not read for its checksum: a restart in the middle of that
-                # leaves one that can never be deleted.
+                # No checksums of images with registered locations: a restart during the calculation
+                # would leave an image that cannot be deleted.
                 "do_secure_hash": False,
             },
             **self._stores(stack),
@@ -80,7 +98,7 @@ class Glance(Component):
         }
 
     def _stores(self, stack: Stack) -> dict[str, dict[str, object]]:
-        """Files can be read in any case: images may be older than the choice of Ceph."""
+        """The file store is always configured, because images may be older than the Ceph store."""
         files_store = {"filesystem_store_datadir": stack.data / self.name / "images"}
         if not stack.has("ceph"):
             return {"glance_store": {"default_backend": "files"}, "files": files_store}

@@ -1,4 +1,4 @@
-"""The small guest, made on this machine from Debian's packages."""
+"""The small guest image, built on this machine from Debian's packages."""
 
 from pathlib import Path
 
@@ -23,12 +23,14 @@ class GuestImage(Component):
     packages = _packages()
 
     def install(self, stack: Stack) -> None:
-        """Build the images when the tool, or a package that it may have used, has changed."""
+        """Build the images if the tool or its packages have changed."""
         images = stack.directory / "images"
         tree = sorted(path for path in TOOL.rglob("*") if path.is_file())
         inputs = [files.digest([*tree, PACKAGES_INSTALLED]), sorted(map(str, tree))]
         argv = [str(TOOL / "build"), str(images)]
         milestones.once(
-            stack, self.name, inputs,
+            stack,
+            self.name,
+            inputs,
             lambda: command.logged(argv, stack.log(self.name), timeout=300),
         )

@@ -1,4 +1,4 @@
-"""The guest's images in Glance, as raw and as qcow2."""
+"""The guest image in Glance, as raw and as qcow2."""
 
 from stacklib import files, milestones
 from stacklib.cloud import Cloud
@@ -16,8 +16,8 @@ class Images(Component):
     needs = ("glance", "guest-image")
 
     def finish(self, stack: Stack) -> None:
-        """Upload both; an image whose upload was cut short is made anew. A fake host reads none:
-        there they may lie in a Ceph that is left out now."""
+        """Upload both images; an image whose upload was interrupted is created again. Fake hosts
+        do not read images, so there the data may be in a Ceph that is left out now."""
         cloud = Cloud(stack)
         if stack.choices.virt_driver == "fake" and all(_find(cloud, name) for name in IMAGES):
             return
@@ -30,7 +30,7 @@ class Images(Component):
         for name, (disk_format, file) in IMAGES.items():
             old = _find(cloud, name)
             if old and old.get("stores") == "rbd" and not stack.has("ceph"):
-                raise StackError(f"{name} is in Ceph: bring that up, or `tools/stack clean` first")
+                raise StackError(f"{name} is in Ceph: start Ceph, or run `tools/stack clean` first")
             if old:
                 cloud.request("DELETE", "image", f"/images/{old['id']}")
             body = {

@@ -16,7 +16,7 @@ class Keystone(Component):
     needs = ("mariadb", "memcached", "venv-openstack")
 
     def configure(self, stack: Stack) -> None:
-        """Write the configuration; migrate the database, make keys and the first user."""
+        """Write the configuration; migrate the database, create keys and the first user."""
         owner = users.ids(wsgi.USER)
         etc = files.directory(stack.etc / self.name, 0o700, owner)
         files.write(etc / "keystone.conf", files.ini(self._options(stack)), 0o600, owner)
@@ -36,13 +36,13 @@ class Keystone(Component):
         return [wsgi.unit(stack, self.name, (etc / "keystone.conf",), environment)]
 
     def check(self, stack: Stack) -> None:
-        """The version document is served."""
+        """Check that the version document is served."""
         status, _ = ports.get(stack.node, ports.KEYSTONE, "/v3")
         if status != 200:
             raise Unhealthy(f"Keystone answers {status}")
 
     def finish(self, stack: Stack) -> None:
-        """Make the service users, the demo user and the catalog; write the login files."""
+        """Create the service users, the demo user and the catalog; write the credentials."""
         clouds.write(stack)
         inputs = [stack.node.address, [name for name in identity.SERVICES if stack.has(name)]]
         milestones.once(stack, "identity", inputs, lambda: identity.fill(stack))
@@ -74,8 +74,18 @@ class Keystone(Component):
         endpoint = auth.url(stack)
         secret = {"OS_BOOTSTRAP_PASSWORD": stack.secrets["user-admin"]}
         stack.node.logged(
-            [*manage, "bootstrap", "--bootstrap-region-id", auth.REGION,
-             "--bootstrap-public-url", endpoint, "--bootstrap-internal-url", endpoint,
-             "--bootstrap-admin-url", endpoint],
-            log, more=secret,
+            [
+                *manage,
+                "bootstrap",
+                "--bootstrap-region-id",
+                auth.REGION,
+                "--bootstrap-public-url",
+                endpoint,
+                "--bootstrap-internal-url",
+                endpoint,
+                "--bootstrap-admin-url",
+                endpoint,
+            ],
+            log,
+            more=secret,
         )

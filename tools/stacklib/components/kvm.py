@@ -1,4 +1,4 @@
-"""Whether servers can have KVM on this machine; where they cannot, they are emulated."""
+"""Finds out whether servers can use KVM on this machine. If not, they are emulated."""
 
 from stacklib import kvm
 from stacklib.component import Component
@@ -6,7 +6,7 @@ from stacklib.stack import Stack
 
 
 class Kvm(Component):
-    """No daemon: an answer that is found once."""
+    """It has no daemon."""
 
     name = "kvm"
     needs = ("guest-image",)

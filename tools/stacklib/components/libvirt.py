@@ -1,4 +1,4 @@
-"""libvirt in the node: the daemon and its log keeper."""
+"""libvirt in the node: libvirtd and virtlogd."""
 
 from stacklib import files
 from stacklib.component import Component
@@ -17,17 +17,24 @@ auth_unix_rw = "none"
 host_uuid = "{uuid}"
 """
 
-# Guests are root in a node that is a container already: neither AppArmor nor a mount namespace
-# per guest works there, and image files belong to who made them.
-QEMU = """\
-user = "root"
-group = "root"
-dynamic_ownership = 0
+# The user of QEMU in the distribution's package. The group is not set, because it differs between
+# Debian and Ubuntu. libvirt changes the owner of a guest's files to this user when the guest
+# starts, and of its disks to root when it stops. All these files are created by root, so libvirt
+# need not remember their owners (in extended attributes, which some file systems do not have).
+USER = "libvirt-qemu"
+
+# Guests migrate to the address of the node, at libvirt's default ports (49152 to 49215).
+# AppArmor and a mount namespace for each guest do not work in a node, which is a container.
+QEMU = f"""\
+user = "{USER}"
+dynamic_ownership = 1
 remember_owner = 0
 security_driver = "none"
 namespaces = [ ]
 vnc_listen = "127.0.0.1"
 stdio_handler = "logd"
+migration_address = "{{address}}"
+migration_host = "{{address}}"
 """
 
 
@@ -39,10 +46,11 @@ class Libvirt(Component):
     packages = ("libvirt-daemon-system", "libvirt-clients", "qemu-system-x86", "qemu-utils")
 
     def configure(self, stack: Stack) -> None:
-        """Write libvirt's configuration where it looks for it; no network of its own starts."""
+        """Write libvirt's configuration. Its default network is not started."""
         uuid = stack.node.uuid
         files.write(stack.etc / self.name / "libvirtd.conf", DAEMON.format(uuid=uuid))
-        if stack.node.write("/etc/libvirt/qemu.conf", QEMU):
+        qemu = QEMU.format(address=stack.node.address)
+        if stack.node.write("/etc/libvirt/qemu.conf", qemu):
             stack.units.stop("nova-mini-stack-libvirtd")
         stack.node.run(["rm", "-rf", "/etc/libvirt/qemu/networks/autostart"])
 
@@ -61,7 +69,7 @@ class Libvirt(Component):
         ]
 
     def check(self, stack: Stack) -> None:
-        """libvirt answers for QEMU."""
+        """Check that libvirt answers for QEMU."""
         try:
             stack.node.run(["virsh", "--connect", "qemu:///system", "--quiet", "version"], 10)
         except StackError as error:

@@ -1,4 +1,4 @@
-"""MariaDB: one server on loopback inside the node, a database and a user per service."""
+"""MariaDB: one server, with a database and a user for each service."""
 
 import shutil
 
@@ -16,7 +16,7 @@ user = mysql
 datadir = {data}
 socket = {data}/mariadb.sock
 pid-file = {data}/mariadb.pid
-bind-address = 127.0.0.1
+bind-address = 127.0.0.1,{address}
 port = {port}
 init-file = {init}
 skip-name-resolve
@@ -30,22 +30,22 @@ performance_schema = off
 
 
 def connection(stack: Stack, database: str) -> str:
-    """Return what SQLAlchemy calls `database`; its user can reach nothing else."""
+    """Return the SQLAlchemy URL of `database`. Its user has no access to other databases."""
     password = stack.secrets[f"mariadb-{database}"]
     where = f"127.0.0.1:{ports.MARIADB}/{database}"
     return f"mysql+pymysql://{database}:{password}@{where}?charset=utf8mb4"
 
 
 def administration(stack: Stack) -> str:
-    """Return the URL of a user that may make databases called `test_…`, for tests."""
+    """Return the URL of a user that may create databases named `test_…`, for tests."""
     return f"mysql+pymysql://test:{stack.secrets['mariadb-test']}@127.0.0.1:{ports.MARIADB}/"
 
 
 def empty(stack: Stack, database: str) -> None:
     """Drop all tables of `database`."""
-    anew = f"DROP DATABASE {database}; CREATE DATABASE {database} CHARACTER SET utf8mb4;"
+    sql = f"DROP DATABASE {database}; CREATE DATABASE {database} CHARACTER SET utf8mb4;"
     socket = stack.data / MariaDB.name / "mariadb.sock"
-    stack.node.run(["mariadb", "--no-defaults", f"--socket={socket}", "--user=root", "-e", anew])
+    stack.node.run(["mariadb", "--no-defaults", f"--socket={socket}", "--user=root", "-e", sql])
 
 
 class MariaDB(Component):
@@ -56,25 +56,34 @@ class MariaDB(Component):
     packages = ("mariadb-server",)
 
     def configure(self, stack: Stack) -> None:
-        """Write the configuration; make the data directory at the first time."""
+        """Write the configuration; create the data directory if it does not exist."""
         owner = files.ids("mysql")
         etc = files.directory(stack.etc / self.name, 0o700, owner)
         data = stack.data / self.name
         files.write(etc / "init.sql", _grants(stack), 0o600, owner)
-        text = CONFIG.format(data=data, port=ports.MARIADB, init=etc / "init.sql")
+        text = CONFIG.format(
+            data=data, address=stack.node.address, port=ports.MARIADB, init=etc / "init.sql"
+        )
         files.write(etc / "mariadb.cnf", text, 0o600, owner)
         if not data.exists():
             draft = data.with_suffix(".new")  # renamed when whole: a killed install starts over
             shutil.rmtree(draft, ignore_errors=True)
             files.directory(draft, 0o700, owner)
-            argv = ["mariadb-install-db", "--no-defaults", "--user=mysql", f"--datadir={draft}",
-                    "--skip-test-db", "--skip-name-resolve", "--innodb-log-file-size=48M",
-                    "--auth-root-authentication-method=socket"]
+            argv = [
+                "mariadb-install-db",
+                "--no-defaults",
+                "--user=mysql",
+                f"--datadir={draft}",
+                "--skip-test-db",
+                "--skip-name-resolve",
+                "--innodb-log-file-size=48M",
+                "--auth-root-authentication-method=socket",
+            ]
             stack.node.logged(argv, stack.log("mariadb-install"))
             draft.rename(data)
 
     def units(self, stack: Stack) -> list[Unit]:
-        """Return the one server; it reports itself when it is ready."""
+        """Return the server, which notifies systemd when it is ready."""
         etc = stack.etc / self.name
         return [
             Unit(
@@ -86,13 +95,13 @@ class MariaDB(Component):
         ]
 
     def check(self, stack: Stack) -> None:
-        """The server sends its greeting (protocol 10)."""
+        """Check that the server sends its greeting (protocol 10)."""
         if ports.converse(stack.node, "127.0.0.1", ports.MARIADB, b"")[4:5] != b"\x0a":
-            raise Unhealthy("MariaDB does not greet")
+            raise Unhealthy("MariaDB does not answer")
 
 
 def _grants(stack: Stack) -> str:
-    """Return SQL, a statement a line, that can run at every start of the server."""
+    """Return idempotent SQL with one statement per line, which runs at every start."""
     lines = []
     for database in DATABASES:
         lines += [f"CREATE DATABASE IF NOT EXISTS {database} CHARACTER SET utf8mb4;"]

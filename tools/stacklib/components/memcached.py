@@ -1,4 +1,4 @@
-"""memcached: remembers validated tokens for the services' auth middleware."""
+"""memcached: caches validated tokens for the auth middleware of the services."""
 
 from stacklib import ports
 from stacklib.component import Component
@@ -22,7 +22,7 @@ class Memcached(Component):
         return [Unit("nova-mini-stack-memcached", argv, {"User": "memcache"})]
 
     def check(self, stack: Stack) -> None:
-        """The daemon tells its version."""
+        """Check that the daemon answers."""
         answer = ports.converse(stack.node, "127.0.0.1", ports.MEMCACHED, b"version\r\n")
         if not answer.startswith(b"VERSION"):
             raise Unhealthy("memcached does not answer")

@@ -1,4 +1,4 @@
-"""The demo project's network, its router to the outer network, and a way in for ping and ssh."""
+"""The demo project's network, its router to the public network, and rules for ping and ssh."""
 
 import time
 
@@ -14,26 +14,26 @@ SCHEDULING_SECONDS = 5
 
 
 class Network(Component):
-    """What a guest of the demo project is plugged into."""
+    """The network of the demo project."""
 
     name = "network"
     needs = ("neutron",)
     wants = ("neutron-agents",)
 
     def start(self, stack: Stack) -> None:
-        """Make what is not there yet."""
+        """Create the missing resources."""
         inputs = [SUBNET, datapath.EXTERNAL_NETWORK, stack.has("neutron-agents")]
         milestones.once(stack, "network", inputs, lambda: self._fill(stack))
 
     def check(self, stack: Stack) -> None:
-        """The router reaches the DHCP server through the switch, and the server listens."""
+        """Check that the router reaches the DHCP server through the switch, and that it listens."""
         if not stack.has("neutron-agents"):
             return
         demo = Cloud(stack, "demo", "demo")
         router = demo.find("network", "/routers", "routers", name="router")
         server = Cloud(stack).find("network", "/ports", "ports", device_owner="network:dhcp")
         if not router or not server:
-            raise Unhealthy("no agent has taken up the network yet")
+            raise Unhealthy("no agent serves the network yet")
         address = server["fixed_ips"][0]["ip_address"]
         dhcp, routing = f"qdhcp-{server['network_id']}", f"qrouter-{router['id']}"
         try:
@@ -52,17 +52,19 @@ class Network(Component):
         subnet = demo.ensure("network", "/subnets", "subnet", subnet)
         router = {"name": "router", "external_gateway_info": {"network_id": public["id"]}}
         router = demo.ensure("network", "/routers", "router", router)
-        if not demo.find("network", "/ports", "ports", device_id=router["id"],
-                         network_id=private["id"]):
+        if not demo.find(
+            "network", "/ports", "ports", device_id=router["id"], network_id=private["id"]
+        ):
             path = f"/routers/{router['id']}/add_router_interface"
             demo.request("PUT", "network", path, {"subnet_id": subnet["id"]})
         if stack.has("neutron-agents"):
-            _hand_to_agents(Cloud(stack), private, router)
+            _assign_to_agents(Cloud(stack), private, router)
         _let_in(demo)
 
 
-def _hand_to_agents(admin: Cloud, network: dict, router: dict) -> None:
-    """What was made in a stack without agents: none would ever look at it by itself."""
+def _assign_to_agents(admin: Cloud, network: dict, router: dict) -> None:
+    """Assign resources to agents that were created in a stack without agents: Neutron would not
+    do it by itself."""
     if not _has_dhcp_agent(admin, network):
         agent = admin.find("network", "/agents", "agents", agent_type="DHCP%20agent")
         path = f"/agents/{agent['id']}/dhcp-networks"
@@ -70,13 +72,14 @@ def _hand_to_agents(admin: Cloud, network: dict, router: dict) -> None:
     ports = admin.request("GET", "network", f"/ports?device_id={router['id']}")["ports"]
     if all(port["binding:vif_type"] != "binding_failed" for port in ports):
         return
-    for up in (False, True):  # its ports are bound when it comes up
+    for up in (False, True):  # the ports are bound when the router comes up
         body = {"router": {"admin_state_up": up}}
         admin.request("PUT", "network", f"/routers/{router['id']}", body)
 
 
 def _has_dhcp_agent(admin: Cloud, network: dict) -> bool:
-    """Neutron gives a new network to an agent by itself, a moment after its subnet is made."""
+    """Whether an agent serves the network. Neutron assigns a new network to one soon after its
+    subnet was created."""
     deadline = time.monotonic() + SCHEDULING_SECONDS
     while time.monotonic() < deadline:
         if admin.request("GET", "network", f"/networks/{network['id']}/dhcp-agents")["agents"]:
@@ -86,7 +89,7 @@ def _has_dhcp_agent(admin: Cloud, network: dict) -> bool:
 
 
 def _public(admin: Cloud) -> dict:
-    """Return the outer network: flat, with a range of floating addresses."""
+    """Return the public network: flat, with a range of floating addresses."""
     network = {
         "name": "public",
         "router:external": True,
@@ -112,9 +115,18 @@ def _let_in(demo: Cloud) -> None:
     group = demo.ensure("network", "/security-groups", "security_group", {"name": OPEN})
     ssh = {"protocol": "tcp", "port_range_min": 22, "port_range_max": 22}
     for what in ({"protocol": "icmp"}, ssh):
-        if not demo.find("network", "/security-group-rules", "security_group_rules",
-                         security_group_id=group["id"], direction="ingress",
-                         protocol=what["protocol"]):
-            rule = {"security_group_id": group["id"], "direction": "ingress",
-                    "ethertype": "IPv4", **what}
+        if not demo.find(
+            "network",
+            "/security-group-rules",
+            "security_group_rules",
+            security_group_id=group["id"],
+            direction="ingress",
+            protocol=what["protocol"],
+        ):
+            rule = {
+                "security_group_id": group["id"],
+                "direction": "ingress",
+                "ethertype": "IPv4",
+                **what,
+            }
             demo.request("POST", "network", "/security-group-rules", {"security_group_rule": rule})

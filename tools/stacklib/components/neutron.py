@@ -1,4 +1,4 @@
-"""Neutron's server: the API, the RPC server that agents talk to, and the periodic workers."""
+"""Neutron's server: the API, the RPC server for the agents, and the periodic workers."""
 
 from pathlib import Path
 
@@ -10,11 +10,11 @@ from stacklib.errors import Unhealthy
 from stacklib.stack import Stack
 from stacklib.units import Unit
 
-PLUG = Path(__file__).parents[1] / "neutron_plug"  # what we add to Neutron
+PLUG = Path(__file__).parents[1] / "neutron_plug"  # the stack's own drivers
 
 
 class Neutron(Component):
-    """The network service: ML2 with Open vSwitch, vxlan for projects, a flat network outside."""
+    """The network service: ML2 with Open vSwitch, vxlan for projects, a flat public network."""
 
     name = "neutron"
     needs = ("keystone", "rabbitmq")
@@ -29,17 +29,31 @@ class Neutron(Component):
         files.write(config, files.ini(self._options(stack)), 0o600, owner)
         shipped = stack.venv("openstack") / "etc" / "neutron" / "api-paste.ini"
         files.write(etc / "api-paste.ini", shipped.read_text(), 0o600, owner)
-        wsgi.configure(stack, self.name, "neutron.wsgi.api", ports.NEUTRON,
-                       **{"set-placeholder": "start-time=%t"})
-        manage = [str(stack.venv("openstack") / "bin" / "neutron-db-manage"), "--config-file",
-                  str(config), "upgrade", "heads"]
+        wsgi.configure(
+            stack,
+            self.name,
+            "neutron.wsgi.api",
+            ports.NEUTRON,
+            # One thread: Neutron is not documented to be thread-safe, and waits only for its
+            # database.
+            **{"set-placeholder": "start-time=%t", "threads": "1"},
+        )
+        manage = [
+            str(stack.venv("openstack") / "bin" / "neutron-db-manage"),
+            "--config-file",
+            str(config),
+            "upgrade",
+            "heads",
+        ]
         milestones.once(
-            stack, "neutron-database", files.digest([PINS]),
+            stack,
+            "neutron-database",
+            files.digest([PINS]),
             lambda: stack.node.logged(manage, stack.log("neutron-db-manage")),
         )
 
     def units(self, stack: Stack) -> list[Unit]:
-        """Return the WSGI server and the two daemons beside it."""
+        """Return the WSGI server and the two daemons."""
         etc = stack.etc / self.name
         watched = (etc / "neutron.conf", etc / "api-paste.ini")
         environment = {
@@ -54,7 +68,7 @@ class Neutron(Component):
         ]
 
     def check(self, stack: Stack) -> None:
-        """The API serves its version document."""
+        """Check that the version document is served."""
         status, _ = ports.get(stack.node, ports.NEUTRON, "/")
         if status != 200:
             raise Unhealthy(f"Neutron answers {status}")

@@ -1,8 +1,6 @@
-"""Neutron's agents on the node: Open vSwitch, DHCP, L3 and metadata. They run as root."""
+"""Neutron's agents on a node. They run as root."""
 
-from datetime import UTC, datetime
-
-from stacklib import datapath, files, ports
+from stacklib import datapath, fabric, files, ports, times
 from stacklib.cloud import Cloud
 from stacklib.component import Component
 from stacklib.components import rabbitmq
@@ -12,6 +10,7 @@ from stacklib.node import PATH
 from stacklib.stack import Stack
 from stacklib.units import Unit
 
+# Of the control node. A node that runs only servers has the first one.
 PROGRAMS = {
     "neutron-openvswitch-agent": "Open vSwitch agent",
     "neutron-dhcp-agent": "DHCP agent",
@@ -20,24 +19,35 @@ PROGRAMS = {
 }
 
 
+def _programs(stack: Stack) -> dict[str, str]:
+    """Return the programs of the agents on the node -> how Neutron calls the agents."""
+    return PROGRAMS if stack.is_control else dict(list(PROGRAMS.items())[:1])
+
+
 class NeutronAgents(Component):
-    """What carries networks to guests."""
+    """The agents."""
 
     name = "neutron-agents"
     needs = ("neutron", "openvswitch")
     packages = (
-        "dnsmasq-base", "dnsmasq-utils", "haproxy", "conntrack", "iptables", "ipset",
-        "iputils-arping", "iputils-ping",
+        "dnsmasq-base",
+        "dnsmasq-utils",
+        "haproxy",
+        "conntrack",
+        "iptables",
+        "ipset",
+        "iputils-arping",
+        "iputils-ping",
     )
     timeout = 90
 
     def configure(self, stack: Stack) -> None:
-        """Write one configuration for all four."""
-        files.directory(stack.data / self.name, 0o755)  # dnsmasq reads there as nobody
+        """Write one configuration for all of them."""
+        files.directory(stack.data / self.name, 0o755)  # dnsmasq reads it as the user nobody
         files.write(stack.etc / self.name / "agents.conf", files.ini(self._options(stack)))
 
     def units(self, stack: Stack) -> list[Unit]:
-        """Return the four agents; each starts its dnsmasq and haproxy anew when it starts."""
+        """Return the agents. When they start, they restart their dnsmasq and haproxy."""
         config = stack.etc / self.name / "agents.conf"
         programs = stack.venv("openstack") / "bin"
         return [
@@ -53,22 +63,25 @@ class NeutronAgents(Component):
                 },
                 watched=(config, *PLUG.glob("*.py")),
             )
-            for program in PROGRAMS
+            for program in _programs(stack)
         ]
 
     def check(self, stack: Stack) -> None:
-        """Neutron hears from every agent of this node, as it runs now and not as it ran before
-        the node's last boot."""
+        """Check that every agent of this node has reported to Neutron since it was started."""
         path = f"/agents?host={stack.node.name}"
         agents = Cloud(stack).request("GET", "network", path)["agents"]
-        heard = {agent["agent_type"]: _time(agent["started_at"]) for agent in agents
-                 if agent["alive"]}
+        heard = {
+            agent["agent_type"]: times.seconds(agent["started_at"])
+            for agent in agents
+            if agent["alive"]
+        }
         silent = [
-            kind for program, kind in PROGRAMS.items()
+            kind
+            for program, kind in _programs(stack).items()
             if heard.get(kind, 0) < int(stack.units.started(f"nova-mini-stack-{program}"))
         ]
         if silent:
-            raise Unhealthy(f"not heard of: {', '.join(silent)}")
+            raise Unhealthy(f"no report of: {', '.join(silent)}")
 
     def _command(self, stack: Stack, program: str) -> tuple[str, ...]:
         python = stack.venv("openstack") / "bin" / "python"
@@ -84,13 +97,13 @@ class NeutronAgents(Component):
                 "use_stderr": True,
                 "state_path": data,
                 "transport_url": rabbitmq.transport_url(stack),
-                # An answer that is lost with the broker holds up all ports for so long; with each
-                # one for twice as long, up to the second figure (ten minutes by default).
+                # How long a reply that was lost with the broker delays all ports. The timeout
+                # doubles after each one, up to the maximum (default: ten minutes).
                 "rpc_response_timeout": 15,
                 "rpc_response_max_timeout": 30,
                 "interface_driver": driver,
                 "enable_isolated_metadata": True,
-                "nova_metadata_host": stack.node.address,
+                "nova_metadata_host": stack.control.node.address,
                 "nova_metadata_port": ports.METADATA,
                 "metadata_proxy_shared_secret": stack.secrets["metadata-proxy"],
                 "metadata_workers": 0,
@@ -104,13 +117,15 @@ class NeutronAgents(Component):
             },
             "privsep": {"helper_command": " ".join(self._command(stack, "privsep-helper"))},
             "ovs": {
-                "local_ip": stack.node.address,
+                "local_ip": fabric.tunnel_address(stack.node.name),
                 "datapath_type": datapath.kind(),
-                "bridge_mappings": f"{datapath.PHYSICAL_NETWORK}:{datapath.EXTERNAL_BRIDGE}",
+                **self._bridges(stack),
             },
             "securitygroup": {"firewall_driver": "openvswitch", "enable_ipset": True},
         }
 
-
-def _time(text: str) -> float:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
+    def _bridges(self, stack: Stack) -> dict[str, object]:
+        """The public network is on the control node alone, which has the routers to it."""
+        if not stack.is_control:
+            return {}
+        return {"bridge_mappings": f"{datapath.PHYSICAL_NETWORK}:{datapath.EXTERNAL_BRIDGE}"}

@@ -1,8 +1,8 @@
-"""Open vSwitch in the node, with the bridge to the outside."""
+"""Open vSwitch in a node, with its bridges for tunnels and to the public network."""
 
 from pathlib import Path
 
-from stacklib import datapath, files
+from stacklib import datapath, fabric, files
 from stacklib.component import Component
 from stacklib.errors import StackError, Unhealthy
 from stacklib.stack import Stack
@@ -11,26 +11,22 @@ from stacklib.units import Unit
 SOCKET = "/run/openvswitch/db.sock"
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 
+# In user space the switch itself sends the packets of tunnels, and finds the way to their ends only
+# by an address on one of its bridges, which has the interface as a port.
+TUNNEL_INTERFACE, TUNNEL_BRIDGE = "eth1", "br-vtep"
+SCRIPTS = Path(__file__).parents[1]
 AGENTS = ("openvswitch-agent", "dhcp-agent", "l3-agent")
-
-# The kernel forwards while the switch restarts; in user space its ports end with it, and those
-# who made them must make them again (at the first start there are none yet).
-RECOVERY = {
-    "ExecStartPre": str(Path(__file__).parents[1] / "forget_ports.sh"),
-    "ExecStartPost": "-systemctl --no-block try-restart "
-    + " ".join(f"nova-mini-stack-neutron-{agent}" for agent in AGENTS),
-}
 
 
 class OpenVSwitch(Component):
-    """The virtual switch."""
+    """The virtual switch of a node."""
 
     name = "openvswitch"
     needs = ("node",)
     packages = ("openvswitch-switch", "ethtool")
 
     def configure(self, stack: Stack) -> None:
-        """Make the switch's database at the first time."""
+        """Create the switch's database if it does not exist."""
         files.directory(stack.data / self.name, 0o700)
         database = stack.data / self.name / "conf.db"
         stack.node.run(["mkdir", "-p", str(Path(SOCKET).parent)])
@@ -47,18 +43,24 @@ class OpenVSwitch(Component):
         return [
             Unit(
                 name="nova-mini-stack-ovsdb-server",
-                argv=("/usr/sbin/ovsdb-server", str(database), f"--remote=punix:{SOCKET}",
-                      "--remote=db:Open_vSwitch,Open_vSwitch,manager_options", "--pidfile", quiet),
+                argv=(
+                    "/usr/sbin/ovsdb-server",
+                    str(database),
+                    f"--remote=punix:{SOCKET}",
+                    "--remote=db:Open_vSwitch,Open_vSwitch,manager_options",
+                    "--pidfile",
+                    quiet,
+                ),
             ),
             Unit(
                 name="nova-mini-stack-ovs-vswitchd",
                 argv=("/usr/sbin/ovs-vswitchd", f"unix:{SOCKET}", "--pidfile", quiet),
-                properties=RECOVERY if datapath.in_user_space() else {},
+                properties=_recovery(stack) if datapath.in_user_space() else {},
             ),
         ]
 
     def check(self, stack: Stack) -> None:
-        """The switch has taken over its configuration."""
+        """Check that the switch has applied its configuration."""
         try:
             stack.node.run(["ovs-vsctl", "--timeout=2", "get", "Open_vSwitch", ".", "cur_cfg"])
             stack.node.run(["ovs-appctl", "--timeout=2", "version"])
@@ -66,20 +68,51 @@ class OpenVSwitch(Component):
             raise Unhealthy(error.reason) from error
 
     def finish(self, stack: Stack) -> None:
-        """Make the outer bridge; the node itself is the outer network's gateway."""
-        bridge, kind = datapath.EXTERNAL_BRIDGE, datapath.kind()
+        """Create the bridges. The control node is the gateway of the public network."""
         name = stack.node.name
-        stack.node.run([
-            "ovs-vsctl", "--timeout=10",
-            "set", "Open_vSwitch", ".", f"external_ids:system-id={name}",
-            f"external_ids:hostname={name}", "--",
-            "set-manager", "ptcp:6640:127.0.0.1", "--",  # where Neutron's agents expect it
-            "--may-exist", "add-br", bridge, "--", "set", "bridge", bridge, f"datapath_type={kind}",
-        ])
-        address = f"{datapath.EXTERNAL_GATEWAY}/24"
-        stack.node.run(["ip", "address", "replace", address, "dev", bridge])
-        stack.node.run(["ip", "link", "set", bridge, "up"])
-        stack.node.run(["sysctl", "--quiet", "--write", "net.ipv4.ip_forward=1"])
+        labels = [f"external_ids:system-id={name}", f"external_ids:hostname={name}"]
+        manager = "ptcp:6640:127.0.0.1"  # where Neutron's agents expect it
+        self._vsctl(stack, "set", "Open_vSwitch", ".", *labels, "--", "set-manager", manager)
+        for bridge in _addresses(stack):
+            self._add_bridge(stack, bridge)
         if datapath.in_user_space():
-            off = ["tx", "off", "tso", "off", "gso", "off"]
-            stack.node.run(["ethtool", "--offload", bridge, *off])
+            self._vsctl(stack, "--may-exist", "add-port", TUNNEL_BRIDGE, TUNNEL_INTERFACE)
+        else:
+            address = f"{fabric.tunnel_address(name)}/24"
+            stack.node.run(["ip", "address", "replace", address, "dev", TUNNEL_INTERFACE])
+        stack.node.run(["sh", str(SCRIPTS / "switch_addresses.sh"), *_pairs(stack)])
+        stack.node.run(["sysctl", "--quiet", "--write", "net.ipv4.ip_forward=1"])
+
+    def _add_bridge(self, stack: Stack, bridge: str) -> None:
+        kind = f"datapath_type={datapath.kind()}"
+        create = ["--may-exist", "add-br", bridge, "--", "set", "bridge", bridge, kind]
+        self._vsctl(stack, *create)
+
+    def _vsctl(self, stack: Stack, *words: str) -> None:
+        stack.node.run(["ovs-vsctl", "--timeout=10", "--", *words])
+
+
+def _addresses(stack: Stack) -> dict[str, str]:
+    """Return the bridges of the node that have an address, with their addresses."""
+    found = {}
+    if stack.is_control:
+        found[datapath.EXTERNAL_BRIDGE] = datapath.EXTERNAL_GATEWAY
+    if datapath.in_user_space():
+        found[TUNNEL_BRIDGE] = fabric.tunnel_address(stack.node.name)
+    return found
+
+
+def _pairs(stack: Stack) -> list[str]:
+    return [f"{bridge}={address}/24" for bridge, address in _addresses(stack).items()]
+
+
+def _recovery(stack: Stack) -> dict[str, str]:
+    """Return what systemd runs when it starts the switch. The kernel's datapath forwards packets
+    while the switch restarts. In user space the ports disappear with it: the bridges need their
+    addresses again, and the units that have created ports are restarted (if they are running)."""
+    again = f"{SCRIPTS / 'switch_addresses.sh'} {' '.join(_pairs(stack))}"
+    agents = " ".join(f"nova-mini-stack-neutron-{agent}" for agent in AGENTS)
+    return {
+        "ExecStartPre": str(SCRIPTS / "forget_ports.sh"),
+        "ExecStartPost": f"-/bin/sh -c '{again}; systemctl --no-block try-restart {agents}'",
+    }

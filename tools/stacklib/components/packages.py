@@ -1,4 +1,4 @@
-"""Debian's packages of everything that was chosen, in one transaction."""
+"""Debian's packages of all chosen components, installed in one transaction."""
 
 from stacklib import packages
 from stacklib.component import Component
@@ -6,10 +6,10 @@ from stacklib.stack import Stack
 
 
 class Packages(Component):
-    """Needed by all the others: they find their programs on the disk."""
+    """Required by all other components."""
 
     name = "packages"
 
     def install(self, stack: Stack) -> None:
-        """Install what the chosen components name."""
+        """Install the packages of the chosen components."""
         packages.install(stack.choices.packages, stack.log(self.name))

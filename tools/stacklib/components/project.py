@@ -1,4 +1,4 @@
-"""Flavors for everyone, and the demo user's key."""
+"""Public flavors, and the demo user's key."""
 
 from stacklib import command, milestones
 from stacklib.cloud import Cloud
@@ -15,7 +15,7 @@ KEY = "demo"
 
 
 class Project(Component):
-    """What `openstack server create` asks for by name."""
+    """The flavors and the key that `openstack server create` needs."""
 
     name = "project"
     needs = ("nova-mini", "keystone")
@@ -23,7 +23,7 @@ class Project(Component):
     packages = ("openssh-client",)
 
     def install(self, stack: Stack) -> None:
-        """Make the key."""
+        """Create the key."""
         key = stack.directory / "demo-key"
         if not key.with_suffix(".pub").exists():
             key.unlink(missing_ok=True)
@@ -31,7 +31,7 @@ class Project(Component):
             command.output(argv)
 
     def finish(self, stack: Stack) -> None:
-        """Make the flavors and import the key, through the Compute API."""
+        """Create the flavors and import the key, through the Compute API."""
         public = (stack.directory / "demo-key.pub").read_text().strip()
         inputs = [FLAVORS, public, milestones.reached(stack, "nova-mini-tables")]
         milestones.once(stack, "project", inputs, lambda: self._fill(stack, public))

@@ -1,4 +1,4 @@
-"""RabbitMQ: the bus. One broker on loopback inside the node, no Erlang distribution outside."""
+"""RabbitMQ: one broker for all nodes, without Erlang distribution outside."""
 
 import base64
 import hashlib
@@ -18,6 +18,7 @@ GREETING = b"AMQP\x00\x00\x09\x01"
 
 CONFIG = """\
 listeners.tcp.local = 127.0.0.1:{port}
+listeners.tcp.fabric = {address}:{port}
 distribution.listener.port_range.min = 25672
 distribution.listener.port_range.max = 25672
 load_definitions = {definitions}
@@ -30,8 +31,9 @@ disk_free_limit.absolute = 100MB
 
 
 def transport_url(stack: Stack, vhost: str = "") -> str:
-    """Return what oslo.messaging calls the bus; the empty `vhost` is the stack's own."""
-    return f"rabbit://{USER}:{stack.secrets['rabbitmq']}@127.0.0.1:{ports.RABBITMQ}/{vhost}"
+    """Return the URL for oslo.messaging. The empty `vhost` is the stack's own."""
+    address = stack.control.node.address
+    return f"rabbit://{USER}:{stack.secrets['rabbitmq']}@{address}:{ports.RABBITMQ}/{vhost}"
 
 
 class RabbitMQ(Component):
@@ -52,14 +54,16 @@ class RabbitMQ(Component):
         salt = self._salt(etc / "salt")
         text = json.dumps(_definitions(stack.secrets["rabbitmq"], salt), indent=1)
         files.write(definitions, text, 0o600, owner)
-        config = CONFIG.format(port=ports.RABBITMQ, definitions=definitions)
+        config = CONFIG.format(
+            address=stack.node.address, port=ports.RABBITMQ, definitions=definitions
+        )
         files.write(etc / "rabbitmq.conf", config, 0o600, owner)
         files.write(etc / "enabled_plugins", "[].\n", 0o600, owner)
         cookie = stack.data / self.name / "home" / ".erlang.cookie"
         files.write(cookie, stack.secrets["erlang-cookie"], 0o400, owner)
 
     def units(self, stack: Stack) -> list[Unit]:
-        """Return the one broker, run by the package's own user."""
+        """Return the broker, which runs as the package's user."""
         etc, data = stack.etc / self.name, stack.data / self.name
         environment = {
             "HOME": str(data / "home"),
@@ -71,7 +75,7 @@ class RabbitMQ(Component):
             "RABBITMQ_CONFIG_FILE": str(etc / "rabbitmq.conf"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(etc / "enabled_plugins"),
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",
-            # Schedulers that do not spin: on a small machine others need the cores.
+            # Schedulers that do not busy-wait: on a small machine others need the cores.
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none",
         }
         return [
@@ -85,13 +89,14 @@ class RabbitMQ(Component):
         ]
 
     def check(self, stack: Stack) -> None:
-        """The broker answers the AMQP greeting with Connection.Start."""
+        """Check that the broker answers the AMQP greeting with Connection.Start."""
         answer = ports.converse(stack.node, "127.0.0.1", ports.RABBITMQ, GREETING)
         if not answer.startswith(b"\x01\x00\x00"):
             raise Unhealthy("the broker does not speak AMQP yet")
 
     def _salt(self, path: Path) -> bytes:
-        """Return a salt that stays, or the password's hash would change with every `up`."""
+        """Return a stored salt: with a new one, the password's hash would change with every
+        `up`."""
         if not path.exists():
             files.write(path, os.urandom(4).hex())
         return bytes.fromhex(path.read_text())
@@ -99,8 +104,12 @@ class RabbitMQ(Component):
 
 def _definitions(password: str, salt: bytes) -> dict:
     hashed = base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
-    user = {"name": USER, "password_hash": hashed, "tags": [],
-            "hashing_algorithm": "rabbit_password_hashing_sha256"}
+    user = {
+        "name": USER,
+        "password_hash": hashed,
+        "tags": [],
+        "hashing_algorithm": "rabbit_password_hashing_sha256",
+    }
     allow = {"user": USER, "configure": ".*", "write": ".*", "read": ".*"}
     return {
         "users": [user],

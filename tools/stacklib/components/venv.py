@@ -11,7 +11,7 @@ CEPH_MODULES = ("rados", "rbd")
 
 
 class Uv(Component):
-    """The installer of the other two."""
+    """The installer of the other virtual environments."""
 
     name = "uv"
     needs = ("packages",)
@@ -36,7 +36,7 @@ class OpenStackVenv(Component):
 
 
 class NovaMiniVenv(Component):
-    """This checkout, editable, with what it depends on."""
+    """This checkout, editable, with its dependencies."""
 
     name = "venv-nova-mini"
     needs = ("uv",)
@@ -44,7 +44,7 @@ class NovaMiniVenv(Component):
 
     def install(self, stack: Stack) -> None:
         """Install the checkout; libvirt-python is compiled against the machine's libvirt."""
-        cache = "python-memcached"  # with which the auth middleware remembers tokens
+        cache = "python-memcached"  # used by the auth middleware to cache tokens
         arguments = ["--constraint", str(PINS), "--editable", str(REPOSITORY), cache]
         venvs.ensure(stack, "nova-mini", arguments, [PINS, REPOSITORY / "pyproject.toml"])
         venvs.lend(stack, "nova-mini", CEPH_MODULES)

@@ -1,7 +1,7 @@
 """Start one of Neutron's agents, or its privsep helper: `agent.py PROGRAM ARGUMENTS…`
 
-Upstream, every agent starts up to four helpers, one per set of capabilities, of 120 MiB and a
-second of CPU each. The agents are root in their node already, so one helper does for all sets.
+By default, every agent starts up to four helpers, one for each set of capabilities. Each needs 120
+MiB and one second of CPU. The agents are root in their node already, so one helper is enough.
 """
 
 import sys
@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 from neutron import privileged
 from oslo_privsep.priv_context import PrivContext
 
-# Before anything decorates its functions with them, and the same way on the helper's side.
+# Must run before functions are decorated with the contexts, in the agent and in the helper.
 for name, context in list(vars(privileged).items()):
     if isinstance(context, PrivContext):
         setattr(privileged, name, privileged.default)

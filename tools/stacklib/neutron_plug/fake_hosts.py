@@ -1,7 +1,7 @@
 """A mechanism driver for computes that run nova_mini's fake virt driver.
 
-Nothing is plugged in on such a host and no agent runs there, so Neutron would refuse to bind a
-port to it. This binds every port that a compute asks for, and calls it active at once.
+No agent runs on such a host, so Neutron would refuse to bind a port to it. This driver binds every
+port, and sets it to active at once.
 """
 
 from neutron_lib import constants
@@ -19,10 +19,10 @@ class FakeHosts(api.MechanismDriver):
     """Binds ports to hosts that have no network."""
 
     def initialize(self) -> None:
-        """There is nothing to prepare."""
+        """Required by the interface."""
 
     def bind_port(self, context: api.PortContext) -> None:
-        """Take the first segment that is offered."""
+        """Bind the port to the first segment."""
         for segment in context.segments_to_bind[:1]:
             context.set_binding(
                 segment[api.ID],

@@ -1,4 +1,4 @@
-"""``/os-aggregates``: groups of hosts, some of them zones."""
+"""``/os-aggregates``: groups of hosts, some of which are availability zones."""
 
 from __future__ import annotations
 
@@ -6,53 +6,56 @@ from nova_mini import exception, policy
 from nova_mini.api import validation
 from nova_mini.api.openstack import common, wsgi
 from nova_mini.api.openstack.compute.schemas import aggregates as schema
-from nova_mini.compute import aggregate_images
+from nova_mini.api.openstack.request import Request
+from nova_mini.compute.requests import aggregate_images
 from nova_mini.objects.aggregate import AVAILABILITY_ZONE, Aggregate, AggregateList
 from nova_mini.policies import aggregates as aggregates_policy
 
 
 class AggregatesController(wsgi.Controller):
-    @validation.query_schema(schema.query, "2.1", "2.74")
-    @validation.query_schema(schema.query_v275, "2.75")
-    def index(self, req):
+    @validation.query_schema(schema.query)
+    def index(self, req: Request) -> dict:
         policy.authorize(req.context, aggregates_policy.INDEX)
         return {"aggregates": [_view(req, each) for each in AggregateList.get_all(req.context)]}
 
-    @validation.query_schema(schema.query, "2.1", "2.74")
-    @validation.query_schema(schema.query_v275, "2.75")
-    def show(self, req, id):
+    @validation.query_schema(schema.query)
+    def show(self, req: Request, id: str) -> dict:
         policy.authorize(req.context, aggregates_policy.SHOW)
         return {"aggregate": _view(req, _get(req, id))}
 
     @validation.schema(schema.create)
-    def create(self, req, body):
+    def create(self, req: Request, body: dict) -> dict:
         policy.authorize(req.context, aggregates_policy.CREATE)
-        asked = body["aggregate"]
-        zone = asked.get("availability_zone")
+        requested = body["aggregate"]
+        zone = requested.get("availability_zone")
         aggregate = Aggregate(
-            req.context, name=asked["name"], metadata={AVAILABILITY_ZONE: zone} if zone else {}
+            req.context, name=requested["name"], metadata={AVAILABILITY_ZONE: zone} if zone else {}
         )
         aggregate.create()
         view = _view(req, aggregate)
-        del view["hosts"], view["metadata"]  # as documented: of the answer to this one alone
+        del view["hosts"], view["metadata"]  # this response alone has neither, as documented
         return {"aggregate": view}
 
     @validation.schema(schema.update)
-    def update(self, req, id, body):
+    def update(self, req: Request, id: str, body: dict) -> dict:
         policy.authorize(req.context, aggregates_policy.UPDATE)
-        asked = body["aggregate"]
+        requested = body["aggregate"]
         aggregate = _get(req, id)
-        zone = {AVAILABILITY_ZONE: asked[AVAILABILITY_ZONE]} if AVAILABILITY_ZONE in asked else {}
-        aggregate.change(asked.get("name"), zone)
+        zone = (
+            {AVAILABILITY_ZONE: requested[AVAILABILITY_ZONE]}
+            if AVAILABILITY_ZONE in requested
+            else {}
+        )
+        aggregate.change(requested.get("name"), zone)
         return {"aggregate": _view(req, aggregate)}
 
-    def delete(self, req, id):
+    def delete(self, req: Request, id: str) -> None:
         policy.authorize(req.context, aggregates_policy.DELETE)
         _get(req, id).destroy()
 
     @wsgi.action("add_host")
     @validation.schema(schema.add_host)
-    def _add_host(self, req, id, body):
+    def _add_host(self, req: Request, id: str, body: dict) -> dict:
         policy.authorize(req.context, aggregates_policy.ADD_HOST)
         aggregate = _get(req, id)
         aggregate.add_host(body["add_host"]["host"])
@@ -60,7 +63,7 @@ class AggregatesController(wsgi.Controller):
 
     @wsgi.action("remove_host")
     @validation.schema(schema.remove_host)
-    def _remove_host(self, req, id, body):
+    def _remove_host(self, req: Request, id: str, body: dict) -> dict:
         policy.authorize(req.context, aggregates_policy.REMOVE_HOST)
         aggregate = _get(req, id)
         aggregate.remove_host(body["remove_host"]["host"])
@@ -68,7 +71,7 @@ class AggregatesController(wsgi.Controller):
 
     @wsgi.action("set_metadata")
     @validation.schema(schema.set_metadata)
-    def _set_metadata(self, req, id, body):
+    def _set_metadata(self, req: Request, id: str, body: dict) -> dict:
         policy.authorize(req.context, aggregates_policy.SET_METADATA)
         aggregate = _get(req, id)
         aggregate.change(None, body["set_metadata"]["metadata"])
@@ -77,23 +80,23 @@ class AggregatesController(wsgi.Controller):
     @wsgi.api_version("2.81")
     @wsgi.response(202)
     @validation.schema(schema.images)
-    def images(self, req, id, body):
+    def images(self, req: Request, id: str, body: dict) -> None:
         policy.authorize(req.context, aggregates_policy.IMAGES)
         aggregate = _get(req, id)
         image_ids = [image["id"] for image in body["cache"]]
         if len(set(image_ids)) < len(image_ids):
-            raise exception.ValidationError(detail="An image is named twice in 'cache'.")
+            raise exception.ValidationError(detail="Duplicate images in request.")
         aggregate_images.cache_images(req.context, aggregate, image_ids)
 
 
-def _get(req, aggregate_id: str) -> Aggregate:
+def _get(req: Request, aggregate_id: str) -> Aggregate:
     number = common.to_id(aggregate_id)
     if number is None:
         raise exception.AggregateNotFound(aggregate_id=aggregate_id[:64])
     return Aggregate.get_by_id(req.context, number)
 
 
-def _view(req, aggregate: Aggregate) -> dict:
+def _view(req: Request, aggregate: Aggregate) -> dict:
     view = {
         "id": aggregate.id,
         "name": aggregate.name,

@@ -1,4 +1,4 @@
-"""``/os-availability-zone``: where servers can be asked to be."""
+"""``/os-availability-zone``: the zones that a request for a server may name."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from nova_mini.api import validation
 from nova_mini.api.openstack import common, wsgi
 from nova_mini.api.openstack.compute.schemas import availability_zone as schema
 from nova_mini.api.openstack.compute.views.services import public_binary, zone_of
+from nova_mini.api.openstack.request import Request
 from nova_mini.objects.availability_zone import AvailabilityZones
 from nova_mini.objects.service import Service, ServiceList
 from nova_mini.policies import availability_zone as zone_policy
 
 
 class AvailabilityZoneController(wsgi.Controller):
-    """A zone all of whose services are disabled takes no servers: it is not available."""
+    """A zone is available if at least one of its services is enabled."""
 
-    @validation.query_schema(schema.query, "2.1", "2.74")
-    @validation.query_schema(schema.query_v275, "2.75")
-    def index(self, req):
+    @validation.query_schema(schema.query)
+    def index(self, req: Request) -> dict:
         policy.authorize(req.context, zone_policy.LIST)
         zones = AvailabilityZones.get(req.context)
         is_open: dict[str, bool] = {}
@@ -31,9 +31,8 @@ class AvailabilityZoneController(wsgi.Controller):
             ]
         }
 
-    @validation.query_schema(schema.query, "2.1", "2.74")
-    @validation.query_schema(schema.query_v275, "2.75")
-    def detail(self, req):
+    @validation.query_schema(schema.query)
+    def detail(self, req: Request) -> dict:
         policy.authorize(req.context, zone_policy.DETAIL)
         return {
             "availabilityZoneInfo": [
@@ -47,7 +46,7 @@ class AvailabilityZoneController(wsgi.Controller):
         }
 
 
-def _services_by_zone(req) -> dict[str, list[Service]]:
+def _services_by_zone(req: Request) -> dict[str, list[Service]]:
     zones = AvailabilityZones.get(req.context)
     found: dict[str, list[Service]] = {}
     for service in ServiceList.get_all(req.context):

@@ -6,14 +6,14 @@ from nova_mini import exception, policy
 from nova_mini.api import validation
 from nova_mini.api.openstack import wsgi
 from nova_mini.api.openstack.compute.schemas import flavor_access as schema
+from nova_mini.api.openstack.request import Request
 from nova_mini.objects.flavor import Flavor
 from nova_mini.policies import flavor_access as access_policy
 
 
 class FlavorAccessController(wsgi.Controller):
-    @validation.query_schema(schema.index, "2.1", "2.74")
-    @validation.query_schema(schema.index_v275, "2.75")
-    def index(self, req, flavor_id):
+    @validation.query_schema(schema.index)
+    def index(self, req: Request, flavor_id: str) -> dict:
         policy.authorize(req.context, access_policy.INDEX)
         flavor = Flavor.get_by_flavor_id(req.context, flavor_id)
         if flavor.is_public:
@@ -22,17 +22,17 @@ class FlavorAccessController(wsgi.Controller):
 
     @wsgi.action("addTenantAccess")
     @validation.schema(schema.add_tenant_access)
-    def _add_tenant_access(self, req, id, body):
+    def _add_tenant_access(self, req: Request, id: str, body: dict) -> dict:
         policy.authorize(req.context, access_policy.ADD)
         flavor = Flavor.get_by_flavor_id(req.context, id)
-        if flavor.is_public:
+        if flavor.is_public and req.api_version >= (2, 7):
             raise exception.Conflict("Can not add access to a public flavor.")
         flavor.add_access(body["addTenantAccess"]["tenant"])
         return _view(flavor)
 
     @wsgi.action("removeTenantAccess")
     @validation.schema(schema.remove_tenant_access)
-    def _remove_tenant_access(self, req, id, body):
+    def _remove_tenant_access(self, req: Request, id: str, body: dict) -> dict:
         policy.authorize(req.context, access_policy.REMOVE)
         flavor = Flavor.get_by_flavor_id(req.context, id)
         flavor.remove_access(body["removeTenantAccess"]["tenant"])

@@ -9,6 +9,7 @@ from nova_mini.api import validation
 from nova_mini.api.openstack import common, wsgi
 from nova_mini.api.openstack.compute.schemas import flavors as schema
 from nova_mini.api.openstack.compute.views.flavors import ViewBuilder
+from nova_mini.api.openstack.request import Request
 from nova_mini.objects.flavor import Flavor, FlavorList
 from nova_mini.policies import flavor_extra_specs as extra_specs_policy
 from nova_mini.policies import flavors as flavor_policy
@@ -17,43 +18,42 @@ from nova_mini.policies import flavors as flavor_policy
 class FlavorsController(wsgi.Controller):
     @validation.query_schema(schema.index, "2.1", "2.74")
     @validation.query_schema(schema.index_v275, "2.75")
-    def index(self, req):
+    def index(self, req: Request) -> dict:
         flavors = _page(req)
         view = ViewBuilder(req)
         return _collection(req, flavors, [view.basic(flavor) for flavor in flavors], "")
 
     @validation.query_schema(schema.index, "2.1", "2.74")
     @validation.query_schema(schema.index_v275, "2.75")
-    def detail(self, req):
+    def detail(self, req: Request) -> dict:
         flavors = _page(req)
         view = _detail_view(req)
         return _collection(req, flavors, [view.detail(flavor) for flavor in flavors], "/detail")
 
-    @validation.query_schema(schema.show, "2.1", "2.74")
-    @validation.query_schema(schema.show_v275, "2.75")
-    def show(self, req, id):
+    @validation.query_schema(schema.show)
+    def show(self, req: Request, id: str) -> dict:
         flavor = Flavor.get_by_flavor_id(req.context, id)
         return {"flavor": _detail_view(req).detail(flavor)}
 
     @validation.schema(schema.create, "2.1", "2.54")
     @validation.schema(schema.create_v255, "2.55")
-    def create(self, req, body):
+    def create(self, req: Request, body: dict) -> dict:
         policy.authorize(req.context, flavor_policy.CREATE)
-        asked = body["flavor"]
-        flavor_id = asked.get("id")
+        requested = body["flavor"]
+        flavor_id = requested.get("id")
         flavor = Flavor(
             req.context,
             flavorid=uuidutils.generate_uuid() if flavor_id in (None, "auto") else str(flavor_id),
-            name=asked["name"].strip(),
-            memory_mb=int(asked["ram"]),
-            vcpus=int(asked["vcpus"]),
-            root_gb=int(asked["disk"]),
-            ephemeral_gb=int(asked.get("OS-FLV-EXT-DATA:ephemeral", 0)),
-            swap=int(asked.get("swap", 0)),
-            rxtx_factor=_rxtx_factor(asked.get("rxtx_factor", 1.0)),
-            is_public=common.is_true(asked.get("os-flavor-access:is_public", True)),
+            name=requested["name"].strip(),
+            memory_mb=int(requested["ram"]),
+            vcpus=int(requested["vcpus"]),
+            root_gb=int(requested["disk"]),
+            ephemeral_gb=int(requested.get("OS-FLV-EXT-DATA:ephemeral", 0)),
+            swap=int(requested.get("swap", 0)),
+            rxtx_factor=_rxtx_factor(requested.get("rxtx_factor", 1.0)),
+            is_public=common.is_true(requested.get("os-flavor-access:is_public", True)),
             disabled=False,
-            description=asked.get("description"),
+            description=requested.get("description"),
             extra_specs={},
         )
         flavor.create()
@@ -61,7 +61,7 @@ class FlavorsController(wsgi.Controller):
 
     @wsgi.api_version("2.55")
     @validation.schema(schema.update_v255)
-    def update(self, req, id, body):
+    def update(self, req: Request, id: str, body: dict) -> dict:
         policy.authorize(req.context, flavor_policy.UPDATE)
         flavor = Flavor.get_by_flavor_id(req.context, id)
         flavor.description = body["flavor"]["description"]
@@ -69,12 +69,12 @@ class FlavorsController(wsgi.Controller):
         return {"flavor": _detail_view(req).detail(flavor)}
 
     @wsgi.response(202)
-    def delete(self, req, id):
+    def delete(self, req: Request, id: str) -> None:
         policy.authorize(req.context, flavor_policy.DELETE)
         Flavor.get_by_flavor_id(req.context, id).destroy()
 
 
-def _page(req) -> FlavorList:
+def _page(req: Request) -> FlavorList:
     limit, marker = common.get_limit_and_marker(req)
     sees_all = req.context.is_admin
     return FlavorList.get_all(
@@ -91,7 +91,7 @@ def _page(req) -> FlavorList:
 
 
 def _is_public(text: str | None) -> bool | None:
-    """Public ones when nothing is said; ``none`` means all."""
+    """The filter is_public; None for all flavors (``none``). Without it: public flavors."""
     if text is None:
         return True
     if text.lower() == "none":
@@ -99,21 +99,21 @@ def _is_public(text: str | None) -> bool | None:
     try:
         return strutils.bool_from_string(text, strict=True)
     except ValueError as exc:
-        raise exception.InvalidInput(reason="is_public must be true, false or none") from exc
+        raise exception.InvalidInput(
+            reason=f"Invalid is_public filter [{text[:64]}]: use true, false or none"
+        ) from exc
 
 
-def _collection(req, flavors: FlavorList, views: list[dict], path: str) -> dict:
-    answer = {"flavors": views}
+def _collection(req: Request, flavors: FlavorList, views: list[dict], path: str) -> dict:
+    response = {"flavors": views}
     limit, _marker = common.get_limit_and_marker(req)
     if views and len(views) == limit:
-        answer["flavors_links"] = common.Links(req, "flavors").next(flavors[-1].flavorid, path)
-    return answer
+        response["flavors_links"] = common.Links(req, "flavors").next(flavors[-1].flavorid, path)
+    return response
 
 
-def _detail_view(req) -> ViewBuilder:
-    return ViewBuilder(
-        req, policy.authorize(req.context, extra_specs_policy.INDEX, fatal=False)
-    )
+def _detail_view(req: Request) -> ViewBuilder:
+    return ViewBuilder(req, policy.authorize(req.context, extra_specs_policy.INDEX, fatal=False))
 
 
 def _rxtx_factor(value: float | str) -> float:

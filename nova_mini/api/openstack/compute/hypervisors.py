@@ -1,6 +1,8 @@
-"""``/os-hypervisors``: what the hosts have, and what of it is taken."""
+"""``/os-hypervisors``: the resources of the compute hosts and their use."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 
 import webob.exc
 
@@ -9,34 +11,33 @@ from nova_mini.api import validation
 from nova_mini.api.openstack import common, wsgi
 from nova_mini.api.openstack.compute.schemas import hypervisors as schema
 from nova_mini.api.openstack.compute.views import hypervisors as view
+from nova_mini.api.openstack.request import Request
 from nova_mini.objects.compute_node import ComputeNode, ComputeNodeList
 from nova_mini.objects.service import Service, ServiceList
 from nova_mini.policies import hypervisors as hypervisors_policy
 
 _BINARY = "nova-mini-compute"
+_View = Callable[[Request, ComputeNode, Service], dict]
 
 
 class HypervisorsController(wsgi.Controller):
     @validation.query_schema(schema.index, "2.1", "2.32")
     @validation.query_schema(schema.index_v233, "2.33", "2.52")
-    @validation.query_schema(schema.index_v253, "2.53", "2.74")
-    @validation.query_schema(schema.index_v275, "2.75")
-    def index(self, req):
+    @validation.query_schema(schema.index_v253, "2.53")
+    def index(self, req: Request) -> dict:
         policy.authorize(req.context, hypervisors_policy.LIST)
         return _collection(req, view.basic, "")
 
     @validation.query_schema(schema.index, "2.1", "2.32")
     @validation.query_schema(schema.index_v233, "2.33", "2.52")
-    @validation.query_schema(schema.index_v253, "2.53", "2.74")
-    @validation.query_schema(schema.index_v275, "2.75")
-    def detail(self, req):
+    @validation.query_schema(schema.index_v253, "2.53")
+    def detail(self, req: Request) -> dict:
         policy.authorize(req.context, hypervisors_policy.LIST_DETAIL)
         return _collection(req, view.detail, "/detail")
 
     @validation.query_schema(schema.show, "2.1", "2.52")
-    @validation.query_schema(schema.show_v253, "2.53", "2.74")
-    @validation.query_schema(schema.show_v275, "2.75")
-    def show(self, req, id):
+    @validation.query_schema(schema.show_v253, "2.53")
+    def show(self, req: Request, id: str) -> dict:
         policy.authorize(req.context, hypervisors_policy.SHOW)
         node, service = _get(req, id)
         shown = view.detail(req, node, service)
@@ -45,33 +46,33 @@ class HypervisorsController(wsgi.Controller):
         return {"hypervisor": shown}
 
     @wsgi.api_version("2.1", "2.87")
-    @validation.query_schema(schema.nothing, "2.1", "2.74")
-    @validation.query_schema(schema.nothing_v275, "2.75", "2.87")
-    def uptime(self, req, id):
+    @validation.query_schema(schema.nothing)
+    def uptime(self, req: Request, id: str) -> dict:
         policy.authorize(req.context, hypervisors_policy.UPTIME)
         node, service = _get(req, id)
         if not service.is_up:
-            raise exception.InvalidInput(reason=f"the compute service of {node.host} is down")
+            raise exception.InvalidInput(
+                reason=f"Compute service of {node.host} is unavailable at this time."
+            )
         if node.uptime is None:
-            raise webob.exc.HTTPNotImplemented(f"The hypervisor of {node.host} does not tell.")
+            raise webob.exc.HTTPNotImplemented("Virt driver does not implement uptime function.")
         return {"hypervisor": {**view.basic(req, node, service), "uptime": node.uptime}}
 
     @wsgi.api_version("2.1", "2.87")
-    @validation.query_schema(schema.nothing, "2.1", "2.74")
-    @validation.query_schema(schema.nothing_v275, "2.75", "2.87")
-    def statistics(self, req):
+    @validation.query_schema(schema.nothing)
+    def statistics(self, req: Request) -> dict:
         policy.authorize(req.context, hypervisors_policy.STATISTICS)
         sums = ComputeNodeList.get_sums(req.context)
         return {"hypervisor_statistics": view.statistics(sums)}
 
     @wsgi.api_version("2.1", "2.52")
-    def search(self, req, id):
+    def search(self, req: Request, id: str) -> dict:
         policy.authorize(req.context, hypervisors_policy.SEARCH)
         nodes = _matching(req, id)
         return {"hypervisors": _views(req, view.basic, nodes)}
 
     @wsgi.api_version("2.1", "2.52")
-    def servers(self, req, id):
+    def servers(self, req: Request, id: str) -> dict:
         policy.authorize(req.context, hypervisors_policy.SERVERS)
         nodes = _matching(req, id)
         views = _views(req, view.basic, nodes)
@@ -79,7 +80,7 @@ class HypervisorsController(wsgi.Controller):
         return {"hypervisors": views}
 
 
-def _collection(req, one, path: str) -> dict:
+def _collection(req: Request, make_view: _View, path: str) -> dict:
     pattern = req.query.get("hypervisor_hostname_pattern") if req.api_version >= (2, 53) else None
     limit, marker = None, None
     if req.api_version >= (2, 33):
@@ -91,17 +92,17 @@ def _collection(req, one, path: str) -> dict:
     nodes = ComputeNodeList.get_page(req.context, pattern, limit, _marker(req, marker))
     if pattern and not nodes:
         raise exception.NotFound(f"No hypervisor matching '{pattern}' could be found.")
-    views = _views(req, one, nodes)
+    views = _views(req, make_view, nodes)
     if _with_servers(req):
         _add_servers(req, views, nodes)
-    answer = {"hypervisors": views}
+    response = {"hypervisors": views}
     if limit and len(nodes) == limit and not pattern:
         last = str(view.hypervisor_id(req, nodes[-1]))
-        answer["hypervisors_links"] = common.Links(req, "os-hypervisors").next(last, path)
-    return answer
+        response["hypervisors_links"] = common.Links(req, "os-hypervisors").next(last, path)
+    return response
 
 
-def _marker(req, marker: str | None) -> str | int | None:
+def _marker(req: Request, marker: str | None) -> str | int | None:
     if marker is None or req.api_version >= (2, 53):
         return marker
     number = common.to_id(marker)
@@ -110,13 +111,13 @@ def _marker(req, marker: str | None) -> str | int | None:
     return number
 
 
-def _views(req, one, nodes) -> list[dict]:
-    """Those with a service; one query for the services of all."""
+def _views(req: Request, make_view: _View, nodes: ComputeNodeList) -> list[dict]:
+    """Without nodes that have no service."""
     services = {s.host: s for s in ServiceList.get_all(req.context, binary=_BINARY)}
-    return [one(req, node, services[node.host]) for node in nodes if node.host in services]
+    return [make_view(req, node, services[node.host]) for node in nodes if node.host in services]
 
 
-def _add_servers(req, views: list[dict], nodes) -> None:
+def _add_servers(req: Request, views: list[dict], nodes: Sequence[ComputeNode]) -> None:
     found = ComputeNodeList.get_servers(req.context, [node.host for node in nodes])
     host_of = {view.hypervisor_id(req, node): node.host for node in nodes}
     for each in views:
@@ -125,11 +126,11 @@ def _add_servers(req, views: list[dict], nodes) -> None:
             each["servers"] = view.servers(servers)
 
 
-def _with_servers(req) -> bool:
+def _with_servers(req: Request) -> bool:
     return req.api_version >= (2, 53) and common.is_true(req.query.get("with_servers"))
 
 
-def _get(req, hypervisor_id: str) -> tuple[ComputeNode, Service]:
+def _get(req: Request, hypervisor_id: str) -> tuple[ComputeNode, Service]:
     key = hypervisor_id if req.api_version >= (2, 53) else common.to_id(hypervisor_id)
     if key is None:
         raise exception.ComputeHostNotFound(host=hypervisor_id[:64])
@@ -140,7 +141,7 @@ def _get(req, hypervisor_id: str) -> tuple[ComputeNode, Service]:
         raise exception.ComputeHostNotFound(host=hypervisor_id) from exc
 
 
-def _matching(req, name_part: str):
+def _matching(req: Request, name_part: str) -> ComputeNodeList:
     nodes = ComputeNodeList.get_page(req.context, name_part)
     if not nodes:
         raise exception.NotFound(f"No hypervisor matching '{name_part[:64]}' could be found.")

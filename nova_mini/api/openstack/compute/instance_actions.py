@@ -1,17 +1,21 @@
-"""``/servers/{id}/os-instance-actions``: what was done to a server, by whom, and how it went."""
+"""``/servers/{id}/os-instance-actions``: the history of a server: its actions and their events."""
 
 from __future__ import annotations
 
 import hashlib
 
-from oslo_utils import timeutils
-
-from nova_mini import exception, policy
+from nova_mini import disclosure, policy
 from nova_mini.api import validation
 from nova_mini.api.openstack import common, wsgi
 from nova_mini.api.openstack.compute.schemas import instance_actions as schema
 from nova_mini.api.openstack.compute.server_access import get_record, target_of
-from nova_mini.objects.instance_action import InstanceAction, InstanceActionList
+from nova_mini.api.openstack.request import Request
+from nova_mini.objects.instance_action import (
+    InstanceAction,
+    InstanceActionEvent,
+    InstanceActionList,
+)
+from nova_mini.objects.instance_list import ServerRecord
 from nova_mini.policies import instance_actions as actions_policy
 
 
@@ -19,24 +23,23 @@ class InstanceActionsController(wsgi.Controller):
     @validation.query_schema(schema.index, "2.1", "2.57")
     @validation.query_schema(schema.index_v258, "2.58", "2.65")
     @validation.query_schema(schema.index_v266, "2.66")
-    def index(self, req, server_id):
+    def index(self, req: Request, server_id: str) -> dict:
         server = _get_server(req, server_id, actions_policy.LIST)
         if req.api_version < (2, 58):
             actions = InstanceActionList.get_by_instance_uuid(req.context, server.uuid)
             return {"instanceActions": [_summary(req, action) for action in actions]}
         limit, marker = common.get_limit_and_marker(req)
         actions = InstanceActionList.get_by_instance_uuid(
-            req.context, server.uuid, limit=limit, marker=marker, **_times(req)
+            req.context, server.uuid, limit=limit, marker=marker, **common.get_changes(req)
         )
-        answer = {"instanceActions": [_summary(req, action) for action in actions]}
+        response = {"instanceActions": [_summary(req, action) for action in actions]}
         if actions and len(actions) == limit:
             links = common.Links(req, f"servers/{server_id}/os-instance-actions")
-            answer["links"] = links.next(actions[-1].request_id)
-        return answer
+            response["links"] = links.next(actions[-1].request_id)
+        return response
 
-    @validation.query_schema(schema.show, "2.1", "2.74")
-    @validation.query_schema(schema.show_v275, "2.75")
-    def show(self, req, server_id, id):
+    @validation.query_schema(schema.show)
+    def show(self, req: Request, server_id: str, id: str) -> dict:
         server = _get_server(req, server_id, actions_policy.SHOW)
         action = InstanceAction.get_by_request_id(req.context, server.uuid, id)
         view = _summary(req, action)
@@ -45,31 +48,19 @@ class InstanceActionsController(wsgi.Controller):
         )
         if sees_all or req.api_version >= (2, 51):
             view["events"] = [
-                _event(req, event, server, sees_all) for event in action.get_events()
+                _event(req, event, server, sees_all)
+                for event in action.get_events()
+                if sees_all or disclosure.is_event_for_users(event.event)
             ]
         return {"instanceAction": view}
 
 
-def _get_server(req, server_id: str, rule: str):
-    """From 2.21 on, the history outlives the server."""
+def _get_server(req: Request, server_id: str, rule: str) -> ServerRecord:
+    """From 2.21 on also a deleted server, because its history is kept."""
     return get_record(req, server_id, rule, with_deleted=req.api_version >= (2, 21))
 
 
-def _times(req) -> dict:
-    """The ``changes-*`` filters. Raises InvalidInput when no time can match both."""
-    times = {
-        name.replace("-", "_"): timeutils.normalize_time(timeutils.parse_isotime(req.query[name]))
-        for name in ("changes-since", "changes-before")
-        if name in req.query
-    }
-    if len(times) == 2 and times["changes_since"] > times["changes_before"]:
-        raise exception.InvalidInput(
-            reason="changes-since must be earlier than or equal to changes-before"
-        )
-    return times
-
-
-def _summary(req, action: InstanceAction) -> dict:
+def _summary(req: Request, action: InstanceAction) -> dict:
     view = {
         "action": action.action,
         "instance_uuid": action.instance_uuid,
@@ -84,7 +75,7 @@ def _summary(req, action: InstanceAction) -> dict:
     return view
 
 
-def _event(req, event, server, sees_all: bool) -> dict:
+def _event(req: Request, event: InstanceActionEvent, server: ServerRecord, sees_all: bool) -> dict:
     view = {
         "event": event.event,
         "start_time": common.strtime(event.start_time),
@@ -103,11 +94,11 @@ def _event(req, event, server, sees_all: bool) -> dict:
 
 
 def _host_id(host: str | None, project_id: str) -> str:
-    """A host's name for those who may not know it: the same for one project, another for others."""
+    """An id that stands for the host's name, which users may not see. It differs per project."""
     return hashlib.sha224((project_id + host).encode()).hexdigest() if host else ""
 
 
-def _sees_details(req, server) -> bool:
+def _sees_details(req: Request, server: ServerRecord) -> bool:
     return policy.authorize(
         req.context, actions_policy.EVENT_DETAILS, target_of(server), fatal=False
     )

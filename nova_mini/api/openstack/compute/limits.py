@@ -1,4 +1,4 @@
-"""``/limits``: what the project may have, and has."""
+"""``/limits``: the quota of a project and its usage."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from nova_mini import policy, quota
 from nova_mini.api import validation
 from nova_mini.api.openstack import wsgi
 from nova_mini.api.openstack.compute.schemas import limits as schema
+from nova_mini.api.openstack.request import Request
 from nova_mini.policies import limits as limits_policy
 
 _NAMES = {
@@ -27,20 +28,19 @@ _USED = {
     "ram": "totalRAMUsed",
     "server_groups": "totalServerGroupsUsed",
 }
-# Neutron's business; until 2.36 they were shown here, without a limit since Neutron has them.
+# Neutron enforces these limits; nova_mini does not know their usage.
 _NETWORK_UNTIL_V236 = {
-    "maxTotalFloatingIps": -1,
-    "maxSecurityGroups": -1,
-    "maxSecurityGroupRules": -1,
-    "totalFloatingIpsUsed": 0,
-    "totalSecurityGroupsUsed": 0,
+    "floating_ips": "maxTotalFloatingIps",
+    "security_groups": "maxSecurityGroups",
+    "security_group_rules": "maxSecurityGroupRules",
 }
+_NETWORK_USED_UNTIL_V236 = {"totalFloatingIpsUsed": 0, "totalSecurityGroupsUsed": 0}
 
 
 class LimitsController(wsgi.Controller):
     @validation.query_schema(schema.index, "2.1", "2.74")
     @validation.query_schema(schema.index_v275, "2.75")
-    def index(self, req):
+    def index(self, req: Request) -> dict:
         context = req.context
         project_id = req.query.get("tenant_id") or context.project_id
         policy.authorize(context, limits_policy.INDEX)
@@ -55,5 +55,6 @@ class LimitsController(wsgi.Controller):
         if req.api_version < (2, 39):
             absolute["maxImageMeta"] = limits["metadata_items"]
         if req.api_version < (2, 36):
-            absolute |= _NETWORK_UNTIL_V236
+            absolute |= {shown: limits[name] for name, shown in _NETWORK_UNTIL_V236.items()}
+            absolute |= _NETWORK_USED_UNTIL_V236
         return {"limits": {"rate": [], "absolute": absolute}}

@@ -1,48 +1,50 @@
-"""The WSGI application: finds who does what a request asks, and answers in all cases."""
+"""The WSGI application of the Compute API: finds the operation of a request and calls it."""
 
 from __future__ import annotations
 
 import functools
-import importlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, cast
 
 import routes
 import webob
 
 from nova_mini import exception
 from nova_mini.api.openstack import api_version, faults, wsgi
+from nova_mini.api.openstack.compute.removed import REMOVED_ACTIONS, REMOVED_ROUTES
 from nova_mini.api.openstack.compute.routes import ROUTE_LIST
-from nova_mini.api.openstack.operation import ActionOperation, Operation
+from nova_mini.api.openstack.compute.server_actions import ServerActionsController
+from nova_mini.api.openstack.operation import ActionOperation, Method, Operation
 from nova_mini.api.openstack.request import Request
 
-_PACKAGE = __name__.rpartition(".")[0]
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
 _PROJECT_ID = re.compile(r"[0-9a-f-]+")
 
 
 class APIRouterV21:
-    """``/v2.1``, with or without the project's id in the path as older clients have it."""
+    """Serves ``/v2.1``. Paths may begin with a project id, as those of older clients do."""
 
-    def __init__(self):
-        self._mapper = routes.Mapper(explicit=True, register=False)
-        self._mapper.minimization = False
-        self.operations: list[dict[str, Callable]] = []
-        for path, methods in ROUTE_LIST:
-            self._mapper.connect(None, path, row=str(len(self.operations)))
-            self.operations.append(
-                {method: _operation(target) for method, target in methods.items()}
-            )
-        self._mapper.create_regs([])
+    def __init__(self) -> None:
+        self._mapper = _mapper(path for path, _ in ROUTE_LIST)
+        self._removed = _mapper(path for path, _ in REMOVED_ROUTES)
+        self.operations: list[dict[str, Callable]] = [
+            {method: _operation(served_by) for method, served_by in methods.items()}
+            for _, methods in ROUTE_LIST
+        ]
 
     @classmethod
-    def factory(cls, global_config: dict, **local_config) -> APIRouterV21:
-        """For Paste: ``[app:osapi_compute_app_v21]``."""
+    def factory(cls, global_config: dict, **local_config: str) -> APIRouterV21:
+        """Called by Paste for ``[app:osapi_compute_app_v21]``."""
         return cls()
 
-    def __call__(self, environ, start_response):
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         return self.respond(Request(environ))(environ, start_response)
 
     def respond(self, req: Request) -> webob.Response:
+        """The response to a request, also after an error."""
         version = api_version.DEFAULT_VERSION
         try:
             version = req.api_version = api_version.negotiate(req.headers)
@@ -53,45 +55,57 @@ class APIRouterV21:
         return response
 
     def _dispatch(self, req: Request) -> webob.Response:
-        found = self._mapper.match(_resource_path(req))
+        path = _resource_path(req)
+        found = self._mapper.match(path)
         if not found:
+            self._check_removed(req, path)
             raise exception.NotFound
         methods = self.operations[int(found.pop("row"))]
         operation = methods.get(req.method)
         if operation is None:
             raise webob.exc.HTTPMethodNotAllowed(
-                f"This can be asked with {', '.join(methods)}, not with {req.method[:16]}.",
+                f"Method {req.method[:16]} is not allowed here; use {', '.join(methods)}.",
                 headers={"Allow": ", ".join(methods)},
             )
         return operation(req, found)
 
+    def _check_removed(self, req: Request, path: str) -> None:
+        """Raises Gone (410) for a route that older releases of the API had."""
+        found = self._removed.match(path)
+        if found and req.method in REMOVED_ROUTES[int(found["row"])][1]:
+            raise exception.Gone
 
-def _operation(target: str | tuple[str, ...]) -> Callable:
-    """``"controller:method"``, or the controllers whose actions are meant."""
-    if isinstance(target, str):
-        controller, _, method = target.partition(":")
-        return Operation(_controller(controller), method)
-    return ActionOperation(_controller(name) for name in target)
+
+def _mapper(paths: Iterable[str]) -> routes.Mapper:
+    """A mapper that finds the number (``row``) of the path that matches a request."""
+    mapper = routes.Mapper(explicit=True, register=False)
+    mapper.minimization = False
+    for row, path in enumerate(paths):
+        mapper.connect(None, path, row=str(row))
+    mapper.create_regs([])
+    return mapper
+
+
+def _operation(
+    served_by: Method | tuple[type[wsgi.Controller], ...],
+) -> Operation | ActionOperation:
+    """``served_by``: an entry of the route table."""
+    if not isinstance(served_by, tuple):
+        return Operation(_instance_of(cast("Any", served_by).controller), served_by)
+    removed = REMOVED_ACTIONS if ServerActionsController in served_by else {}
+    return ActionOperation([_instance_of(cast("Any", each)) for each in served_by], removed)
 
 
 @functools.cache
-def _controller(name: str) -> wsgi.Controller:
-    """The one Controller that the module of that name defines."""
-    module = importlib.import_module(f"{_PACKAGE}.{name}")
-    (found,) = (
-        value
-        for value in vars(module).values()
-        if isinstance(value, type)
-        and issubclass(value, wsgi.Controller)
-        and value.__module__ == module.__name__
-    )
-    return found()
+def _instance_of(controller: type[wsgi.Controller]) -> wsgi.Controller:
+    return controller()
 
 
 def _resource_path(req: Request) -> str:
-    """The path below the version; a leading project id moves to where links are made from.
+    """The path below the version, without the project id that it may begin with.
 
-    Raises InvalidInput for a project that is not the context's, and for what is not UTF-8.
+    The project id moves to SCRIPT_NAME, so that links in the response contain it. Raises
+    InvalidInput if it is not the context's project, or if the path is not UTF-8.
     """
     try:
         path = req.path_info
@@ -104,8 +118,7 @@ def _resource_path(req: Request) -> str:
         return path
     if first != req.context.project_id:
         raise exception.InvalidInput(
-            reason=f"the URL's project '{first[:64]}' is not the token's "
-            f"'{req.context.project_id}'"
+            reason=f"the URL's project '{first[:64]}' is not the token's '{req.context.project_id}'"
         )
     req.path_info_pop()
     return req.path_info

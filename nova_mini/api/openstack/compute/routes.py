@@ -1,122 +1,205 @@
-"""The whole API as one table: a path, and what each method on it does.
+"""The whole API as one table: {HTTP method: the controller method that serves it} of each path.
 
-``"<module>:<method>"`` is a method of the controller in that module of this package; a tuple of
-modules stands for the actions that their controllers declare.
+A path that ends in ``/action`` has controllers instead of methods. The body of the request names an
+action of one of them (see ``wsgi.action``).
 """
 
-ROUTE_LIST = (
-    ("/servers", {"GET": "servers:index", "POST": "servers:create"}),
-    ("/servers/detail", {"GET": "servers:detail"}),
-    ("/servers/{id}", {"GET": "servers:show", "PUT": "servers:update", "DELETE": "servers:delete"}),
-    ("/servers/{id}/action", {"POST": ("server_actions", "server_images", "shelve")}),
+from __future__ import annotations
+
+from typing import Any
+
+from nova_mini.api.openstack.compute.aggregates import AggregatesController
+from nova_mini.api.openstack.compute.attach_interfaces import InterfaceAttachmentController
+from nova_mini.api.openstack.compute.availability_zone import AvailabilityZoneController
+from nova_mini.api.openstack.compute.flavor_access import FlavorAccessController
+from nova_mini.api.openstack.compute.flavors import FlavorsController
+from nova_mini.api.openstack.compute.flavors_extraspecs import FlavorExtraSpecsController
+from nova_mini.api.openstack.compute.hypervisors import HypervisorsController
+from nova_mini.api.openstack.compute.instance_actions import InstanceActionsController
+from nova_mini.api.openstack.compute.ips import IPsController
+from nova_mini.api.openstack.compute.keypairs import KeypairsController
+from nova_mini.api.openstack.compute.limits import LimitsController
+from nova_mini.api.openstack.compute.migrations import MigrationsController
+from nova_mini.api.openstack.compute.quota_classes import QuotaClassSetsController
+from nova_mini.api.openstack.compute.quota_sets import QuotaSetsController
+from nova_mini.api.openstack.compute.rescue import RescueController
+from nova_mini.api.openstack.compute.server_actions import ServerActionsController
+from nova_mini.api.openstack.compute.server_external_events import ServerExternalEventsController
+from nova_mini.api.openstack.compute.server_groups import ServerGroupsController
+from nova_mini.api.openstack.compute.server_images import ServerImagesController
+from nova_mini.api.openstack.compute.server_metadata import ServerMetadataController
+from nova_mini.api.openstack.compute.server_migrations import ServerMigrationsController
+from nova_mini.api.openstack.compute.server_moves import ServerMovesController
+from nova_mini.api.openstack.compute.server_security_groups import ServerSecurityGroupsController
+from nova_mini.api.openstack.compute.server_tags import ServerTagsController
+from nova_mini.api.openstack.compute.servers import ServersController
+from nova_mini.api.openstack.compute.services import ServicesController
+from nova_mini.api.openstack.compute.shelve import ShelveController
+from nova_mini.api.openstack.compute.simple_tenant_usage import SimpleTenantUsageController
+from nova_mini.api.openstack.compute.versions import VersionsController
+from nova_mini.api.openstack.compute.volume_attachments import VolumeAttachmentController
+
+# (path, {HTTP method: a method of a controller, or the controllers whose actions it serves})
+ROUTE_LIST: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("/servers", {"GET": ServersController.index, "POST": ServersController.create}),
+    ("/servers/detail", {"GET": ServersController.detail}),
+    (
+        "/servers/{id}",
+        {
+            "GET": ServersController.show,
+            "PUT": ServersController.update,
+            "DELETE": ServersController.delete,
+        },
+    ),
+    (
+        "/servers/{id}/action",
+        {
+            "POST": (
+                ServerActionsController,
+                ServerImagesController,
+                ServerMovesController,
+                ShelveController,
+                RescueController,
+            )
+        },
+    ),
     (
         "/servers/{server_id}/metadata",
         {
-            "GET": "server_metadata:index",
-            "POST": "server_metadata:create",
-            "PUT": "server_metadata:update_all",
+            "GET": ServerMetadataController.index,
+            "POST": ServerMetadataController.create,
+            "PUT": ServerMetadataController.update_all,
         },
     ),
     (
         "/servers/{server_id}/metadata/{id}",
         {
-            "GET": "server_metadata:show",
-            "PUT": "server_metadata:update",
-            "DELETE": "server_metadata:delete",
+            "GET": ServerMetadataController.show,
+            "PUT": ServerMetadataController.update,
+            "DELETE": ServerMetadataController.delete,
         },
     ),
     (
         "/servers/{server_id}/tags",
         {
-            "GET": "server_tags:index",
-            "PUT": "server_tags:update_all",
-            "DELETE": "server_tags:delete_all",
+            "GET": ServerTagsController.index,
+            "PUT": ServerTagsController.update_all,
+            "DELETE": ServerTagsController.delete_all,
         },
     ),
     (
         "/servers/{server_id}/tags/{id}",
-        {"GET": "server_tags:show", "PUT": "server_tags:update", "DELETE": "server_tags:delete"},
+        {
+            "GET": ServerTagsController.show,
+            "PUT": ServerTagsController.update,
+            "DELETE": ServerTagsController.delete,
+        },
     ),
-    ("/servers/{server_id}/ips", {"GET": "ips:index"}),
-    ("/servers/{server_id}/ips/{id}", {"GET": "ips:show"}),
+    ("/servers/{server_id}/ips", {"GET": IPsController.index}),
+    ("/servers/{server_id}/ips/{id}", {"GET": IPsController.show}),
     (
         "/servers/{server_id}/os-interface",
-        {"GET": "attach_interfaces:index", "POST": "attach_interfaces:create"},
+        {"GET": InterfaceAttachmentController.index, "POST": InterfaceAttachmentController.create},
     ),
     (
         "/servers/{server_id}/os-interface/{id}",
-        {"GET": "attach_interfaces:show", "DELETE": "attach_interfaces:delete"},
+        {"GET": InterfaceAttachmentController.show, "DELETE": InterfaceAttachmentController.delete},
     ),
+    ("/servers/{server_id}/os-security-groups", {"GET": ServerSecurityGroupsController.index}),
     (
         "/servers/{server_id}/os-volume_attachments",
-        {"GET": "volume_attachments:index", "POST": "volume_attachments:create"},
+        {"GET": VolumeAttachmentController.index, "POST": VolumeAttachmentController.create},
     ),
     (
         "/servers/{server_id}/os-volume_attachments/{id}",
         {
-            "GET": "volume_attachments:show",
-            "PUT": "volume_attachments:update",
-            "DELETE": "volume_attachments:delete",
+            "GET": VolumeAttachmentController.show,
+            "PUT": VolumeAttachmentController.update,
+            "DELETE": VolumeAttachmentController.delete,
         },
     ),
-    ("/flavors", {"GET": "flavors:index", "POST": "flavors:create"}),
-    ("/flavors/detail", {"GET": "flavors:detail"}),
-    ("/flavors/{id}", {"GET": "flavors:show", "PUT": "flavors:update", "DELETE": "flavors:delete"}),
-    ("/flavors/{id}/action", {"POST": ("flavor_access",)}),
-    ("/flavors/{flavor_id}/os-flavor-access", {"GET": "flavor_access:index"}),
+    ("/flavors", {"GET": FlavorsController.index, "POST": FlavorsController.create}),
+    ("/flavors/detail", {"GET": FlavorsController.detail}),
+    (
+        "/flavors/{id}",
+        {
+            "GET": FlavorsController.show,
+            "PUT": FlavorsController.update,
+            "DELETE": FlavorsController.delete,
+        },
+    ),
+    ("/flavors/{id}/action", {"POST": (FlavorAccessController,)}),
+    ("/flavors/{flavor_id}/os-flavor-access", {"GET": FlavorAccessController.index}),
     (
         "/flavors/{flavor_id}/os-extra_specs",
-        {"GET": "flavors_extraspecs:index", "POST": "flavors_extraspecs:create"},
+        {"GET": FlavorExtraSpecsController.index, "POST": FlavorExtraSpecsController.create},
     ),
     (
         "/flavors/{flavor_id}/os-extra_specs/{id}",
         {
-            "GET": "flavors_extraspecs:show",
-            "PUT": "flavors_extraspecs:update",
-            "DELETE": "flavors_extraspecs:delete",
+            "GET": FlavorExtraSpecsController.show,
+            "PUT": FlavorExtraSpecsController.update,
+            "DELETE": FlavorExtraSpecsController.delete,
         },
     ),
+    ("/servers/{server_id}/os-instance-actions", {"GET": InstanceActionsController.index}),
+    ("/servers/{server_id}/os-instance-actions/{id}", {"GET": InstanceActionsController.show}),
+    ("/servers/{server_id}/migrations", {"GET": ServerMigrationsController.index}),
+    ("/servers/{server_id}/migrations/{id}", {"GET": ServerMigrationsController.show}),
+    ("/versions/{id}", {"GET": VersionsController.show}),
+    ("/os-keypairs", {"GET": KeypairsController.index, "POST": KeypairsController.create}),
+    ("/os-keypairs/{id}", {"GET": KeypairsController.show, "DELETE": KeypairsController.delete}),
     (
-        "/servers/{server_id}/os-instance-actions",
-        {"GET": "instance_actions:index"},
+        "/os-server-groups",
+        {"GET": ServerGroupsController.index, "POST": ServerGroupsController.create},
     ),
-    ("/servers/{server_id}/os-instance-actions/{id}", {"GET": "instance_actions:show"}),
-    ("/os-keypairs", {"GET": "keypairs:index", "POST": "keypairs:create"}),
-    ("/os-keypairs/{id}", {"GET": "keypairs:show", "DELETE": "keypairs:delete"}),
-    ("/limits", {"GET": "limits:index"}),
+    (
+        "/os-server-groups/{id}",
+        {"GET": ServerGroupsController.show, "DELETE": ServerGroupsController.delete},
+    ),
+    ("/limits", {"GET": LimitsController.index}),
     (
         "/os-quota-sets/{id}",
-        {"GET": "quota_sets:show", "PUT": "quota_sets:update", "DELETE": "quota_sets:delete"},
+        {
+            "GET": QuotaSetsController.show,
+            "PUT": QuotaSetsController.update,
+            "DELETE": QuotaSetsController.delete,
+        },
     ),
-    ("/os-quota-sets/{id}/defaults", {"GET": "quota_sets:defaults"}),
-    ("/os-quota-sets/{id}/detail", {"GET": "quota_sets:detail"}),
+    ("/os-quota-sets/{id}/defaults", {"GET": QuotaSetsController.defaults}),
+    ("/os-quota-sets/{id}/detail", {"GET": QuotaSetsController.detail}),
     (
         "/os-quota-class-sets/{id}",
-        {"GET": "quota_classes:show", "PUT": "quota_classes:update"},
+        {"GET": QuotaClassSetsController.show, "PUT": QuotaClassSetsController.update},
     ),
-    ("/os-simple-tenant-usage", {"GET": "simple_tenant_usage:index"}),
-    ("/os-simple-tenant-usage/{id}", {"GET": "simple_tenant_usage:show"}),
-    ("/os-services", {"GET": "services:index"}),
-    ("/os-services/enable", {"PUT": "services:enable"}),
-    ("/os-services/disable", {"PUT": "services:disable"}),
-    ("/os-services/disable-log-reason", {"PUT": "services:disable_log_reason"}),
-    ("/os-services/force-down", {"PUT": "services:force_down"}),
-    ("/os-services/{id}", {"PUT": "services:update", "DELETE": "services:delete"}),
-    ("/os-hypervisors", {"GET": "hypervisors:index"}),
-    ("/os-hypervisors/detail", {"GET": "hypervisors:detail"}),
-    ("/os-hypervisors/statistics", {"GET": "hypervisors:statistics"}),
-    ("/os-hypervisors/{id}", {"GET": "hypervisors:show"}),
-    ("/os-hypervisors/{id}/uptime", {"GET": "hypervisors:uptime"}),
-    ("/os-hypervisors/{id}/search", {"GET": "hypervisors:search"}),
-    ("/os-hypervisors/{id}/servers", {"GET": "hypervisors:servers"}),
-    ("/os-availability-zone", {"GET": "availability_zone:index"}),
-    ("/os-availability-zone/detail", {"GET": "availability_zone:detail"}),
-    ("/os-aggregates", {"GET": "aggregates:index", "POST": "aggregates:create"}),
+    ("/os-simple-tenant-usage", {"GET": SimpleTenantUsageController.index}),
+    ("/os-simple-tenant-usage/{id}", {"GET": SimpleTenantUsageController.show}),
+    ("/os-services", {"GET": ServicesController.index}),
+    ("/os-services/enable", {"PUT": ServicesController.enable}),
+    ("/os-services/disable", {"PUT": ServicesController.disable}),
+    ("/os-services/disable-log-reason", {"PUT": ServicesController.disable_log_reason}),
+    ("/os-services/force-down", {"PUT": ServicesController.force_down}),
+    ("/os-services/{id}", {"PUT": ServicesController.update, "DELETE": ServicesController.delete}),
+    ("/os-hypervisors", {"GET": HypervisorsController.index}),
+    ("/os-hypervisors/detail", {"GET": HypervisorsController.detail}),
+    ("/os-hypervisors/statistics", {"GET": HypervisorsController.statistics}),
+    ("/os-hypervisors/{id}", {"GET": HypervisorsController.show}),
+    ("/os-hypervisors/{id}/uptime", {"GET": HypervisorsController.uptime}),
+    ("/os-hypervisors/{id}/search", {"GET": HypervisorsController.search}),
+    ("/os-hypervisors/{id}/servers", {"GET": HypervisorsController.servers}),
+    ("/os-availability-zone", {"GET": AvailabilityZoneController.index}),
+    ("/os-availability-zone/detail", {"GET": AvailabilityZoneController.detail}),
+    ("/os-aggregates", {"GET": AggregatesController.index, "POST": AggregatesController.create}),
     (
         "/os-aggregates/{id}",
-        {"GET": "aggregates:show", "PUT": "aggregates:update", "DELETE": "aggregates:delete"},
+        {
+            "GET": AggregatesController.show,
+            "PUT": AggregatesController.update,
+            "DELETE": AggregatesController.delete,
+        },
     ),
-    ("/os-aggregates/{id}/action", {"POST": ("aggregates",)}),
-    ("/os-aggregates/{id}/images", {"POST": "aggregates:images"}),
-    ("/os-server-external-events", {"POST": "server_external_events:create"}),
+    ("/os-aggregates/{id}/action", {"POST": (AggregatesController,)}),
+    ("/os-aggregates/{id}/images", {"POST": AggregatesController.images}),
+    ("/os-migrations", {"GET": MigrationsController.index}),
+    ("/os-server-external-events", {"POST": ServerExternalEventsController.create}),
 )

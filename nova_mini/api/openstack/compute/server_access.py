@@ -1,4 +1,4 @@
-"""The server that a request names, for who may do with it what the request wants."""
+"""Loads the server of a request, and checks that the policy allows the request."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from nova_mini.objects.instance_list import ServerRecord, get_one
 
 
 def get_instance(req: Request, server_id: str, rule: str) -> Instance:
-    """To be changed. Raises InstanceNotFound (404), also when it is another project's, and
-    PolicyNotAuthorized."""
+    """The server as an object that can be changed.
+
+    ``rule``: the policy rule of the request. Raises PolicyNotAuthorized (403), and InstanceNotFound
+    (404) also for a server of another project.
+    """
     instance = Instance.get_by_uuid(req.context, server_id)
     _check_visible(req, instance)
     policy.authorize(req.context, rule, target_of(instance))
@@ -23,12 +26,15 @@ def get_record(
     req: Request,
     server_id: str,
     rule: str,
-    want: Collection[str] = (),
+    include: Collection[str] = (),
     *,
     with_deleted: bool = False,
 ) -> ServerRecord:
-    """To be shown, with what ``want`` says (see ``objects.instance_list``). Raises as above."""
-    record = get_one(server_id, want)
+    """The server as a read-only record. ``include``: its parts, see ``objects.instance_list``.
+
+    Raises the same exceptions as :func:`get_instance`.
+    """
+    record = get_one(server_id, include)
     if record is None or (record.deleted and not with_deleted):
         raise exception.InstanceNotFound(instance_id=server_id)
     _check_visible(req, record)
@@ -37,11 +43,12 @@ def get_record(
 
 
 def target_of(server: Instance | ServerRecord) -> dict[str, str]:
+    """The ``target`` of :func:`nova_mini.policy.authorize`."""
     return {"project_id": server.project_id, "user_id": server.user_id}
 
 
 def _check_visible(req: Request, server: Instance | ServerRecord) -> None:
     context = req.context
-    sees_all = context.is_admin or "service" in context.roles  # such as Cinder, who moves volumes
+    sees_all = context.is_admin or "service" in context.roles  # such as Cinder, which swaps volumes
     if not sees_all and server.project_id != context.project_id:
         raise exception.InstanceNotFound(instance_id=server.uuid)

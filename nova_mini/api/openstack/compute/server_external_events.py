@@ -1,12 +1,15 @@
-"""``/os-server-external-events``: what Neutron and Cinder have done for our servers."""
+"""``/os-server-external-events``: events that Neutron and Cinder send about servers."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from nova_mini import policy
 from nova_mini.api import validation
 from nova_mini.api.openstack import wsgi
 from nova_mini.api.openstack.compute.schemas import server_external_events as schema
-from nova_mini.compute import external_events
+from nova_mini.api.openstack.request import Request
+from nova_mini.compute.requests import external_events
 from nova_mini.policies import server_external_events as events_policy
 
 _STATUS = {200: None, 400: "failed", 404: "failed", 422: "failed"}
@@ -18,14 +21,14 @@ class ServerExternalEventsController(wsgi.Controller):
     @validation.schema(schema.create_v276, "2.76", "2.81")
     @validation.schema(schema.create_v282, "2.82", "2.92")
     @validation.schema(schema.create_v293, "2.93")
-    def create(self, req, body):
-        """200 when every event found its host; 207 with a code for each when some did not."""
+    def create(self, req: Request, body: dict) -> wsgi.ResponseObject:
+        """200 if all events were sent to their hosts, else 207 with a code for each event."""
         policy.authorize(req.context, events_policy.CREATE)
-        events = [{"status": "completed", **event} for event in body["events"]]
+        events: list[Any] = [{"status": "completed", **event} for event in body["events"]]
         codes = external_events.dispatch(req.context, events)
-        answers = [
+        results = [
             {**event, "status": _STATUS[code] or event["status"], "code": code}
             for event, code in zip(events, codes, strict=True)
         ]
-        all_went = all(code == 200 for code in codes)
-        return wsgi.ResponseObject({"events": answers}, 200 if all_went else 207)
+        all_sent = all(code == 200 for code in codes)
+        return wsgi.ResponseObject({"events": results}, 200 if all_sent else 207)

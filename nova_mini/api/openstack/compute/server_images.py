@@ -10,6 +10,7 @@ from nova_mini.api.openstack.compute.schemas import server_actions as action_sch
 from nova_mini.api.openstack.compute.schemas import servers as schema
 from nova_mini.api.openstack.compute.server_access import get_instance, get_record, target_of
 from nova_mini.api.openstack.compute.views.servers import ViewBuilder
+from nova_mini.api.openstack.request import Request
 from nova_mini.compute.api import API
 from nova_mini.conf import CONF
 from nova_mini.objects import instance_list
@@ -17,7 +18,7 @@ from nova_mini.policies import servers as server_policy
 
 
 class ServerImagesController(wsgi.Controller):
-    def __init__(self):
+    def __init__(self) -> None:
         self.compute_api = API()
 
     @wsgi.action("rebuild")
@@ -29,7 +30,7 @@ class ServerImagesController(wsgi.Controller):
     @validation.schema(schema.rebuild_v263, "2.63", "2.89")
     @validation.schema(schema.rebuild_v290, "2.90", "2.93")
     @validation.schema(schema.rebuild_v294, "2.94")
-    def rebuild(self, req, id, body):
+    def rebuild(self, req: Request, id: str, body: dict) -> wsgi.ResponseObject:
         instance = get_instance(req, id, server_policy.REBUILD)
         if not instance.root_gb:
             policy.authorize(
@@ -43,11 +44,11 @@ class ServerImagesController(wsgi.Controller):
         location = server["links"][0]["href"]
         return wsgi.ResponseObject({"server": server}, headers={"Location": location})
 
-    def _show(self, req, id) -> dict:
-        """As PUT shows it, with key and user data, which have plain names here."""
+    def _show(self, req: Request, id: str) -> dict:
+        """As in the response to PUT, with key_name and user_data, which have no prefix here."""
         view = ViewBuilder(req, brief=True)
-        want = view.want | {instance_list.ATTRIBUTES}
-        record = get_record(req, id, server_policy.REBUILD, want=want)
+        include = view.include | {instance_list.ATTRIBUTES}
+        record = get_record(req, id, server_policy.REBUILD, include=include)
         server = view.show(record)
         if req.api_version >= (2, 54):
             server["key_name"] = record.key_name
@@ -59,11 +60,14 @@ class ServerImagesController(wsgi.Controller):
     @wsgi.action("createImage")
     @wsgi.response(202)
     @validation.schema(action_schema.create_image)
-    def create_image(self, req, id, body):
-        asked = body["createImage"]
+    def create_image(self, req: Request, id: str, body: dict) -> dict | wsgi.ResponseObject:
+        requested = body["createImage"]
         instance = get_instance(req, id, server_policy.CREATE_IMAGE)
+        if instance.is_volume_backed:
+            rule = server_policy.CREATE_IMAGE_VOLUME_BACKED
+            policy.authorize(req.context, rule, target_of(instance))
         image_id = self.compute_api.snapshot(
-            req.context, instance, asked["name"], asked.get("metadata", {})
+            req.context, instance, requested["name"], requested.get("metadata", {})
         )
         if req.api_version >= (2, 45):
             return {"image_id": image_id}

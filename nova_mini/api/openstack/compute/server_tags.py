@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import jsonschema
 
 from nova_mini import exception
@@ -9,31 +11,39 @@ from nova_mini.api import validation
 from nova_mini.api.openstack import common, wsgi
 from nova_mini.api.openstack.compute.schemas import server_tags as schema
 from nova_mini.api.openstack.compute.server_access import get_instance
+from nova_mini.api.openstack.request import Request
+from nova_mini.api.validation.formats import FORMAT_CHECKER
+from nova_mini.objects.instance import Instance
 from nova_mini.policies import server_tags as tag_policy
+from nova_mini.states import state_checks
 
+_ONE_TAG = jsonschema.Draft4Validator(schema.one, format_checker=FORMAT_CHECKER)
 _MAX_TAGS = schema.update_all["properties"]["tags"]["maxItems"]
 
 
 class ServerTagsController(wsgi.Controller):
     @wsgi.api_version("2.26")
-    def index(self, req, server_id):
+    def index(self, req: Request, server_id: str) -> dict:
         return {"tags": _tags(get_instance(req, server_id, tag_policy.INDEX))}
 
     @wsgi.api_version("2.26")
     @wsgi.response(204)
-    def show(self, req, server_id, id):
-        _check_there(get_instance(req, server_id, tag_policy.SHOW), id)
+    def show(self, req: Request, server_id: str, id: str) -> None:
+        _check_has_tag(get_instance(req, server_id, tag_policy.SHOW), id)
 
     @wsgi.api_version("2.26")
     @validation.schema(schema.update)
-    def update(self, req, server_id, id, body):
+    def update(self, req: Request, server_id: str, id: str, body: dict) -> wsgi.ResponseObject:
         instance = get_instance(req, server_id, tag_policy.UPDATE)
-        if not jsonschema.Draft4Validator(schema.one).is_valid(id):
+        if not _ONE_TAG.is_valid(id):
             raise exception.ValidationError(
-                detail="A tag has 1 to 60 characters and neither '/' nor ','"
+                detail=f"Tag '{id[:64]}' is invalid. It must be a string of 1 to 60 printable "
+                "characters without '/' and ','."
             )
+        _check_changeable(req, instance, "update tag")
         present = _tags(instance)
-        location = f"{common.Links(req, 'servers').of(server_id)[0]['href']}/tags/{id}"
+        link = common.Links(req, "servers").of(server_id)[0]["href"]
+        location = f"{link}/tags/{quote(id, safe='')}"
         if id in present:
             return wsgi.ResponseObject(code=204, headers={"Location": location})
         if len(present) >= _MAX_TAGS:
@@ -45,29 +55,42 @@ class ServerTagsController(wsgi.Controller):
 
     @wsgi.api_version("2.26")
     @validation.schema(schema.update_all)
-    def update_all(self, req, server_id, body):
-        instance = get_instance(req, server_id, tag_policy.UPDATE_ALL)
+    def update_all(self, req: Request, server_id: str, body: dict) -> dict:
+        instance = _get_changeable(req, server_id, tag_policy.UPDATE_ALL, "update tags")
         instance.set_tags(body["tags"])
         return {"tags": _tags(instance)}
 
     @wsgi.api_version("2.26")
     @wsgi.response(204)
-    def delete(self, req, server_id, id):
-        instance = get_instance(req, server_id, tag_policy.DELETE)
-        _check_there(instance, id)
+    def delete(self, req: Request, server_id: str, id: str) -> None:
+        instance = _get_changeable(req, server_id, tag_policy.DELETE, "delete tag")
+        _check_has_tag(instance, id)
         instance.remove_tag(id)
 
     @wsgi.api_version("2.26")
     @wsgi.response(204)
-    def delete_all(self, req, server_id):
-        get_instance(req, server_id, tag_policy.DELETE_ALL).set_tags([])
+    def delete_all(self, req: Request, server_id: str) -> None:
+        instance = _get_changeable(req, server_id, tag_policy.DELETE_ALL, "delete tags")
+        instance.set_tags([])
 
 
-def _tags(instance) -> list[str]:
+def _get_changeable(req: Request, server_id: str, rule: str, action: str) -> Instance:
+    """The server, if its state allows to change its tags. Raises InstanceInvalidState."""
+    instance = get_instance(req, server_id, rule)
+    _check_changeable(req, instance, action)
+    return instance
+
+
+def _check_changeable(req: Request, instance: Instance, action: str) -> None:
+    """Raises InstanceInvalidState."""
+    state_checks.check(req.context, instance, action)
+
+
+def _tags(instance: Instance) -> list[str]:
     instance.load_tags()
     return instance.tags
 
 
-def _check_there(instance, tag: str) -> None:
+def _check_has_tag(instance: Instance, tag: str) -> None:
     if tag not in _tags(instance):
         raise exception.NotFound(f"Server {instance.uuid} has no tag '{tag[:64]}'")

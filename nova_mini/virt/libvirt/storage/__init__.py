@@ -1,1 +1,1 @@
-"""Clients of what keeps disks elsewhere than in files of this host."""
+"""Clients of storage for disks that are not files: Ceph and LVM."""

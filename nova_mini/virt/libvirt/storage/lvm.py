@@ -1,8 +1,8 @@
-"""The logical volumes of a volume group, by LVM's own commands: they take LVM's own locks.
+"""The logical volumes of a volume group, with LVM's commands, which take LVM's locks.
 
-A volume is made, and removed, with a mark on it: a tag, which LVM sets or takes off in one write of
-the group's metadata. So a volume without the mark is whole, whatever was killed before. And none is
-removed before it was cleared: a removal that was cut off is done again from its beginning.
+A volume has a tag until it is complete, and again while it is removed. LVM sets or deletes a tag in
+one write of the group's metadata, so a volume without the tag is complete, also after a crash. A
+volume is cleared before it is removed; an interrupted removal starts again from the beginning.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from nova_mini.virt import images
 
 _UNFINISHED = "nova-mini-unfinished"
 _SECTOR = 512
-# The kernel does not let a process die, not even of SIGKILL, while it zeroes one such piece for it.
-_ZEROED_AT_ONCE = 128 * units.Mi
+# A process cannot be killed, not even with SIGKILL, while the kernel zeroes one such piece for it.
+_ZERO_STEP = 128 * units.Mi
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,20 +36,20 @@ class LogicalVolume:
 
 @dataclasses.dataclass(frozen=True)
 class GroupInfo:
-    """Bytes: all that the group has, and what is in no volume."""
+    """In bytes; ``free``: not in any volume."""
 
     total: int
     free: int
 
 
 class VolumeGroup:
-    """Names of volumes are ours, that of the group was checked when it was configured: none can be
-    taken for an option. Every method raises LvmFailed."""
+    """Names are not checked here: this service makes those of volumes, and the group's was checked
+    when the configuration was read. Every method raises LvmFailed."""
 
     def __init__(self, name: str):
         self.name = name
 
-    # -- what is there -----------------------------------------------------------------------
+    # -- queries -----------------------------------------------------------------------------
 
     def get_info(self) -> GroupInfo:
         (row,) = self._report("vgs", "vg", "vg_size", "vg_free")
@@ -73,20 +73,28 @@ class VolumeGroup:
         return pathlib.Path("/dev", self.name, name)
 
     def _report(self, command: str, kind: str, *fields: str) -> list[dict[str, str]]:
-        told = _run(
-            command, "--reportformat", "json", "--units", "b", "--nosuffix",
-            "--options", ",".join(fields), self.name,
-        )  # fmt: skip
-        return json.loads(told)["report"][0][kind]
+        output = _run(
+            command,
+            "--reportformat",
+            "json",
+            "--units",
+            "b",
+            "--nosuffix",
+            "--options",
+            ",".join(fields),
+            self.name,
+        )
+        return json.loads(output)["report"][0][kind]
 
-    # -- making and removing -----------------------------------------------------------------
+    # -- changes -----------------------------------------------------------------------------
 
     @contextlib.contextmanager
     def unfinished(self, name: str, size: int) -> Iterator[pathlib.Path]:
-        """Fill a new volume of ``size`` bytes or a little more inside; at the end it is whole.
+        """Context manager: the body fills a new volume of ``size`` bytes, rounded up by LVM; after
+        it the volume is complete.
 
-        When the inside fails, or this process dies, what is left is no disk, and goes with the next
-        attempt or with its server.
+        If the body fails or the process dies, the volume keeps its tag. It is removed by the next
+        attempt, or with its server.
         """
         found = self.find(name)
         if found and not found.is_whole:
@@ -96,48 +104,64 @@ class VolumeGroup:
         images.fsync(self.path(name))
         self._finish(name)
 
-    @traced
+    @traced("VolumeGroup._create")
     def _create(self, name: str, size: int) -> None:
         sectors = -(-size // _SECTOR)
         _run(
-            "lvcreate", "--yes", "--name", name, "--size", f"{sectors}s", "--addtag", _UNFINISHED,
+            "lvcreate",
+            "--yes",
+            "--name",
+            name,
+            "--size",
+            f"{sectors}s",
+            "--addtag",
+            _UNFINISHED,
             self.name,
-        )  # fmt: skip
+        )
 
-    @traced
+    @traced("VolumeGroup._finish")
     def _finish(self, name: str) -> None:
         _run("lvchange", "--deltag", _UNFINISHED, self._full(name))
 
     def extend(self, name: str, size: int) -> None:
-        """Grow to ``size`` bytes or a little more; a smaller size is refused."""
+        """Grow to ``size`` bytes, rounded up by LVM; a smaller size is an error."""
         _run("lvextend", "--size", f"{-(-size // _SECTOR)}s", self._full(name))
 
     def remove(self, name: str) -> None:
-        """Not there is fine. One that is half removed is nobody's disk any more."""
+        """Clear a volume and remove it. Idempotent. The tag is set first, so that an incompletely
+        removed volume is not used as a disk."""
         volume = self.find(name)
         if volume:
             self._mark(name)
             self._clear(volume)
             self._delete(name)
 
-    @traced
+    @traced("VolumeGroup._mark")
     def _mark(self, name: str) -> None:
         _run("lvchange", "--addtag", _UNFINISHED, self._full(name))
 
-    @traced
+    @traced("VolumeGroup._clear")
     def _clear(self, volume: LogicalVolume) -> None:
-        # One whose making or removal was cut off may have no device.
+        # After an interrupted creation or removal the volume may have no device.
         _run("lvchange", "--activate", "y", self._full(volume.name))
         length = CONF.libvirt.volume_clear_size * units.Mi or volume.size
         length, path = min(length, volume.size), str(self.path(volume.name))
         match CONF.libvirt.volume_clear:
             case "zero":
-                _run("blkdiscard", "--force", "--zeroout", "--length", str(length),
-                     "--step", str(_ZEROED_AT_ONCE), path)  # fmt: skip
+                _run(
+                    "blkdiscard",
+                    "--force",
+                    "--zeroout",
+                    "--length",
+                    str(length),
+                    "--step",
+                    str(_ZERO_STEP),
+                    path,
+                )
             case "shred":
                 _run("shred", "--iterations", "3", "--size", str(length), path)
 
-    @traced
+    @traced("VolumeGroup._delete")
     def _delete(self, name: str) -> None:
         _run("lvremove", "--yes", self._full(name))
 
@@ -147,10 +171,10 @@ class VolumeGroup:
 
 def _run(*argv: str) -> str:
     try:
-        told, _ = processutils.execute(*argv)
+        output, _ = processutils.execute(*argv)
     except processutils.ProcessExecutionError as exc:
-        complaint = "; ".join(line.strip() for line in exc.stderr.splitlines())
-        raise exception.LvmFailed(reason=f"{argv[0]}: {complaint}") from exc
+        errors = "; ".join(line.strip() for line in (exc.stderr or "").splitlines())
+        raise exception.LvmFailed(reason=f"{argv[0]}: {errors}") from exc
     except OSError as exc:
         raise exception.LvmFailed(reason=f"{argv[0]} cannot be run: {exc.strerror}") from exc
-    return told
+    return output

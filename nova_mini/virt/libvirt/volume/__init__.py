@@ -1,1 +1,1 @@
-"""How a host reaches volumes: a driver for each kind of connection that Cinder may offer."""
+"""Connect volumes to the host: a driver for each kind of connection that Cinder offers."""

@@ -1,4 +1,5 @@
-"""os-brick: connections that become something on the host. Loaded when the first is made."""
+"""Drivers on os-brick, which makes block devices or mounts on the host. os-brick is imported when
+it is first needed."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from oslo_concurrency import processutils
 from nova_mini import exception
 from nova_mini.conf import CONF
 from nova_mini.virt.libvirt.volume.volume import LibvirtBaseVolumeDriver
+from nova_mini.volume.connection_info import ConnectionInfo
 
 _lock = threading.Lock()
 
@@ -26,10 +28,10 @@ def _connector_module():
     from os_brick.initiator import connector
 
     os_brick.setup(CONF)
-    if not CONF.os_brick.lock_path:  # nothing is connected without
+    if not CONF.os_brick.lock_path:  # os-brick needs one
         locks = pathlib.Path(CONF.state_path) / "locks"
         CONF.set_default("lock_path", str(locks), group="os_brick")
-    if os.geteuid() == 0:  # no helper process to become root
+    if os.geteuid() == 0:  # no helper process is needed
         privileged.default.set_client_mode(False)
         privileged.brick_privsep_hide_output.set_client_mode(False)
     return connector
@@ -41,13 +43,13 @@ def _load():
 
 
 def get_connector_properties(host: str) -> dict:
-    """What this host is to a storage backend: its address, its iSCSI name, its HBAs."""
+    """This host's properties for storage backends: its address, its iSCSI name, its HBAs."""
     return dict(_connector_properties(host))
 
 
 @functools.cache
 def _connector_properties(host: str) -> dict:
-    """Found out once in the life of the service: it takes a dozen programs to be run."""
+    """Cached, because os-brick runs a dozen programs to find them."""
     return _load().get_connector_properties(
         root_helper="",
         my_ip=str(CONF.my_ip),
@@ -58,7 +60,7 @@ def _connector_properties(host: str) -> dict:
 
 
 class LibvirtBrickVolumeDriver(LibvirtBaseVolumeDriver):
-    """``protocol``: os-brick's name of the kind of connection."""
+    """``protocol``: os-brick's name for the kind of connection."""
 
     source_type = "block"
     protocol: str
@@ -75,36 +77,37 @@ class LibvirtBrickVolumeDriver(LibvirtBaseVolumeDriver):
     def _options(self) -> dict:
         return {}
 
-    def connect_volume(self, connection_info: dict) -> None:
+    def connect_volume(self, connection_info: ConnectionInfo) -> None:
         with _translated(connection_info):
-            device = self.connector.connect_volume(_asked(connection_info))
+            device = self.connector.connect_volume(_copy_data(connection_info))
         connection_info["data"]["device_path"] = device["path"]
 
-    def disconnect_volume(self, connection_info: dict, force: bool = False) -> None:
-        asked = _asked(connection_info)
-        if force:  # a device that is not named is not flushed: one that died would take minutes
-            asked.pop("device_path", None)
+    def disconnect_volume(self, connection_info: ConnectionInfo, force: bool = False) -> None:
+        data = _copy_data(connection_info)
+        if force:  # without its path the device is not flushed; a dead one would take minutes
+            data.pop("device_path", None)
         with _translated(connection_info):
-            self.connector.disconnect_volume(asked, {}, force=force, ignore_errors=force)
+            self.connector.disconnect_volume(data, {}, force=force, ignore_errors=force)
 
-    def extend_volume(self, connection_info: dict, size: int) -> None:
+    def extend_volume(self, connection_info: ConnectionInfo, size: int) -> None:
         with _translated(connection_info):
-            self.connector.extend_volume(_asked(connection_info))
+            self.connector.extend_volume(_copy_data(connection_info))
 
 
-def _asked(connection_info: dict) -> dict:
-    """A copy: os-brick writes its own into what it is given."""
+def _copy_data(connection_info: ConnectionInfo) -> dict:
+    """A copy of the connection's data, because os-brick changes it."""
     return copy.deepcopy(connection_info["data"])
 
 
-def first(data: dict, name: str):
-    """Of ways to a volume, which Cinder's drivers tell of in the singular, the plural or both."""
+def first(data: dict, name: str) -> object:
+    """The first value of a property such as ``target_iqn``. Cinder's drivers give one value
+    (``target_iqn``), a list (``target_iqns``) or both."""
     return data[name] if name in data else data[f"{name}s"][0]
 
 
 @contextlib.contextmanager
-def _translated(connection_info: dict) -> Iterator[None]:
-    """What failed, in a sentence that holds no password."""
+def _translated(connection_info: ConnectionInfo) -> Iterator[None]:
+    """Translate os-brick's errors to VolumeAttachFailed with a message that has no secrets."""
     from os_brick import exception as brick_exc
 
     try:
@@ -112,5 +115,6 @@ def _translated(connection_info: dict) -> Iterator[None]:
     except (brick_exc.BrickException, processutils.ProcessExecutionError) as exc:
         raise exception.VolumeAttachFailed(
             volume_id=connection_info["serial"],
-            reason=f"the host's connection to it failed ({type(exc).__name__})",
+            reason="the host's connection to it failed",
+            internal=type(exc).__name__,
         ) from exc

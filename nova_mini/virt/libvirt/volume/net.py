@@ -1,7 +1,6 @@
-"""Volumes that QEMU itself reaches over the network: Ceph, and iSCSI by its own initiator.
+"""Volumes that QEMU itself reaches over the network: Ceph, and iSCSI with QEMU's own initiator.
 
-Nothing is connected on the host; libvirt keeps the keys as secrets, which are made when they are
-first needed.
+Nothing is connected on the host; the keys are secrets of libvirt, made when they are first needed.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from nova_mini.conf import CONF
 from nova_mini.virt.libvirt.config_devices import LibvirtConfigGuestDisk
 from nova_mini.virt.libvirt.secrets import Secrets, ceph_usage, read_ceph_key
 from nova_mini.virt.libvirt.volume.volume import LibvirtBaseVolumeDriver
+from nova_mini.volume.connection_info import ConnectionInfo
 
 
 class LibvirtNetVolumeDriver(LibvirtBaseVolumeDriver):
@@ -22,7 +22,7 @@ class LibvirtNetVolumeDriver(LibvirtBaseVolumeDriver):
     def __init__(self, secrets: Secrets):
         self._secrets = secrets
 
-    def connect_volume(self, connection_info: dict) -> None:
+    def connect_volume(self, connection_info: ConnectionInfo) -> None:
         data = connection_info["data"]
         if connection_info["driver_volume_type"] == "iscsi":
             if data.get("auth_password"):
@@ -38,22 +38,23 @@ class LibvirtNetVolumeDriver(LibvirtBaseVolumeDriver):
         if not self._secrets.ensure("ceph", secret, ceph_usage(name, secret), key):
             raise exception.VolumeAttachFailed(
                 volume_id=data.get("volume_id"),
-                reason=f"libvirt has no secret for {name}, and {path} is not there to make it",
+                reason="its host has no key for the storage cluster",
+                internal=f"libvirt has no secret for {name}, and its keyring {path} does not exist",
             )
 
-    def place(self, connection_info: dict) -> str | None:
-        """The secret of a Ceph user serves all of its volumes and stays: nothing to take down."""
+    def connection_key(self, connection_info: ConnectionInfo) -> str | None:
+        """None for Ceph: the secret of a Ceph user is for all its volumes and is never removed."""
         data = connection_info["data"]
         if connection_info["driver_volume_type"] == "iscsi" and data.get("auth_username"):
             return f"qemu {_iscsi_path(data)} {_iscsi_secret(data)}"
         return None
 
-    def carrier(self, connection_info: dict) -> str | None:
+    def shared_resource(self, connection_info: ConnectionInfo) -> str | None:
         """The secret of an iSCSI target's user."""
-        place = self.place(connection_info)
-        return place and _iscsi_secret(connection_info["data"])
+        key = self.connection_key(connection_info)
+        return key and _iscsi_secret(connection_info["data"])
 
-    def leave(self, connection_info: dict) -> None:
+    def release_shared_resource(self, connection_info: ConnectionInfo) -> None:
         self._secrets.remove(_iscsi_secret(connection_info["data"]))
 
     def _set_source(self, config: LibvirtConfigGuestDisk, data: dict) -> None:
@@ -88,7 +89,7 @@ def _iscsi_path(data: dict) -> str:
 
 
 def initiator_name() -> str:
-    """By which QEMU's own initiators on this host are known to iSCSI targets."""
+    """The iSCSI name of QEMU's own initiators on this host."""
     return f"iqn.2010-10.org.openstack:{CONF.host}"
 
 
@@ -100,7 +101,9 @@ def _ceph_user(data: dict) -> str:
     user = data.get("auth_username") or CONF.libvirt.rbd_user
     if not user:
         raise exception.VolumeAttachFailed(
-            volume_id=data.get("volume_id"), reason="its cephx user is not known; set rbd_user"
+            volume_id=data.get("volume_id"),
+            reason="its host has no user for the storage cluster",
+            internal="Cinder gave no cephx user; set [libvirt] rbd_user",
         )
     return user
 
@@ -110,13 +113,14 @@ def _ceph_secret(data: dict) -> str:
     if not secret:
         raise exception.VolumeAttachFailed(
             volume_id=data.get("volume_id"),
-            reason="no secret is named for its cephx key; set rbd_secret_uuid in Cinder's backend",
+            reason="its host has no key for the storage cluster",
+            internal="Cinder gave no secret; set rbd_secret_uuid in Cinder's backend",
         )
     return secret
 
 
 def _ceph_key(data: dict, name: str, path: pathlib.Path) -> bytes | None:
-    """Told by Cinder, or from the user's keyring on this host."""
+    """The key from Cinder's keyring, else from the user's keyring file ``path`` on this host."""
     text = data.get("keyring") or (path.read_text() if path.exists() else None)
     if text is None:
         return None
@@ -124,5 +128,5 @@ def _ceph_key(data: dict, name: str, path: pathlib.Path) -> bytes | None:
 
 
 def _iscsi_secret(data: dict) -> str:
-    """Always the same for one target and user, so that it is found again."""
+    """The uuid of the secret, computed from target and user, so that it can be found again."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{data['target_iqn']}#{data['auth_username']}"))

@@ -1,4 +1,4 @@
-"""What all kinds of volumes have in common."""
+"""The base class of all volume drivers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from nova_mini.virt.libvirt.config_devices import LibvirtConfigGuestDisk
 
 if TYPE_CHECKING:
     from nova_mini.virt.libvirt.blockinfo import DiskDevice
+    from nova_mini.volume.connection_info import ConnectionInfo
 
 _IOTUNE = frozenset(
     f"{kind}_{unit}_sec{suffix}"
@@ -19,34 +20,37 @@ _IOTUNE = frozenset(
 
 
 class LibvirtBaseVolumeDriver:
-    """``connection_info`` is Cinder's: ``driver_volume_type``, ``data`` and the ``serial`` (the
-    volume's id). Whatever is done already is fine, in both directions."""
+    """``connection_info`` is Cinder's: ``driver_volume_type`` and ``data``, with the ``serial``
+    (the volume's id) added. All methods are idempotent."""
 
     source_type: str
 
-    def connect_volume(self, connection_info: dict) -> None:
-        """Bring the volume to this host; ``data["device_path"]`` says where, if it has a place."""
+    def connect_volume(self, connection_info: ConnectionInfo) -> None:
+        """Connect the volume to this host. Sets ``data["device_path"]`` if there is a device."""
 
-    def disconnect_volume(self, connection_info: dict, force: bool = False) -> None:
-        """The host forgets the volume; ``force``: also with data that was not written."""
+    def disconnect_volume(self, connection_info: ConnectionInfo, force: bool = False) -> None:
+        """Disconnect the volume. ``force``: also if unwritten data is lost."""
 
-    def place(self, connection_info: dict) -> str | None:
-        """What is connected: the same for every server of this host that has the volume. None
-        where nothing of it is on the host."""
+    def connection_key(self, connection_info: ConnectionInfo) -> str | None:
+        """Identifies the connection on this host: the same text for all servers that use the
+        volume. None if nothing is connected on the host."""
         return None
 
-    def carrier(self, connection_info: dict) -> str | None:
-        """What this connection shares with others of the host, which goes with the last of them."""
+    def shared_resource(self, connection_info: ConnectionInfo) -> str | None:
+        """Identifies a resource that several connections of this host share (a mount, a secret);
+        it is released with the last of them. None if there is no such resource."""
         return None
 
-    def leave(self, connection_info: dict) -> None:
-        """No connection of this host needs the carrier any more."""
+    def release_shared_resource(self, connection_info: ConnectionInfo) -> None:
+        """Called when no connection of this host needs the shared resource any more."""
 
-    def extend_volume(self, connection_info: dict, size: int) -> None:
-        """See that the host knows of the new size (bytes)."""
+    def extend_volume(self, connection_info: ConnectionInfo, size: int) -> None:
+        """Make the host use the new size (bytes)."""
 
-    def get_config(self, connection_info: dict, device: DiskDevice) -> LibvirtConfigGuestDisk:
-        """The disk of a connected volume."""
+    def get_config(
+        self, connection_info: ConnectionInfo, device: DiskDevice
+    ) -> LibvirtConfigGuestDisk:
+        """The disk of a connected volume, for the domain's definition."""
         data = connection_info["data"]
         config = LibvirtConfigGuestDisk(
             source_path=None,
@@ -69,14 +73,16 @@ class LibvirtBaseVolumeDriver:
         config.source_path = data["device_path"]
 
 
-def _is_readonly(connection_info: dict) -> bool:
-    """Cinder's connection says so only of what an administrator attaches."""
-    told = connection_info["data"].get("access_mode") == "ro"
-    return told or bool(connection_info.get("readonly"))
+def _is_readonly(connection_info: ConnectionInfo) -> bool:
+    """Cinder sets ``access_mode`` to "ro" only for an administrator's attachment; so the volume's
+    own flag ``readonly`` is stored as well."""
+    is_ro = connection_info["data"].get("access_mode") == "ro"
+    return is_ro or bool(connection_info.get("readonly"))
 
 
 def _iotune(specs: dict) -> dict[str, int]:
-    """The limits that the front end keeps; what the back end keeps is named otherwise."""
+    """The limits that the hypervisor enforces. Those that the storage backend enforces have other
+    names."""
     return {
         name: int(value)
         for name, value in specs.items()

@@ -1,4 +1,4 @@
-"""What was recovered from, and how fast, is told at the end."""
+"""The crash tests, and their report of the recovery times at the end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Record = Callable[[str, str, float], None]
 
 @pytest.fixture
 def record() -> Record:
-    """``record(operation, fault, seconds until all was well)``."""
+    """``record(operation, fault, seconds until the recovery)``."""
 
     def add(operation: str, fault: str, seconds: float) -> None:
         _rows.append((operation, fault, seconds))
@@ -25,7 +25,7 @@ def record() -> Record:
 
 @pytest.fixture(autouse=True)
 def mended(cloud, instruments) -> Iterator[None]:
-    """Each test finds a whole cloud, and must leave one."""
+    """Checks that all services run before and after each test."""
     yield
     instruments.disarm()
     node.wait_active(*map(node.unit, node.DAEMONS))

@@ -1,4 +1,4 @@
-"""One death in one run of an operation: ordered, suffered, recovered from, measured."""
+"""Kill a daemon at a step of an operation, and measure the time of the recovery."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _DEATH_SECONDS = 40
 
 
 def discover(cloud: Cloud, boot: Boot, operation: Operation, *daemons: str) -> list[str]:
-    """The steps that a normal run of the operation ends in these daemons."""
+    """The steps of the operation in these daemons, in a run without a fault."""
     before = operation.prepare(boot)
     recorder = trace.Recorder()
     guest = operation.act(cloud, boot, before)
@@ -27,11 +27,12 @@ def discover(cloud: Cloud, boot: Boot, operation: Operation, *daemons: str) -> l
 def run(
     cloud: Cloud, boot: Boot, operation: Operation, step: str, instruments: Instruments
 ) -> float:
-    """Strike after ``step``; systemd starts the dead again. Seconds until all was well."""
+    """Kill the daemon after ``step``; systemd starts it again. Returns the seconds until the
+    recovery."""
     before = operation.prepare(boot)
     instruments.die_after(step)
     guest = operation.act(cloud, boot, before)
-    instruments.wait_struck(step, _DEATH_SECONDS)
+    instruments.wait_injected(step, _DEATH_SECONDS)
     struck = time.monotonic()
     operation.check(cloud, guest)
     oracle.assert_clean(cloud, SECONDS)

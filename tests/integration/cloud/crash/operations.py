@@ -1,4 +1,4 @@
-"""What is done to a server while something dies, and how it must end."""
+"""The operations on servers during which a process is killed, and their expected results."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ Boot = Callable[..., Guest]
 
 @dataclass(frozen=True)
 class Operation:
-    """``prepare(boot)`` gives the server, if there must be one; ``act(cloud, boot, guest)`` asks,
-    and gives the guest that ``check(cloud, guest)`` waits for."""
+    """``prepare(boot)`` creates the server, if the operation needs one. ``act(cloud, boot, guest)``
+    requests the operation, and returns the guest for ``check(cloud, guest)``, which waits."""
 
     act: Callable[[Cloud, Boot, Guest | None], Guest]
     check: Callable[[Cloud, Guest], None]
@@ -29,29 +29,38 @@ class Operation:
 
 
 def _create_for_sure(cloud: Cloud, boot: Boot, _: None) -> Guest:
-    """As a careful client does: when the API dies over it, look whether it was heard."""
+    """Create a server. If the API dies, check whether the request was accepted before a retry."""
     fields = {"name": f"it-{uuid.uuid4().hex[:8]}", "networks": "auto", "wait": None}
     try:
         return boot(**fields)
     except requests.ConnectionError:
-        heard = cloud.user.get(f"/servers?name={fields['name']}")["servers"]
-        return Guest(cloud, heard[0]["id"]) if heard else boot(**fields)
+        found = cloud.user.get(f"/servers?name={fields['name']}")["servers"]
+        return Guest(cloud, found[0]["id"]) if found else boot(**fields)
 
 
 def _boot(boot: Boot) -> Guest:
     return boot(networks="auto")
 
 
-def _ask(method: str, path: str = "", body: dict | None = None) -> Callable:
-    """A request that is sent again when the API dies over it; then it may have been heard."""
+def _ask(method: str, path: str = "", body: dict | None = None, accepted: int = 202) -> Callable:
+    """Return a function that sends this request to a server.
+
+    The request is sent again if the API dies. The API may have accepted the first request:
+    then it refuses the second, as the server is gone (404) or not in the state for it (409).
+    """
+    if is_delete := method == "DELETE" and not path:
+        accepted = 204
+    refused_again = 404 if is_delete else 409
 
     def act(cloud: Cloud, boot: Boot, guest: Guest) -> Guest:
         path_of_it = f"/servers/{guest.id}{path}"
+        expected = {accepted}
         try:
-            answer = cloud.user.request(method, path_of_it, body)
+            response = cloud.user.request(method, path_of_it, body)
         except requests.ConnectionError:
-            answer = cloud.user.request(method, path_of_it, body)
-        assert answer.status_code in (202, 204, 404, 409), answer.text
+            response = cloud.user.request(method, path_of_it, body)
+            expected = {accepted, refused_again}
+        assert response.status_code in expected, response.text
         return guest
 
     return act
@@ -68,15 +77,26 @@ def _shelved(cloud: Cloud, guest: Guest) -> None:
 
 
 def _boot_up(boot: Boot) -> Guest:
-    """So far that it shuts down when it is asked to."""
+    """Boot a guest until it reacts to a request to shut down."""
     guest = _boot(boot)
-    guest.says("GUEST: ready")
+    guest.wait_for_output("GUEST: ready")
     return guest
 
 
 def _boot_and_shelve(boot: Boot) -> Guest:
     guest = _boot_up(boot)
     guest.act("shelve", None, "SHELVED_OFFLOADED")
+    return guest
+
+
+def _rescued(cloud: Cloud, guest: Guest) -> None:
+    guest.wait_for("RESCUE", SECONDS)
+    assert node.domains()[guest.id] == RUNNING
+
+
+def _boot_and_rescue(boot: Boot) -> Guest:
+    guest = _boot(boot)
+    guest.rescue()
     return guest
 
 
@@ -99,6 +119,10 @@ REBOOT = Operation(_ask("POST", "/action", {"reboot": {"type": "HARD"}}), _runs,
 
 SHELVE = Operation(_ask("POST", "/action", {"shelve": None}), _shelved, prepare=_boot_up)
 UNSHELVE = Operation(_ask("POST", "/action", {"unshelve": None}), _runs, prepare=_boot_and_shelve)
+
+
+RESCUE = Operation(_ask("POST", "/action", {"rescue": None}, 200), _rescued, prepare=_boot)
+UNRESCUE = Operation(_ask("POST", "/action", {"unrescue": None}), _runs, prepare=_boot_and_rescue)
 
 
 def rebuild(image_id: str) -> Operation:

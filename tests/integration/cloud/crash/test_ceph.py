@@ -1,7 +1,10 @@
-"""A compute dies over a disk in Ceph: the disk is whole or made again, and nothing else stays."""
+"""A compute dies while it uses a disk in Ceph: the operation is finished, without orphans."""
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import time
 
 import pytest
@@ -9,7 +12,6 @@ import pytest
 from tests.functional.harness.waiting import until
 from tests.integration.cloud.crash import injection, operations
 from tests.integration.cloud.harness import ceph, node, oracle
-from tests.integration.cloud.harness.hung import HungThreads
 
 pytestmark = pytest.mark.skipif(not ceph.HERE, reason="the stack has no Ceph")
 
@@ -18,35 +20,49 @@ _DEATH_SECONDS = 40
 
 @pytest.mark.parametrize(
     "step",
-    ["RBDDriver.clone", "RBDDriver.resize", "RBDDriver.rename", "Rbd.clone",
-     "clone_fallback_to_fetch"],
-)  # fmt: skip
-def test_compute_dies_over_a_clone(step, cloud, boot, instruments, record):
+    [
+        "RBDDriver.clone",
+        "RBDDriver.resize",
+        "RBDDriver.rename",
+        "Rbd.clone",
+        "clone_fallback_to_fetch",
+    ],
+)
+def test_compute_dies_during_a_clone(step, cloud, boot, instruments, record):
     operation = operations.build(imageRef=cloud.image("mini-raw"))
-    record("clone", f"death after {step}",
-           injection.run(cloud, boot, operation, step, instruments))  # fmt: skip
+    record("clone", f"death after {step}", injection.run(cloud, boot, operation, step, instruments))
 
 
 @pytest.mark.parametrize("step", ["RBDDriver.create", "Rbd._import", "RBDDriver.rename"])
-def test_compute_dies_over_an_import(step, cloud, boot, instruments, record):
+def test_compute_dies_during_an_import(step, cloud, boot, instruments, record):
     operation = operations.build(imageRef=cloud.image("mini-qcow2"))
-    record("import", f"death after {step}",
-           injection.run(cloud, boot, operation, step, instruments))  # fmt: skip
+    record(
+        "import", f"death after {step}", injection.run(cloud, boot, operation, step, instruments)
+    )
 
 
 @pytest.mark.parametrize(
     "step",
-    ["RBDDriver.create_snap", "RBDDriver.clone", "RBDDriver.flatten", "RBDDriver.remove_snap",
-     "_copy", "RBDDriver.rename", "_register", "LibvirtDriver.snapshot", "snapshot"],
-)  # fmt: skip
-def test_compute_dies_over_an_image_of_a_server(step, cloud, boot, instruments, record):
+    [
+        "RBDDriver.create_snap",
+        "RBDDriver.clone",
+        "RBDDriver.flatten",
+        "RBDDriver.remove_snap",
+        "_copy",
+        "RBDDriver.rename",
+        "_register",
+        "LibvirtDriver.snapshot",
+        "snapshot",
+    ],
+)
+def test_compute_dies_while_it_makes_an_image_of_a_server(step, cloud, boot, instruments, record):
     guest = boot(imageRef=cloud.image("mini-raw"))
     instruments.die_after(step)
-    answer = cloud.user.request(
+    response = cloud.user.request(
         "POST", f"/servers/{guest.id}/action", {"createImage": {"name": "it-crash"}}
     )
-    image_id = answer.json()["image_id"]
-    instruments.wait_struck(step, _DEATH_SECONDS)
+    image_id = response.json()["image_id"]
+    instruments.wait_injected(step, _DEATH_SECONDS)
     struck = time.monotonic()
     glance = cloud.of_user.image
     until("it is active", lambda: glance.get_image(image_id).status == "active", 60, 0.3)
@@ -58,14 +74,14 @@ def test_compute_dies_over_an_image_of_a_server(step, cloud, boot, instruments, 
 
 @pytest.mark.parametrize("step", ["RBDDriver.clone", "RBDDriver.flatten", "RBDDriver.rename"])
 def test_a_server_is_deleted_whose_image_was_being_made(step, cloud, boot, instruments, record):
-    """The copy that was not finished is a child of the disk, then nobody's, then whole."""
+    """The unfinished copy is a child of the disk at first, then independent, then complete."""
     guest = boot(imageRef=cloud.image("mini-raw"))
     instruments.die_after(step)
-    answer = cloud.user.request(
+    response = cloud.user.request(
         "POST", f"/servers/{guest.id}/action", {"createImage": {"name": "it-crash"}}
     )
-    image_id = answer.json()["image_id"]
-    instruments.wait_struck(step, _DEATH_SECONDS)
+    image_id = response.json()["image_id"]
+    instruments.wait_injected(step, _DEATH_SECONDS)
     struck = time.monotonic()
     guest.delete()
     cloud.admin.wait_gone(guest.id, operations.SECONDS)
@@ -78,7 +94,7 @@ OSD, MONITOR = "nova-mini-stack-ceph-osd", "nova-mini-stack-ceph-mon"
 
 
 def test_the_osd_is_killed_during_a_build(cloud, boot, record):
-    """Who asks Ceph meanwhile waits for it, and goes on where it was."""
+    """Requests to Ceph wait until it is back, and then continue."""
     guest = boot(imageRef=cloud.image("mini-raw"), networks="auto", wait=None)
     until("its disk is made", lambda: _disks_of(guest), 30, 0.05)
     node.kill(OSD)
@@ -99,15 +115,39 @@ def test_ceph_is_away_when_a_server_is_deleted(cloud, boot, record):
     assert _disks_of(guest) == []
 
 
-def test_the_ceph_client_of_a_compute_hangs_during_a_build(cloud, boot, record):
-    """Ceph is well, so nobody else has a reason to end it."""
-    hung = HungThreads(node.main_pid(node.unit("compute")), "io_context_pool")
+def test_the_ceph_worker_of_a_compute_hangs_during_a_build(cloud, boot, record):
+    """The worker is replaced, and the build continues."""
+    compute = node.main_pid(node.unit("compute"))
+    hung = node.ceph_workers()
+    assert hung
+    for pid in hung:
+        os.kill(pid, signal.SIGSTOP)
     guest = boot(imageRef=cloud.image("mini-raw"), wait=None)
-    hung.wait_for_end(operations.SECONDS)
-    ended = time.monotonic()
+    struck = time.monotonic()
+    until("the workers are replaced", lambda: not hung & node.ceph_workers(), operations.SECONDS)
     operations.BUILD.check(cloud, guest)
     oracle.assert_clean(cloud)
-    record("build", "the compute's Ceph client hung", time.monotonic() - ended)
+    assert node.main_pid(node.unit("compute")) == compute
+    record("build", "the compute's Ceph worker hung", time.monotonic() - struck)
+
+
+def test_the_ceph_workers_of_a_compute_are_killed_during_a_build(cloud, boot, record):
+    """They are killed again and again until the disk exists."""
+    compute = node.main_pid(node.unit("compute"))
+    guest = boot(imageRef=cloud.image("mini-raw"), wait=None)
+    killed = 0
+    began = time.monotonic()
+    while f"{guest.id}_disk" not in _disks_of(guest) and time.monotonic() - began < 60:
+        for pid in node.ceph_workers():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+                killed += 1
+        time.sleep(0.5)
+    assert killed
+    operations.BUILD.check(cloud, guest)
+    oracle.assert_clean(cloud)
+    assert node.main_pid(node.unit("compute")) == compute
+    record("build", f"{killed} Ceph workers of the compute killed", time.monotonic() - began)
 
 
 def _disks_of(guest) -> list[str]:

@@ -1,6 +1,7 @@
-"""Volumes, while a compute dies before and after every step, and while Cinder and Ceph go away.
+"""A compute is killed before and after every step of operations on volumes, or Cinder or Ceph is
+stopped.
 
-The long ones are run on their own: ``tools/stack exec pytest -m long <this file>``.
+The long tests run only on request: ``tools/stack exec pytest -m long <this file>``.
 """
 
 from __future__ import annotations
@@ -28,17 +29,22 @@ def scene(request, cloud, volumes, boot) -> Scene:
 
 @pytest.fixture
 def backed(cloud, volumes, boot) -> Scene:
-    """Its server runs from a volume."""
+    """A scene with a server that runs from a volume."""
     disk = {
-        "source_type": "image", "destination_type": "volume", "volume_size": 1, "boot_index": 0,
-        "uuid": cloud.image("mini-raw"), "volume_type": "ceph", "delete_on_termination": True,
-    }  # fmt: skip
+        "source_type": "image",
+        "destination_type": "volume",
+        "volume_size": 1,
+        "boot_index": 0,
+        "uuid": cloud.image("mini-raw"),
+        "volume_type": "ceph",
+        "delete_on_termination": True,
+    }
     guest = boot(imageRef="", block_device_mapping_v2=[disk])
     return Scene(cloud, guest, volumes, "ceph", boot)
 
 
 def _discover(scene: Scene, operation: VolumeOperation) -> list[str]:
-    """The moments of a normal run in a compute: before and after each step."""
+    """The fault injection points in a compute: before and after each step of a normal run."""
     operation.prepare(scene)
     recorder = trace.Recorder()
     operation.act(scene)
@@ -50,12 +56,12 @@ def _discover(scene: Scene, operation: VolumeOperation) -> list[str]:
 
 
 def _die(scene: Scene, operation: VolumeOperation, moment: str, instruments) -> float:
-    """Seconds until all was well again."""
+    """Kill the compute. Returns the seconds until the recovery."""
     try:
         operation.prepare(scene)
         instruments.die_after(moment)
         operation.act(scene)
-        instruments.wait_struck(moment, _DEATH_SECONDS)
+        instruments.wait_injected(moment, _DEATH_SECONDS)
         struck = time.monotonic()
         oracle.assert_clean(scene.cloud, SECONDS)
         took = time.monotonic() - struck
@@ -110,19 +116,19 @@ def test_compute_dies_in_a_boot_from_volume(scene, instruments, subtests, record
         ("SWAP", "_Swap._commit"),
     ],
 )
-def test_compute_dies_in_the_worst_moment(name, moment, cloud, volumes, boot, instruments, record):
+def test_compute_dies_during_the_commit(name, moment, cloud, volumes, boot, instruments, record):
     scene = Scene(cloud, boot(), volumes, "ceph", boot)
     operation = getattr(operations, name)
     record(name.lower(), f"death {moment}", _die(scene, operation, moment, instruments))
 
 
 def test_a_server_is_deleted_whose_volumes_were_being_copied(backed, instruments, record):
-    """Its volume was to go with it, and has a snapshot for an image that nobody finishes."""
+    """Its volume must be deleted with it, and has a snapshot for an image that stays unfinished."""
     moment = "API.create_snapshot"
     (root,) = volume_calls.attached(backed.cloud, backed.guest)
     instruments.die_after(moment)
     operations.IMAGE.act(backed)
-    instruments.wait_struck(moment, _DEATH_SECONDS)
+    instruments.wait_injected(moment, _DEATH_SECONDS)
     struck = time.monotonic()
     backed.guest.delete()
     backed.cloud.admin.wait_gone(backed.guest.id, SECONDS)
@@ -132,11 +138,12 @@ def test_a_server_is_deleted_whose_volumes_were_being_copied(backed, instruments
     assert backed.volumes.is_gone(root["volumeId"])
 
 
-# -- the neighbours ------------------------------------------------------------------------------
+# -- external services ---------------------------------------------------------------------------
 
 
 def _without(units, scene: Scene, operation: VolumeOperation, *, kill: bool) -> float:
-    """They go just when it is asked for, and come back. Seconds until all was well."""
+    """Stop the units just before the request, and start them again. Returns the seconds until the
+    recovery."""
     operation.prepare(scene)
     operation.act(scene)
     if kill:
@@ -163,7 +170,7 @@ def _answers(scene: Scene) -> bool:
         return False
 
 
-NEIGHBOURS = {
+SERVICES = {
     "cinder restarted": (CINDER, False),
     "cinder killed": (CINDER, True),
     "OSD killed": ((OSD,), True),
@@ -171,9 +178,9 @@ NEIGHBOURS = {
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("fault", NEIGHBOURS)
+@pytest.mark.parametrize("fault", SERVICES)
 @pytest.mark.parametrize("name", ["ATTACH", "DETACH", "SWAP"])
-def test_a_neighbour_is_away(name, fault, cloud, volumes, boot, record):
+def test_an_external_service_is_unavailable(name, fault, cloud, volumes, boot, record):
     scene = Scene(cloud, boot(), volumes, "ceph", boot)
-    units, kill = NEIGHBOURS[fault]
+    units, kill = SERVICES[fault]
     record(name.lower(), fault, _without(units, scene, getattr(operations, name), kill=kill))

@@ -1,5 +1,5 @@
-"""What is done with volumes while something dies. It must end with a volume in use and a disk that
-works, or a free one and none."""
+"""Operations on volumes during which a process is killed. Each must end with a volume in use and a
+working disk in the guest, or with a free volume and no disk."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SECONDS = 60
 
 @dataclass
 class Scene:
-    """One server, which lives through all of it, and the volumes of one run."""
+    """One server, which is used in all runs, and the volumes of one run."""
 
     cloud: Cloud
     guest: Guest
@@ -29,13 +29,13 @@ class Scene:
     ids: list[str] = field(default_factory=list)
     image: str | None = None
     others: list[Guest] = field(default_factory=list)
-    heard: int = 0  # what the API answered
+    last_status: int = 0  # of the last request
 
     def ask(self, method: str, path: str, body: dict | None = None, *, as_admin=False) -> int:
-        """The answer's status; 0 when the API died over it, or has lost its patience."""
-        asking = self.cloud.admin if as_admin else self.cloud.user
+        """Send a request. Returns the status code; 0 if the API died or did not respond in time."""
+        client = self.cloud.admin if as_admin else self.cloud.user
         try:
-            return asking.request(method, f"/servers/{self.guest.id}{path}", body).status_code
+            return client.request(method, f"/servers/{self.guest.id}{path}", body).status_code
         except requests.RequestException:
             return 0
 
@@ -47,7 +47,7 @@ class Scene:
         self.volumes.wait(self.ids[0], "in-use")
 
     def clear(self) -> None:
-        """As it was before the run."""
+        """Restore the state before the run."""
         for other in self.others:
             self._remove_server(other)
         for attached in volume_calls.attached(self.cloud, self.guest):
@@ -59,7 +59,7 @@ class Scene:
         self.ids, self.image, self.others = [], None, []
 
     def _remove_server(self, other: Guest) -> None:
-        """Its volumes go with it."""
+        """Delete the server with its volumes."""
         theirs = [each["volumeId"] for each in volume_calls.attached(self.cloud, other)]
         other.delete()
         gone = self.volumes.is_gone
@@ -92,12 +92,12 @@ def _make_one(scene: Scene) -> None:
 
 def _attach(scene: Scene) -> None:
     body = {"volumeAttachment": {"volumeId": scene.ids[0]}}
-    scene.heard = scene.ask("POST", _ATTACHMENTS, body)
+    scene.last_status = scene.ask("POST", _ATTACHMENTS, body)
 
 
 def _is_attached(scene: Scene) -> None:
-    """Who was told yes has it; who was told nothing, or no, may have it."""
-    if scene.heard == 200:
+    """The volume is attached if the request was accepted, and may be attached otherwise."""
+    if scene.last_status == 200:
         scene.volumes.wait(scene.ids[0], "in-use", SECONDS)
     assert scene.status() in ("in-use", "available")
 
@@ -108,11 +108,11 @@ def _make_attached(scene: Scene) -> None:
 
 
 def _detach(scene: Scene) -> None:
-    scene.heard = scene.ask("DELETE", f"{_ATTACHMENTS}/{scene.ids[0]}")
+    scene.last_status = scene.ask("DELETE", f"{_ATTACHMENTS}/{scene.ids[0]}")
 
 
 def _is_detached(scene: Scene) -> None:
-    if scene.heard == 202:
+    if scene.last_status == 202:
         scene.volumes.wait(scene.ids[0], "available", SECONDS)
     assert scene.status() in ("in-use", "available")
 
@@ -122,16 +122,17 @@ def _is_detached(scene: Scene) -> None:
 
 def _make_two(scene: Scene) -> None:
     _make_attached(scene)
+    scene.volumes.let_swap(scene.ids[0])
     scene.ids.append(scene.volumes.create("iscsi" if scene.backend == "ceph" else "ceph"))
 
 
 def _swap(scene: Scene) -> None:
     body = {"volumeAttachment": {"volumeId": scene.ids[1]}}
-    scene.heard = scene.ask("PUT", f"{_ATTACHMENTS}/{scene.ids[0]}", body, as_admin=True)
+    scene.last_status = scene.ask("PUT", f"{_ATTACHMENTS}/{scene.ids[0]}", body, as_admin=True)
 
 
 def _is_swapped(scene: Scene) -> None:
-    if scene.heard == 202:
+    if scene.last_status == 202:
         scene.volumes.wait(scene.ids[1], "in-use", SECONDS)
     states = sorted(scene.status(index) for index in (0, 1))
     assert states == ["available", "in-use"]
@@ -146,7 +147,7 @@ def _nothing(scene: Scene) -> None:
 
 def _make_image(scene: Scene) -> None:
     body = {"createImage": {"name": "it-crash"}}
-    scene.heard = scene.ask("POST", "/action", body)
+    scene.last_status = scene.ask("POST", "/action", body)
     found = scene.cloud.of_user.image.find_image("it-crash")
     scene.image = found and found.id
 
@@ -160,10 +161,14 @@ def _is_image_or_nothing(scene: Scene) -> None:
 
 def _boot(scene: Scene) -> None:
     disk = {
-        "source_type": "image", "destination_type": "volume", "volume_size": 1, "boot_index": 0,
-        "uuid": scene.cloud.image("mini-raw"), "volume_type": scene.backend,
+        "source_type": "image",
+        "destination_type": "volume",
+        "volume_size": 1,
+        "boot_index": 0,
+        "uuid": scene.cloud.image("mini-raw"),
+        "volume_type": scene.backend,
         "delete_on_termination": True,
-    }  # fmt: skip
+    }
     scene.others = [scene.boot(imageRef="", block_device_mapping_v2=[disk], wait=None)]
 
 

@@ -1,4 +1,4 @@
-"""Disks and images in Ceph, as its own tools tell. Only where the stack has one: ``HERE``."""
+"""Disks and images in Ceph, read with its own tools. ``HERE``: whether the stack has Ceph."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def snapshots(disk: str) -> list[str]:
 
 
 def exchange(image_id: str, path: pathlib.Path) -> None:
-    """Give an image of Glance's other data."""
+    """Replace the data of an image of Glance."""
     image = f"{IMAGES}/{image_id}"
     for arguments in (
         ("snap", "unprotect", f"{image}@snap"),

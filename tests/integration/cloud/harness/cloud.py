@@ -1,4 +1,4 @@
-"""The cloud of the stack: what its users, its administrator and its machine see of it."""
+"""The cloud of the stack, seen by its users, by its administrator and on its machine."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import sqlalchemy as sa
 from keystoneauth1.exceptions import ClientException
 
 from tests.functional.harness import client
-from tests.integration.cloud.harness import node
+from tests.integration.cloud.harness import ceph, node
 
 VERSION = "2.96"
 
 
 class Client(client.Client):
-    """A user of the Compute API, by the token that ``connection`` has and renews; others use this
-    machine, too."""
+    """A user of the Compute API with the token of ``connection``, which renews it. Waits are long,
+    because the machine may be busy."""
 
     pause = 0.3
 
@@ -28,9 +28,9 @@ class Client(client.Client):
 
 
 class Cloud:
-    """``user`` and ``admin`` speak the Compute API bare; ``of_user`` and ``of_admin`` are SDK
+    """``user`` and ``admin`` send requests to the Compute API; ``of_user`` and ``of_admin`` are SDK
     connections to all services. ``query``, ``computes``, ``guests`` and ``whole_images`` are for
-    the oracle; ``forgiven`` is what it keeps silent about, since it was wrong before."""
+    the oracle. ``forgiven``: violations from before the tests, which the oracle ignores."""
 
     def __init__(self):
         self.of_user = openstack.connect(cloud="demo")
@@ -52,8 +52,14 @@ class Cloud:
         assert host == node.NAME
         return node.domains()
 
+    def rescue_disks(self) -> set[str]:
+        """Uuids of the servers that have a rescue disk, in Ceph or in files."""
+        names = ceph.names(ceph.DISKS) if ceph.HERE else set()
+        in_ceph = {name.partition("_")[0] for name in names if name.endswith("_disk.rescue")}
+        return in_ceph | node.servers_with_file("disk.rescue")
+
     def whole_images(self) -> dict[str, str]:
-        """id -> name"""
+        """id -> name of the active images."""
         images = self.of_admin.image.images(status="active")
         return {image.id: image.name for image in images}
 
@@ -64,7 +70,7 @@ class Cloud:
         return self.of_user.network.find_network(name, ignore_missing=False).id
 
     def is_answering(self) -> bool:
-        """Whether the Compute API, and what it needs to answer, is there."""
+        """Whether the Compute API responds, with all services that it needs."""
         try:
             return self.of_user.compute.get("/servers").status_code == 200
         except ClientException:

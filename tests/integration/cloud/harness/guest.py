@@ -1,4 +1,4 @@
-"""One server as its user knows it: what its console says, how it answers."""
+"""One server as its user sees it: its console, its addresses, its history."""
 
 from __future__ import annotations
 
@@ -15,17 +15,30 @@ BOOT_SECONDS = 180  # emulated, on a machine with other work
 ACTIVE_SECONDS = 90
 REACH_SECONDS = 60
 
+PUBLIC_KEY = node.STACK / "demo-key.pub"  # of the key pair KEY
+
 _SSH = (
-    "ssh", "-i", str(node.STACK / "demo-key"), "-o", "BatchMode=yes", "-o", "ConnectTimeout=5",
-    "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR",
-)  # fmt: skip
+    "ssh",
+    "-i",
+    str(node.STACK / "demo-key"),
+    "-o",
+    "BatchMode=yes",
+    "-o",
+    "ConnectTimeout=5",
+    "-o",
+    "StrictHostKeyChecking=no",
+    "-o",
+    "UserKnownHostsFile=/dev/null",
+    "-o",
+    "LogLevel=ERROR",
+)
 
 
 class Guest:
     def __init__(self, cloud: Cloud, server_id: str):
         self._cloud = cloud
         self.id = server_id
-        self._heard = 0  # of the console, which goes on where it was when the guest boots again
+        self._skipped = 0  # of the console, which goes on where it was when the guest boots again
 
     # -- the record ------------------------------------------------------------------------------
 
@@ -36,12 +49,20 @@ class Guest:
         return self._cloud.admin.wait_for(self.id, status, seconds)
 
     def act(self, action: str, arguments=None, status: str | None = None) -> None:
-        """Ask for an action, as the user; wait for the status that it leads to. What it says from
-        here on is what it says of that."""
-        self.listen()
+        """Request an action as the user, and wait for the status after it.
+
+        :meth:`wait_for_output` searches the output of the console from here on.
+        """
+        self.skip_output()
         self._cloud.user.act(self.id, action, arguments)
         if status:
             self.wait_for(status)
+
+    def rescue(self, **arguments: str) -> None:
+        """As the user, until it runs from the rescue disk."""
+        self.skip_output()
+        self._cloud.user.act(self.id, "rescue", arguments, 200)
+        self.wait_for("RESCUE")
 
     def delete(self) -> None:
         self._cloud.admin.request("DELETE", f"/servers/{self.id}")
@@ -59,7 +80,7 @@ class Guest:
         return self._cloud.user.get(f"/servers/{self.id}/os-interface")["interfaceAttachments"]
 
     def events(self, action: str) -> list[dict]:
-        """The history of the newest ``action``."""
+        """The events of the newest ``action`` in the history."""
         path = f"/servers/{self.id}/os-instance-actions"
         actions = self._cloud.admin.get(path)["instanceActions"]
         found = next(each for each in actions if each["action"] == action)
@@ -68,36 +89,41 @@ class Guest:
     # -- the guest itself ------------------------------------------------------------------------
 
     def console(self) -> str:
-        answer = self._cloud.user.act(self.id, "os-getConsoleOutput", {}, expect=200)
-        return answer["output"]
+        response = self._cloud.user.act(self.id, "os-getConsoleOutput", {}, expect=200)
+        return response["output"]
 
-    def listen(self) -> None:
-        """Forget what it has said so far."""
-        self._heard = len(self.console())
+    def skip_output(self) -> None:
+        """Ignore the output of the console so far."""
+        self._skipped = len(self.console())
 
-    def says(self, pattern: str, seconds: float = BOOT_SECONDS) -> re.Match:
+    def wait_for_output(self, pattern: str, seconds: float = BOOT_SECONDS) -> re.Match:
         """Wait for a line on the console."""
         try:
             return until(
                 f"console of {self.id}: {pattern}",
-                lambda: re.search(pattern, self._news()),
+                lambda: re.search(pattern, self._new_output()),
                 seconds,
                 pause=1,
             )
         except AssertionError as exc:
             raise AssertionError(f"{exc}\n{self.console()}") from None
 
-    def _news(self) -> str:
+    def _new_output(self) -> str:
         text = self.console()
-        if len(text) < self._heard:  # a new console
-            self._heard = 0
-        return text[self._heard :]
+        if len(text) < self._skipped:  # a new console
+            self._skipped = 0
+        return text[self._skipped :]
 
-    def ssh(self, address: str, command: str) -> str:
-        """What ``command`` prints in the guest, as soon as it lets us in."""
-        argv = (*_SSH, f"root@{address}", command)
-        until(f"ssh to {address}", lambda: node.succeeds(*_SSH, f"root@{address}", "true"),
-              REACH_SECONDS, pause=1)  # fmt: skip
+    def ssh(self, address: str, command: str, user: str = "root") -> str:
+        """Run ``command`` in the guest over ssh, as soon as it accepts the login. Returns the
+        output."""
+        argv = (*_SSH, f"{user}@{address}", command)
+        until(
+            f"ssh to {address}",
+            lambda: node.succeeds(*_SSH, f"{user}@{address}", "true"),
+            REACH_SECONDS,
+            pause=1,
+        )
         return node.run(*argv)
 
 

@@ -1,4 +1,4 @@
-"""Images as strangers make them: some in good faith, some to read what is not theirs."""
+"""Images of users: correct ones, and malicious ones that refer to files of the host."""
 
 from __future__ import annotations
 
@@ -17,32 +17,40 @@ _STORE = node.STACK / "data" / "glance" / "images"
 
 
 def make(directory: pathlib.Path, name: str, *arguments: str) -> pathlib.Path:
-    """A small disk by ``qemu-img create``."""
+    """Make a small disk with ``qemu-img create``."""
     subprocess.run(
         ["/usr/bin/qemu-img", "create", "-q", *arguments, name, "1M"],
-        check=True, cwd=directory, timeout=30,
-    )  # fmt: skip
+        check=True,
+        cwd=directory,
+        timeout=30,
+    )
     return directory / name
 
 
-def upload(cloud: Cloud, disk_format: str, path: pathlib.Path) -> str:
-    """Through Glance's API; the image's id."""
+def upload(
+    cloud: Cloud, disk_format: str, path: pathlib.Path, container_format="bare", **properties: str
+) -> str:
+    """Upload an image through Glance's API. Returns its id."""
     image = cloud.of_user.image._create(
-        Image, name=f"it-{path.name}", disk_format=disk_format, container_format="bare"
+        Image,
+        name=f"it-{path.name}",
+        disk_format=disk_format,
+        container_format=container_format,
+        **properties,
     )
     with path.open("rb") as stream:
-        answer = cloud.of_user.image.put(
+        response = cloud.of_user.image.put(
             f"/images/{image.id}/file",
             data=stream,
             headers={"Content-Type": "application/octet-stream"},
         )
-    assert answer.status_code == 204, answer.text
+    assert response.status_code == 204, response.text
     return image.id
 
 
 def exchange(image_id: str, path: pathlib.Path) -> None:
-    """Give an image other data in Glance's store and record: data that today's Glance would not
-    take, and that an older one, or another way into the store, has let in."""
+    """Replace the data of an image in Glance's store and record. Today's Glance would refuse the
+    data; an older one, or a user with access to the store, may have stored them."""
     data = path.read_bytes()
     if ceph.HERE:
         ceph.exchange(image_id, path)

@@ -1,7 +1,7 @@
-"""What the daemons run with while they are tested: they tell every step, die after one on demand,
-and leave a note of each run of qemu-img.
+"""The environment of the daemons in tests: they log each step, die after a step when a test orders
+it, and record each run of qemu-img.
 
-All of it comes by the environment, so the daemons and their configuration stay what they are.
+All is set by environment variables, so the daemons and their configuration are unchanged.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ class Instruments:
     # -- death on demand -------------------------------------------------------------------------
 
     def die_after(self, step: str) -> None:
-        """Whoever walks through ``step`` next kills itself at its end."""
+        """The next process that does ``step`` kills itself at its end."""
         (self._faults / step).touch()
 
-    def wait_struck(self, step: str, seconds: float) -> None:
+    def wait_injected(self, step: str, seconds: float) -> None:
         order = self._faults / step
-        until(f"somebody has died after {step}", lambda: not order.exists(), seconds, 0.1)
+        until(f"a process has died after {step}", lambda: not order.exists(), seconds, 0.1)
 
     def disarm(self) -> None:
         for order in self._faults.iterdir():
@@ -46,7 +46,7 @@ class Instruments:
     # -- qemu-img --------------------------------------------------------------------------------
 
     def qemu_img_runs(self) -> list[str]:
-        """The arguments of each run so far."""
+        """The arguments of each run of qemu-img so far."""
         return self._notes.read_text().splitlines()
 
     # -- in and out ------------------------------------------------------------------------------

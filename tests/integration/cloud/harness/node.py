@@ -1,8 +1,9 @@
-"""The machine that the cloud runs on: its units, its hypervisor, its switch, its files."""
+"""The machine on which the cloud runs: its units, its hypervisor, its switch, its files."""
 
 from __future__ import annotations
 
 import configparser
+import contextlib
 import json
 import os
 import pathlib
@@ -18,6 +19,7 @@ STACK = pathlib.Path(os.environ.get("NOVA_MINI_STACK_DIR", "/"))
 STATE = STACK / "data" / "nova-mini" / NAME
 INSTANCES = STATE / "instances"
 STARTED = pathlib.Path("/run/libvirt/qemu")  # where libvirtd notes each domain that it starts
+DOMAIN_LOGS = pathlib.Path("/var/log/libvirt/qemu")  # begun before QEMU is started
 CONNECTIONS = STATE / "connections"  # of the host to volumes, as its compute remembers them
 
 DAEMONS = ("conductor", "scheduler", "api", "compute")
@@ -33,7 +35,7 @@ _POWER_STATES = {
 
 
 def run(*argv: str, seconds: float = 60) -> str:
-    """What the command prints; AssertionError with its complaint when it fails."""
+    """Run a command. Returns its output. Raises AssertionError with its errors when it fails."""
     done = subprocess.run(argv, capture_output=True, text=True, timeout=seconds)
     assert done.returncode == 0, f"{argv}: {done.stdout}{done.stderr}"
     return done.stdout
@@ -58,7 +60,7 @@ def log(daemon: str) -> pathlib.Path:
 
 
 def main_pid(unit_name: str) -> int:
-    """0 while it is dead."""
+    """The main pid of a unit; 0 while it does not run."""
     return int(run("systemctl", "show", "--value", "--property=MainPID", unit_name))
 
 
@@ -72,12 +74,23 @@ def processes(unit_name: str) -> list[int]:
     ]
 
 
+def ceph_workers() -> set[int]:
+    """The pids of the compute's processes that run Ceph's client library."""
+    found = set()
+    for pid in processes(unit("compute")):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if b"rbd_calls.py" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.add(pid)
+    return found
+
+
 def is_active(unit_name: str) -> bool:
     return succeeds("systemctl", "is-active", "--quiet", unit_name)
 
 
 def kill(unit_name: str, *, signal: str = "KILL", whom: str = "all") -> None:
-    """``whom`` "main" spares the children. systemd starts the dead again a second later."""
+    """Kill a unit; with ``whom`` "main" not its children. systemd starts it again after a
+    second."""
     run("systemctl", "kill", f"--kill-whom={whom}", f"--signal={signal}", unit_name)
 
 
@@ -86,7 +99,7 @@ def restart(*unit_names: str) -> None:
 
 
 def wait_active(*unit_names: str) -> None:
-    """Ready, as the unit itself says: all of nova_mini's are of ``Type=notify``."""
+    """Wait until a unit is ready: all units of nova_mini have ``Type=notify``."""
     for name in unit_names:
         until(f"{name} is ready", lambda name=name: is_active(name), READY_SECONDS, 0.3)
 
@@ -98,7 +111,7 @@ def restart_daemons() -> None:
 
 
 def set_environment(variables: dict[str, str]) -> None:
-    """What every unit has that is started from now on."""
+    """Set environment variables of all units that are started from now on."""
     run("systemctl", "set-environment", *(f"{name}={value}" for name, value in variables.items()))
 
 
@@ -116,7 +129,7 @@ def config(*files: str) -> configparser.ConfigParser:
 
 
 def keyrings() -> list[pathlib.Path]:
-    """Of the users of Ceph."""
+    """The keyrings of the users of Ceph."""
     return list((STACK / "etc" / "ceph").glob("*.keyring"))
 
 
@@ -124,7 +137,7 @@ def keyrings() -> list[pathlib.Path]:
 
 
 def domains() -> dict[str, int]:
-    """uuid -> power state of every domain, as libvirt itself says."""
+    """uuid -> power state of every domain, read from libvirt."""
     connection = libvirt.open("qemu:///system")
     try:
         return {
@@ -139,9 +152,20 @@ def domain_xml(uuid: str) -> str:
     return run("virsh", "dumpxml", uuid)
 
 
+def qemu_pid(uuid: str) -> int:
+    """The pid of the QEMU that runs this domain, from libvirt's pid file."""
+    name = run("virsh", "domname", uuid).strip()
+    return int((STARTED / f"{name}.pid").read_text())
+
+
 def instance_directories() -> set[str]:
-    """Everything that stands for a server, or for what is left of one."""
+    """The directories of servers, and orphaned ones."""
     return {path.name for path in INSTANCES.glob("*-*-*-*-*")}
+
+
+def servers_with_file(name: str) -> set[str]:
+    """Uuids of the servers that have a file of this name in their folder."""
+    return {path.parent.name for path in INSTANCES.glob(f"*-*-*-*-*/{name}")}
 
 
 def unfinished_images() -> set[str]:
@@ -153,7 +177,7 @@ def unfinished_images() -> set[str]:
 
 
 def secrets(usage: str) -> list[str]:
-    """The names of libvirt's secrets for that ("iscsi", "ceph")."""
+    """The names of libvirt's secrets for a ``usage`` ("iscsi", "ceph")."""
     lines = run("virsh", "--quiet", "secret-list").splitlines()
     pairs = (line.split()[1:3] for line in lines if line.strip())
     return [name for kind, name in pairs if kind == usage]
@@ -163,7 +187,7 @@ def secrets(usage: str) -> list[str]:
 
 
 def switch_ports() -> dict[str, str]:
-    """interface -> uuid of its server, of all that Open vSwitch has for servers."""
+    """interface -> uuid of the server, for all ports of servers in Open vSwitch."""
     table = json.loads(
         run("ovs-vsctl", "--format=json", "--columns=name,external_ids", "list", "Interface")
     )

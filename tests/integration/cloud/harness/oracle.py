@@ -1,4 +1,5 @@
-"""The clean slate of a real cloud: the ledger's, the hypervisor's, the switch's and Neutron's."""
+"""The oracle for a real cloud: checks that nothing is leaked in the database, at the hypervisor, at
+the switch, in the external services and in Ceph."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ PAUSE = 0.5
 
 
 def forgive_what_was_before(cloud: Cloud) -> None:
-    """Another run, or a user, may have left what no test here is to blame for: told of once."""
+    """Report the violations from before the tests once, and ignore them afterwards."""
     try:
         assert_clean(cloud)
     except AssertionError:
@@ -23,7 +24,7 @@ def forgive_what_was_before(cloud: Cloud) -> None:
 
 
 def assert_clean(cloud: Cloud, seconds: float = 60) -> None:
-    """AssertionError with everything that is wrong, when it is still wrong after ``seconds``."""
+    """Raise AssertionError with all violations if there are still any after ``seconds``."""
     found: list[str] = []
 
     def clean() -> bool:
@@ -58,24 +59,24 @@ def _violations(cloud: Cloud) -> list[str]:
 
 def _files(uuids: set[str]) -> list[str]:
     return [
-        *(f"directory {name} is nobody's" for name in node.instance_directories() - uuids),
+        *(f"directory {name} is an orphan" for name in node.instance_directories() - uuids),
         *(f"cached image {name} is not finished" for name in node.unfinished_images()),
     ]
 
 
 def _disks(cloud: Cloud, uuids: set[str]) -> list[str]:
-    """In Ceph there are the disks of servers and the images of Glance, whole."""
+    """Ceph contains only the disks of servers and the images of Glance, and all are complete."""
     disks, images = ceph.names(ceph.DISKS), ceph.names(ceph.IMAGES)
     known = {image.id for image in cloud.of_admin.image.images()}
     return [
-        *(f"disk {name} is nobody's" for name in disks if name.partition("_")[0] not in uuids),
+        *(f"disk {name} is an orphan" for name in disks if name.partition("_")[0] not in uuids),
         *(f"disk {name} is not finished" for name in disks if ".part-" in name),
         *(f"image {name} is not Glance's" for name in images - known),
     ]
 
 
 def _wires(uuids: set[str]) -> list[str]:
-    """What is plugged belongs to a server that is here."""
+    """Every plugged interface belongs to a server of this host."""
     plugged = node.switch_ports()
     return [
         *(
@@ -88,7 +89,7 @@ def _wires(uuids: set[str]) -> list[str]:
 
 
 def _ports(cloud: Cloud, living: set[str]) -> list[str]:
-    """Neutron and the servers tell the same of who has which port, on a host or on none."""
+    """Neutron and the records of servers agree about ports, and about their hosts."""
     theirs = {
         port.id: port.device_id
         for port in cloud.of_admin.network.ports()
@@ -102,7 +103,7 @@ def _ports(cloud: Cloud, living: set[str]) -> list[str]:
 
 
 def _images(cloud: Cloud) -> list[str]:
-    """An image is whole, or it is not there."""
+    """There are no unfinished images."""
     return [
         f"image {image.id} ({image.name}) is {image.status}"
         for image in cloud.of_admin.image.images()
@@ -111,7 +112,7 @@ def _images(cloud: Cloud) -> list[str]:
 
 
 def _volumes(cloud: Cloud) -> list[str]:
-    """Cinder and the servers tell the same of who has which volume, and Ceph has just Cinder's."""
+    """Cinder and the records of servers agree about volumes, and Ceph has only those of Cinder."""
     storage = cloud.of_admin.block_storage
     mapped = {
         row["attachment_id"]: row["instance_uuid"]
@@ -121,8 +122,8 @@ def _volumes(cloud: Cloud) -> list[str]:
         )
     }
     waiting = volume_oracle.waiting_volumes(cloud)
-    answer = storage.get("/attachments?all_tenants=1", microversion="3.27").json()
-    attachments = {each["id"]: each["instance"] for each in answer["attachments"]}
+    response = storage.get("/attachments?all_tenants=1", microversion="3.27").json()
+    attachments = {each["id"]: each["instance"] for each in response["attachments"]}
     volumes = list(storage.volumes(all_projects=True))
     return [
         *(
@@ -152,7 +153,7 @@ def _in_ceph(uuids: set[str]) -> list[str]:
 
 
 def _secrets(mapped: dict[str, str]) -> list[str]:
-    """A secret of an iSCSI target stays no longer than somebody uses one."""
+    """libvirt has no secret of an iSCSI target that no guest uses."""
     if mapped:
         return []
-    return [f"libvirt's secret {usage} is nobody's" for usage in node.secrets("iscsi")]
+    return [f"libvirt's secret {usage} is an orphan" for usage in node.secrets("iscsi")]

@@ -1,4 +1,4 @@
-"""What the daemons told of their steps."""
+"""The steps in the logs of the daemons."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def of_request(request_id: str) -> list[Step]:
 
 
 class Recorder:
-    """The steps that end from here on, by daemon."""
+    """Records the steps that end from its creation on, by daemon."""
 
     def __init__(self):
         self._from = {daemon: node.log(daemon).stat().st_size for daemon in node.DAEMONS}
 
     def steps(self) -> list[tuple[str, str]]:
-        """(daemon, step), each once."""
+        """(daemon, step), without duplicates."""
         found: dict[tuple[str, str], None] = {}
         for daemon, offset in self._from.items():
             with node.log(daemon).open(errors="replace") as log:

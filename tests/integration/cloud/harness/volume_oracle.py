@@ -1,5 +1,5 @@
-"""What must be true of volumes when nobody is at work, beside what the oracle asks of Cinder: the
-guests have what is on record, and nothing of those that are gone is left on the host."""
+"""The oracle for volumes while no operation runs, in addition to the checks in Cinder: the disks of
+the guests are those in the records, and the host has no connections of deleted servers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.integration.cloud.harness.cloud import Cloud
 
 
 def violations(cloud: Cloud, uuids: set[str]) -> list[str]:
-    """``uuids``: of the servers that are here. Nothing where there is no Cinder."""
+    """The violations; none in a cloud without Cinder. ``uuids``: the servers on this host."""
     if not cloud.has_volumes:
         return []
     records = cloud.query(
@@ -29,7 +29,7 @@ def violations(cloud: Cloud, uuids: set[str]) -> list[str]:
 
 
 def waiting_volumes(cloud: Cloud) -> set[str]:
-    """Those of servers that are shelved and on no host: they are only reserved."""
+    """The volumes of servers that are shelved and on no host: they are only reserved."""
     rows = cloud.query(
         "SELECT m.volume_id FROM block_device_mapping m JOIN instances i"
         " ON i.uuid = m.instance_uuid WHERE NOT i.deleted AND i.vm_state = 'shelved_offloaded'"
@@ -38,7 +38,7 @@ def waiting_volumes(cloud: Cloud) -> set[str]:
 
 
 def _attachments(cloud: Cloud, records: list[dict]) -> list[str]:
-    """Each is complete (or, where no host has it, reserved), and of the volume on record."""
+    """Each attachment is complete (or reserved, without a host), and of the recorded volume."""
     waiting = waiting_volumes(cloud)
     theirs = {each["id"]: each for each in volumes.attachments(cloud)}
     return [
@@ -52,18 +52,18 @@ def _attachments(cloud: Cloud, records: list[dict]) -> list[str]:
 
 
 def _guests(records: list[dict], uuids: set[str]) -> list[str]:
-    """Each guest has the disks that are on record, where the record says."""
-    wanted: dict[str, dict[str, str]] = {uuid: {} for uuid in uuids}
+    """Each guest has the recorded disks, with the recorded device names."""
+    expected: dict[str, dict[str, str]] = {uuid: {} for uuid in uuids}
     for record in records:
         source = _source_on_record(json.loads(record["connection_info"] or "{}"))
         target = (record["device_name"] or "").removeprefix("/dev/")  # named by its host
-        wanted.setdefault(record["instance_uuid"], {})[target] = source
+        expected.setdefault(record["instance_uuid"], {})[target] = source
     return [
-        f"guest {uuid} has {found}, and the record says {wanted[uuid]}"
+        f"guest {uuid} has {found}, and the record says {expected[uuid]}"
         for uuid in uuids
         if uuid in node.domains()
         for found in _disks(uuid)
-        if found != wanted[uuid]
+        if found != expected[uuid]
     ]
 
 
@@ -95,12 +95,15 @@ def _disks(uuid: str) -> list[dict[str, str]]:
 
 
 def _host(uuids: set[str]) -> list[str]:
-    """Nothing of servers that are gone is connected, and no password is kept for them."""
+    """Deleted servers have no connections and no passwords on the host."""
     kept = [path.name.partition(".")[0] for path in node.CONNECTIONS.glob("*.json")]
     connection = libvirt.open("qemu:///system")
     try:
-        secrets = [s for s in connection.listAllSecrets()
-                   if s.usageType() == libvirt.VIR_SECRET_USAGE_TYPE_ISCSI]  # fmt: skip
+        secrets = [
+            s
+            for s in connection.listAllSecrets()
+            if s.usageType() == libvirt.VIR_SECRET_USAGE_TYPE_ISCSI
+        ]
     finally:
         connection.close()
     wrong = [f"a connection of {uuid} is left" for uuid in kept if uuid not in uuids]
@@ -110,12 +113,12 @@ def _host(uuids: set[str]) -> list[str]:
 
 
 def _snapshots(cloud: Cloud) -> list[str]:
-    """Those that an image was to name are named."""
+    """Every snapshot that was made for an image is named by an image."""
     cinder = cloud.of_admin.block_storage
-    answer = cinder.get("/snapshots/detail?all_tenants=1").json()["snapshots"]
+    response = cinder.get("/snapshots/detail?all_tenants=1").json()["snapshots"]
     images = {image.id: image.status for image in cloud.of_admin.image.images()}
     return [
         f"snapshot {each['id']} is of image {image}, which is {images.get(image)}"
-        for each in answer
+        for each in response
         if (image := each["metadata"].get("nova_mini_image")) and images.get(image) != "active"
     ]

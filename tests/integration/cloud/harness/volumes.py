@@ -1,4 +1,4 @@
-"""Volumes as their user knows them, and as Cinder's administrator does."""
+"""Volumes of a user, and requests to Cinder as an administrator."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ATTACHMENTS = "3.44"  # the microversion of Cinder's own record of who has what
 
 
 class Volumes:
-    """Made for one test or file, and all deleted at its end."""
+    """Volumes for one test or file, deleted at its end."""
 
     def __init__(self, cloud: Cloud):
         self._cloud = cloud
@@ -19,14 +19,14 @@ class Volumes:
         self._made: list[str] = []
 
     def create(self, volume_type: str = "ceph", size: int = 1, **fields) -> str:
-        """The id of one that can be used."""
+        """Create a volume and wait until it is available. Returns its id."""
         made = self._cinder.create_volume(size=size, volume_type=volume_type, **fields)
         self._made.append(made.id)
         self.wait(made.id, "available")
         return made.id
 
     def adopt(self, volume_id: str) -> str:
-        """Made by somebody else, and to be deleted here."""
+        """Delete this volume, too, at the end."""
         self._made.append(volume_id)
         return volume_id
 
@@ -47,8 +47,14 @@ class Volumes:
     def act(self, volume_id: str, action: dict, *, version: str = ATTACHMENTS, as_admin=False):
         of = self._cloud.of_admin if as_admin else self._cloud.of_user
         path = f"/volumes/{volume_id}/action"
-        answer = of.block_storage.post(path, json=action, microversion=version)
-        assert answer.status_code in (200, 202), answer.text
+        response = of.block_storage.post(path, json=action, microversion=version)
+        assert response.status_code in (200, 202), response.text
+
+    def let_swap(self, volume_id: str) -> None:
+        """Mark the volume as migrated, because only a volume that Cinder migrates may be swapped.
+        The mark has no other effect."""
+        action = {"os-reset_status": {"migration_status": "success"}}
+        self.act(volume_id, action, as_admin=True)
 
     def _free(self, volume_id: str) -> None:
         for each in self.show(volume_id).attachments:
@@ -62,7 +68,7 @@ class Volumes:
         )
 
     def remove(self) -> None:
-        """Also from servers that a test, which failed, left with them."""
+        """Detach and delete the volumes, also from servers that a failed test has left."""
         for volume_id in self._made:
             if not self.is_gone(volume_id):
                 self._free(volume_id)
@@ -78,22 +84,22 @@ class Volumes:
 
 
 def attachments(cloud: Cloud) -> list[dict]:
-    """Every attachment that Cinder has of anybody."""
+    """All attachments of all projects in Cinder."""
     cinder = cloud.of_admin.block_storage
-    answer = cinder.get("/attachments/detail?all_tenants=1", microversion=ATTACHMENTS)
-    return answer.json()["attachments"]
+    response = cinder.get("/attachments/detail?all_tenants=1", microversion=ATTACHMENTS)
+    return response.json()["attachments"]
 
 
-def attach(cloud: Cloud, guest: Guest, volume_id: str, **asked) -> dict:
-    body = {"volumeAttachment": {"volumeId": volume_id, **asked}}
+def attach(cloud: Cloud, guest: Guest, volume_id: str, **options) -> dict:
+    body = {"volumeAttachment": {"volumeId": volume_id, **options}}
     path = f"/servers/{guest.id}/os-volume_attachments"
     return cloud.user.post(path, body, 200)["volumeAttachment"]
 
 
 def detach(cloud: Cloud, guest: Guest, volume_id: str) -> None:
     path = f"/servers/{guest.id}/os-volume_attachments/{volume_id}"
-    answer = cloud.user.request("DELETE", path)
-    assert answer.status_code == 202, answer.text
+    response = cloud.user.request("DELETE", path)
+    assert response.status_code == 202, response.text
 
 
 def attached(cloud: Cloud, guest: Guest) -> list[dict]:
@@ -101,8 +107,9 @@ def attached(cloud: Cloud, guest: Guest) -> list[dict]:
     return cloud.user.get(path)["volumeAttachments"]
 
 
-def swap(cloud: Cloud, guest: Guest, old: str, new: str) -> None:
+def swap(cloud: Cloud, volumes: Volumes, guest: Guest, old: str, new: str) -> None:
+    volumes.let_swap(old)
     path = f"/servers/{guest.id}/os-volume_attachments/{old}"
     body = {"volumeAttachment": {"volumeId": new}}
-    answer = cloud.admin.request("PUT", path, body)
-    assert answer.status_code == 202, answer.text
+    response = cloud.admin.request("PUT", path, body)
+    assert response.status_code == 202, response.text

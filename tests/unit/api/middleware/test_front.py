@@ -1,4 +1,4 @@
-"""CORS and a proxy's headers: there when they are configured, else nothing is in the way."""
+"""The filters for CORS and proxy headers are in the pipeline only if they are configured."""
 
 from __future__ import annotations
 
@@ -22,20 +22,22 @@ def ask(factory, **headers) -> webob.Response:
 
 
 @pytest.mark.parametrize("factory", [front.cors_factory, front.proxy_factory])
-def test_what_is_not_configured_is_not_there(factory):
+def test_unconfigured_filter_is_left_out(factory):
     assert factory({})(application) is application
 
 
-def test_an_allowed_origin_is_told_what_it_may_read(override):
+def test_cors_response_exposes_api_headers_to_allowed_origin(override):
     front.cors_factory({})  # its options are known from now on
     override("allowed_origin", [ORIGIN], "cors")
-    answer = ask(front.cors_factory, Origin=ORIGIN)
-    assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
-    assert "X-OpenStack-Request-ID" in answer.headers["Access-Control-Expose-Headers"]
-    assert "Access-Control-Allow-Origin" not in ask(front.cors_factory, Origin="https://other").headers
+    response = ask(front.cors_factory, Origin=ORIGIN)
+    assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
+    assert "X-OpenStack-Request-ID" in response.headers["Access-Control-Expose-Headers"]
+    assert (
+        "Access-Control-Allow-Origin" not in ask(front.cors_factory, Origin="https://other").headers
+    )
 
 
-def test_links_are_made_as_the_client_of_a_proxy_sees_them(override):
+def test_links_use_address_from_proxy_headers(override):
     override("enable_proxy_headers_parsing", True, "oslo_middleware")
-    answer = ask(front.proxy_factory, X_Forwarded_Proto="https", X_Forwarded_Host="api.example")
-    assert answer.text == "https://api.example"
+    response = ask(front.proxy_factory, X_Forwarded_Proto="https", X_Forwarded_Host="api.example")
+    assert response.text == "https://api.example"

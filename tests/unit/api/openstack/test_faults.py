@@ -1,4 +1,4 @@
-"""What is told of an error, and what is not."""
+"""Responses to exceptions."""
 
 import json
 
@@ -11,10 +11,10 @@ from nova_mini.api.openstack import faults
 
 
 def fault_of(exc):
-    answer = faults.from_exception(exc)
-    ((kind, fault),) = json.loads(answer.body).items()
-    assert fault["code"] == answer.status_int
-    return answer.status_int, kind, fault["message"]
+    response = faults.from_exception(exc)
+    ((kind, fault),) = json.loads(response.body).items()
+    assert fault["code"] == response.status_int
+    return response.status_int, kind, fault["message"]
 
 
 @pytest.mark.parametrize(
@@ -22,21 +22,21 @@ def fault_of(exc):
     [
         (exception.FlavorNotFound(flavor_id="x"), 404, "itemNotFound", "Flavor x could not be"),
         (exception.Invalid(), 400, "badRequest", "not valid"),
-        (exception.Forbidden(), 403, "forbidden", "may not"),
+        (exception.Forbidden(), 403, "forbidden", "Forbidden"),
         (exception.Conflict(), 409, "conflictingRequest", "conflicts"),
         (exception.NeutronConnectionFailed(reason="no"), 503, "serviceUnavailable", "network"),
         (exception.DatabaseUnavailable(), 503, "serviceUnavailable", "Try again"),
         (db_exc.DBConnectionError("at db.internal"), 503, "serviceUnavailable", "Try again"),
         (db_exc.DBDeadlock(), 503, "serviceUnavailable", "Try again"),
         (oslo_messaging.MessagingTimeout("id 1"), 503, "serviceUnavailable", "Try again"),
-        (ValueError("in /usr/lib/x.py"), 500, "computeFault", "unexpected"),
-        (exception.HypervisorUnavailable(host="h1"), 500, "computeFault", "unexpected"),
+        (ValueError("in /usr/lib/x.py"), 500, "computeFault", "Unexpected"),
+        (exception.HypervisorUnavailable(host="h1"), 500, "computeFault", "Unexpected"),
     ],
 )
-def test_what_is_told(exc, code, kind, message):
-    told = fault_of(exc)
-    assert told[:2] == (code, kind)
-    assert message in told[2]
+def test_fault_of_an_exception(exc, code, kind, message):
+    fault = fault_of(exc)
+    assert fault[:2] == (code, kind)
+    assert message in fault[2]
 
 
 @pytest.mark.parametrize(
@@ -49,9 +49,9 @@ def test_what_is_told(exc, code, kind, message):
         oslo_messaging.MessagingTimeout("secret"),
     ],
 )
-def test_internals_are_not_told(exc):
+def test_fault_hides_internal_details(exc):
     assert "secret" not in fault_of(exc)[2]
 
 
-def test_when_to_come_again():
+def test_retry_after_header():
     assert faults.from_exception(db_exc.DBDeadlock()).headers["Retry-After"] == "5"

@@ -1,9 +1,10 @@
-"""The route table and what it leads to are whole."""
+"""The route table, its schemas and the policy rules are consistent."""
 
 import jsonschema
 import pytest
 
 from nova_mini import policies
+from nova_mini.api.openstack import wsgi
 from nova_mini.api.openstack.api_version import MAX_VERSION, MIN_VERSION, APIVersion
 from nova_mini.api.openstack.compute.router import APIRouterV21
 from nova_mini.api.openstack.compute.routes import ROUTE_LIST
@@ -33,12 +34,37 @@ def _versions(implementation):
     ]
 
 
-def test_no_path_stands_twice():
+def test_paths_are_unique():
     paths = [path for path, _ in ROUTE_LIST]
     assert len(paths) == len(set(paths))
 
 
-def test_every_schema_is_one(operations):
+def test_each_controller_method_has_a_route():
+    routed = {method for _, methods in ROUTE_LIST for method in methods.values()}
+    for controller in wsgi.Controller.__subclasses__():
+        for name, method in vars(controller).items():
+            is_action = hasattr(method, "action_name")
+            if not name.startswith("_") and not is_action:
+                assert method in routed, f"{controller.__name__}.{name} has no route"
+
+
+def test_each_action_controller_has_a_route():
+    routed = {
+        controller
+        for _, methods in ROUTE_LIST
+        for controllers in methods.values()
+        if isinstance(controllers, tuple)
+        for controller in controllers
+    }
+    with_actions = {
+        controller
+        for controller in wsgi.Controller.__subclasses__()
+        if any(hasattr(method, "action_name") for method in vars(controller).values())
+    }
+    assert routed == with_actions
+
+
+def test_schemas_are_valid(operations):
     checked = 0
     for name, operation in operations:
         for implementation in operation.implementations:
@@ -52,7 +78,7 @@ def test_every_schema_is_one(operations):
     assert checked > 100
 
 
-def test_every_version_has_its_schema(operations):
+def test_each_version_has_one_schema(operations):
     for name, operation in operations:
         for implementation in operation.implementations:
             for schemas in (implementation.body_schemas, implementation.query_schemas):
@@ -61,7 +87,7 @@ def test_every_version_has_its_schema(operations):
                     assert len(fitting) == 1, f"{name} has {len(fitting)} schemas at {version}"
 
 
-def test_no_version_has_two_implementations(operations):
+def test_each_version_has_one_implementation_at_most(operations):
     for name, operation in operations:
         for minor in range(MIN_VERSION.minor, MAX_VERSION.minor + 1):
             version = APIVersion(2, minor)
@@ -69,14 +95,14 @@ def test_no_version_has_two_implementations(operations):
             assert len(fitting) <= 1, f"{name} is ambiguous at {version}"
 
 
-def test_every_body_is_validated(operations):
+def test_each_body_has_a_schema(operations):
     without_a_body = {"PUT /servers/{server_id}/tags/{id}"}
     for name, operation in operations:
         if name.startswith(("POST", "PUT")) and name not in without_a_body:
             assert operation.takes_body, f"{name} reads no body"
 
 
-def test_every_rule_is_documented():
+def test_policy_rules_are_documented():
     rules = policies.list_rules()
     names = [rule.name for rule in rules]
     assert len(names) == len(set(names))

@@ -8,8 +8,10 @@ GOOD = {
     "base64": ["", "aGk=", "aG\nk="],
     "ipv4": ["10.0.0.1"],
     "ipv6": ["::1", "fe80::1"],
-    "name": ["a", "a b", "имя", "日本"],
+    "name": ["a", "a b", "имя", "日本", "日\u3000本", "\U0001f600"],
     "name_with_blanks": [" a "],
+    "printable": ["", "a b", "\u3000", "日本\u3000", "\U0001f600", "\U00020000"],
+    "text": ["", "a\tb\r\nc", "\U0001f600"],
     "az_name": ["nova"],
     "int32": ["0", "2147483647"],
     "limit": ["-1", "5"],
@@ -25,12 +27,14 @@ BAD = {
     "ipv6": ["10.0.0.1", ":::", "fe80::1%eth0"],
     "name": ["", " a", "a ", "a\nb", "a\x07"],
     "name_with_blanks": ["", "   ", "a\tb"],
+    "printable": ["a\nb", "\x00", "\x1b[0m", "\x7f", "\u0085", "\u200b", "\u2028", "\ue000"],
+    "text": ["\x00", "\x1b[0m", "\x7f", "\u0085"],
     "az_name": ["a:b", " "],
     "int32": ["", "-1", "2147483648", "1.5", "99999999999"],
     "limit": ["-2", "x"],
     "hostname": ["a", "-ab", "ab-", "a_b", "a.b", "x" * 64],
     "fqdn": ["a", "a..b", "-a.b", "x" * 256],
-    "regex": ["(", "["],
+    "regex": ["", "(", "[", r"(a)\1", "(?=a)", "a{1001}", "((a{40}){40})", r"\pL{99}"],
 }
 
 
@@ -38,20 +42,20 @@ def _cases(table):
     return [(name, value) for name, values in table.items() for value in values]
 
 
-def test_every_format_has_its_cases_and_a_description():
+def test_each_format_has_cases_and_a_description():
     assert GOOD.keys() == BAD.keys() == FORMAT_CHECKER.checkers.keys() == DESCRIPTIONS.keys()
 
 
 @pytest.mark.parametrize(("name", "value"), _cases(GOOD))
-def test_what_fits(name, value):
+def test_valid_values(name, value):
     assert FORMAT_CHECKER.conforms(value, name)
 
 
 @pytest.mark.parametrize(("name", "value"), _cases(BAD))
-def test_what_does_not(name, value):
+def test_invalid_values(name, value):
     assert not FORMAT_CHECKER.conforms(value, name)
 
 
 @pytest.mark.parametrize("name", sorted(GOOD))
-def test_formats_speak_of_text_alone(name):
+def test_formats_ignore_values_that_are_not_strings(name):
     assert FORMAT_CHECKER.conforms(5, name)

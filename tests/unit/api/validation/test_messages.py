@@ -1,6 +1,7 @@
-"""What a user reads of a body that does not match; and that its values stay out of it."""
+"""Error messages for invalid bodies; they contain no secrets and are short."""
 
 import pytest
+from webob.multidict import MultiDict
 
 from nova_mini import exception
 from nova_mini.api.openstack.api_version import APIVersion
@@ -31,41 +32,86 @@ def refusal(value, schema=SCHEMA):
     return str(caught.value)
 
 
+def field(name: str, value: str, reason: str) -> str:
+    return f"Invalid input for field/attribute {name}. Value: {value}. {reason}"
+
+
 @pytest.mark.parametrize(
-    ("thing", "told"),
+    ("thing", "expected"),
     [
-        ({}, "'thing' lacks the required 'name'"),
-        ({"name": 1}, "'thing.name' must be of type string"),
-        ({"name": " x"}, "'thing.name' must be printable text"),
-        ({"name": "x", "size": 0}, "'thing.size' must be at least 1"),
-        ({"name": "x", "size": 2**31}, "'thing.size' may be at most 2147483647"),
-        ({"name": "x", "size": "4294967296"}, "'thing.size' must be a whole number of at most"),
-        ({"name": "x", "id": "1"}, "'thing.id' must be a UUID"),
-        ({"name": "x", "kind": "odd"}, "'thing.kind' must be one of big, small"),
-        ({"name": "x", "parts": []}, "'thing.parts' needs at least 1 items"),
-        ({"name": "x", "parts": ["a", "b", "c"]}, "'thing.parts' may have at most 2 items"),
-        ({"name": "x", "parts": ["a", 1]}, "'thing.parts.1' must be of type string"),
-        ({"name": "x", "zone": "a:b"}, "'thing.zone' must be a name without ':'"),
-        ({"name": "x", "colour": 1}, "'thing' has 'colour', which is not known here"),
-        ({"name": "x", "password": "secret-secret"}, "'thing.password' may have at most 8"),
+        ({}, field("thing", "{}", "'name' is a required property")),
+        ({"name": 1}, field("name", "1", "1 is not of type 'string'")),
+        ({"name": "x", "size": 0}, field("size", "0", "0 is less than the minimum of 1")),
+        ({"name": "x", "id": "1"}, field("id", "1", "'1' is not a 'uuid': a UUID")),
+        (
+            {"name": "x", "kind": "odd"},
+            field("kind", "odd", "'odd' is not one of ['big', 'small']"),
+        ),
+        ({"name": "x", "parts": ["a", 1]}, field("parts.1", "1", "1 is not of type 'string'")),
+        ({"name": "x", "size": "4294967296"}, "a whole number of at most 2147483647"),
+        ({"name": "x", "parts": ["a", "b", "c"]}, "['a', 'b', 'c'] is too long"),
+        ({"name": "x", "colour": 1}, "Additional properties are not allowed ('colour' was unex"),
+        ({"name": " x"}, "An invalid 'name' value was provided. The name must be: printable"),
+        ({"name": "x", "zone": "a:b"}, "The name must be: printable characters except :."),
+        ({"name": "x", "password": "secret-secret"}, "password. Value: ***. *** is too long"),
+        ({"password": "secret-secret"}, "'password': '***'"),
+        ({"name": "x", "parts": [{"user_data": "secret"}]}, "Value: {'user_data': '***'}."),
     ],
 )
-def test_sentences(thing, told):
+def test_messages_for_bodies(thing, expected):
     message = refusal({"thing": thing})
-    assert told in message
+    assert expected in message
     assert "secret" not in message
 
 
-@pytest.mark.parametrize("value", [None, [], "text", 5, {"things": {}}])
-def test_another_form_altogether(value):
-    assert refusal(value).startswith("Invalid input: it")
+def test_message_shows_only_invalid_metadata_names():
+    schema = types.body_of("thing", {"metadata": types.metadata})
+    message = refusal({"thing": {"metadata": {"good": "1", "b\u00e4d": "2", "fine": "3"}}}, schema)
+    assert "'b\u00e4d' does not match any of the regexes" in message
+    assert "good" not in message.partition("regexes")[0].partition("}. ")[2]
 
 
-def test_a_message_is_short():
+def test_messages_for_query_strings():
+    schemas = Schemas()
+    schemas.add(types.query_params({"limit": types.limit}, strict=True), "2.1", None)
+    messages = []
+    for query in ({"limit": "x"}, {"unknown": "1"}):
+        with pytest.raises(exception.ValidationError) as caught:
+            schemas.validate_query(MultiDict(query), VERSION)
+        messages.append(str(caught.value))
+    assert messages[0].startswith(
+        "Invalid input for query parameters limit. Value: x. 'x' does not"
+    )
+    assert messages[1] == "Additional properties are not allowed ('unknown' was unexpected)"
+
+
+def test_legacy_api_removes_unknown_properties():
+    schemas = Schemas()
+    schemas.add(SCHEMA, "2.1", None)
+    body = {"thing": {"name": "x", "colour": 1}, "more": 2}
+    schemas.validate(body, VERSION, relaxed=True)
+    assert body == {"thing": {"name": "x"}}
+    with pytest.raises(exception.ValidationError):
+        schemas.validate({"thing": {"colour": 1}}, VERSION, relaxed=True)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, "None is not of type 'object'"),
+        ([], "[] is not of type 'object'"),
+        ({}, "'thing' is a required property"),
+    ],
+)
+def test_messages_for_bodies_with_wrong_structure(value, expected):
+    assert refusal(value) == expected
+
+
+def test_message_is_shortened():
     assert len(refusal({"thing": {"name": "x", "y" * 100_000: 1}})) < 600
 
 
-def test_a_value_nested_too_deep():
+def test_message_for_deeply_nested_value():
     value = "x"
     for _ in range(5000):
         value = {"x": [value]}

@@ -1,7 +1,8 @@
-"""What a host has connected: remembered across crashes, shared, and let go by the last."""
+"""The connections of a host are stored across crashes, shared, and removed with their last use."""
 
 import pytest
 
+from nova_mini.virt.block_device_info import BlockDeviceInfo, VolumeDisk
 from nova_mini.virt.libvirt import volumes
 from nova_mini.virt.libvirt.volume import iscsi, nfs
 from tests import servers
@@ -25,7 +26,7 @@ def connector(override, tmp_path, monkeypatch):
 
 
 def process():
-    """What a compute service knows that was just started."""
+    """The state of a compute service that was just started."""
     return volumes.Volumes(NoHost())
 
 
@@ -44,18 +45,18 @@ def nfs_connection(name: str) -> dict:
 DISCONNECT = ("disconnect", True, True)
 
 
-def test_a_host_that_was_told_nothing_lets_go_of_all_it_holds(connector):
+def test_all_stored_connections_of_an_instance_are_disconnected(connector):
     connect(ONE, iscsi_connection())
     connect(ONE, iscsi_connection(target_lun=2))
     assert process().connected_instances() == {ONE.uuid}
     process().disconnect_all(ONE, None)
-    assert connector.asked == ["connect", "connect", DISCONNECT, DISCONNECT]
+    assert connector.calls == ["connect", "connect", DISCONNECT, DISCONNECT]
     assert process().connected_instances() == set()
     process().disconnect_all(ONE, None)
-    assert connector.asked.count(DISCONNECT) == 2
+    assert connector.calls.count(DISCONNECT) == 2
 
 
-def test_it_is_written_down_before_it_is_connected(connector, monkeypatch):
+def test_a_connection_is_stored_before_it_is_made(connector, monkeypatch):
     def die(data):
         raise KeyboardInterrupt
 
@@ -63,36 +64,36 @@ def test_it_is_written_down_before_it_is_connected(connector, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         connect(ONE, iscsi_connection())
     process().disconnect_all(ONE, None)
-    assert connector.asked == [DISCONNECT]
+    assert connector.calls == [DISCONNECT]
 
 
 @pytest.mark.parametrize(("force", "flushed"), [(False, "/dev/sdx"), (True, None)])
-def test_a_device_is_flushed_unless_in_haste(connector, monkeypatch, force, flushed):
-    """os-brick flushes the device that it is told of."""
-    told = []
-    monkeypatch.setattr(connector, "disconnect_volume", lambda data, *_, **__: told.append(data))
+def test_a_device_is_flushed_unless_forced(connector, monkeypatch, force, flushed):
+    """os-brick flushes the device whose path it gets."""
+    calls = []
+    monkeypatch.setattr(connector, "disconnect_volume", lambda data, *_, **__: calls.append(data))
     connect(ONE, iscsi_connection())
     process()._disconnect_volume(ONE.uuid, iscsi_connection(), force=force)
-    assert [data.get("device_path") for data in told] == [flushed]
+    assert [data.get("device_path") for data in calls] == [flushed]
 
 
-def test_no_password_is_written_down(connector, tmp_path):
+def test_no_password_is_stored(connector, tmp_path):
     connect(ONE, iscsi_connection())
     (path,) = (tmp_path / "connections").iterdir()
     assert "chappassword" not in path.read_text() and "iqn" in path.read_text()
     assert path.stat().st_mode & 0o077 == 0
 
 
-def test_a_volume_stays_connected_for_the_other_server_that_has_it(connector):
+def test_a_volume_stays_connected_while_another_server_uses_it(connector):
     for instance in (ONE, OTHER):
         connect(instance, iscsi_connection())
     process().disconnect_all(ONE, None)
-    assert DISCONNECT not in connector.asked
+    assert DISCONNECT not in connector.calls
     process().disconnect_all(OTHER, None)
-    assert connector.asked[-1] == DISCONNECT
+    assert connector.calls[-1] == DISCONNECT
 
 
-def test_a_share_is_unmounted_by_the_last_that_has_a_volume_there(connector, monkeypatch):
+def test_a_share_is_unmounted_with_its_last_volume(connector, monkeypatch):
     commands = []
     monkeypatch.setattr(nfs.processutils, "execute", lambda *argv: commands.append(argv))
     share = nfs._mount_point("10.0.0.1:/share")
@@ -106,10 +107,12 @@ def test_a_share_is_unmounted_by_the_last_that_has_a_volume_there(connector, mon
     assert (umount, mounted) == ("umount", str(share))
 
 
-def test_what_a_connection_became_is_disconnected_as_well_as_what_it_was(connector):
-    """Cinder may offer another way to a volume while its server is off."""
+def test_old_and_new_connections_of_a_volume_are_disconnected(connector):
+    """Cinder may offer another connection to a volume while its server is off."""
     connect(ONE, iscsi_connection(target_portal="10.0.0.1:3260"))
     connect(ONE, iscsi_connection(target_portal="10.0.0.2:3260"))
-    now = {"connection_info": iscsi_connection(target_portal="10.0.0.2:3260")}
-    process().disconnect_all(ONE, {"block_device_mapping": [now]})
-    assert connector.asked.count(DISCONNECT) == 2
+    now = VolumeDisk(
+        device_name="/dev/vdb", connection_info=iscsi_connection(target_portal="10.0.0.2:3260")
+    )
+    process().disconnect_all(ONE, BlockDeviceInfo(volumes=[now]))
+    assert connector.calls.count(DISCONNECT) == 2

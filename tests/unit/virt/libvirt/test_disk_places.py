@@ -1,5 +1,5 @@
-"""A host whose configuration does not fit the disks of its guests does not start; libvirt's own
-test hypervisor keeps the definitions."""
+"""A host whose configuration does not fit the disks of its guests does not start. The domains are
+defined in libvirt's test driver."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from nova_mini import exception
 from nova_mini.virt.libvirt import disk_places, utils
 from nova_mini.virt.libvirt.events import EventHandler
 from nova_mini.virt.libvirt.host import Host
-from nova_mini.virt.libvirt.imagebackend import Backend, load_backend
+from nova_mini.virt.libvirt.imagebackend.factory import load_backend
+from nova_mini.virt.libvirt.imagebackend.file import Backend
 from tests import servers
 from tests.unit.virt.libvirt.test_host import OURS, XML
 
@@ -31,7 +32,8 @@ def host():
 
 @pytest.fixture
 def define(host):
-    """``define(disk, ...)``: a guest of ours; each disk's XML may say ``{uuid}``."""
+    """``define(disk, ...)`` defines a guest of this service; ``{uuid}`` in the XML of a disk is
+    replaced."""
 
     def make(*disks: str, metadata: str = OURS):
         instance = servers.make_instance()
@@ -49,40 +51,43 @@ def file_disk(driver_format: str, name="disk", dev="vda", folder=None) -> str:
     return DISK.format(format=driver_format, path=path, dev=dev, device="disk")
 
 
-def test_disks_in_their_places(host, define, tmp_path, override):
-    """Volumes are nobody's business here, nor are domains that are not ours."""
+def test_disks_that_fit_the_configuration(host, define, tmp_path, override):
+    """Volumes and domains of other services are not checked."""
     volumes = [
         CEPH.format(path="volumes/volume-1", dev="vdc"),
         DISK.format(format="raw", path="/mnt/share/volume-2", dev="vdd", device="disk"),
     ]
     eph, drive = file_disk("qcow2", "disk.eph0", "vdb"), file_disk("raw", "disk.config", "vde")
     define(file_disk("qcow2"), eph, drive, *volumes)
-    stranger = define(file_disk("raw"), metadata="")
+    foreign = define(file_disk("raw"), metadata="")
     disk_places.check(host, Backend("qcow2"))
     disk_places.check(host, Backend("default"))
     (tmp_path / "other-name").symlink_to(utils.instances_path())
     override("instances_path", str(tmp_path / "other-name"))
     disk_places.check(host, Backend("qcow2"))
-    stranger.delete_configuration()
+    foreign.delete_configuration()
 
 
 @pytest.mark.parametrize("images_type", ["raw", "flat"])
-def test_another_format(host, define, images_type):
+def test_disks_in_another_format(host, define, images_type):
     guest = define(file_disk("qcow2"))
     with pytest.raises(exception.ConfigurationError) as caught:
         disk_places.check(host, Backend(images_type))
-    told = str(caught.value)
-    assert f"1 of the servers here, {guest.uuid} for one" in told
-    assert f"/{guest.uuid}/disk (qcow2) is there" in told and "images_type" in told
+    message = str(caught.value)
+    assert "1 of the servers on this host have disks that do not fit" in message
+    assert f"Server {guest.uuid} has the disk file /" in message
+    assert f"/{guest.uuid}/disk (qcow2), but" in message and "images_type" in message
 
 
-def test_disks_in_ceph_where_files_are_looked_for(host, define):
+def test_disks_in_ceph_where_files_are_expected(host, define):
     define(CEPH.format(path="vms/{uuid}_disk.swap", dev="vdb"))
-    with pytest.raises(exception.ConfigurationError, match="rbd vms/.*_disk.swap .raw. is there"):
+    with pytest.raises(
+        exception.ConfigurationError, match="has the disk rbd vms/.*_disk.swap .raw."
+    ):
         disk_places.check(host, Backend("qcow2"))
 
 
-def test_another_folder(host, define, override, tmp_path):
+def test_disks_in_another_folder(host, define, override, tmp_path):
     define(file_disk("qcow2"), file_disk("qcow2", "disk.eph0", "vdb"))
     override("instances_path", str(tmp_path / "elsewhere"))
     with pytest.raises(exception.ConfigurationError, match="1 of the servers"):
@@ -96,7 +101,11 @@ def test_disks_in_a_volume_group(host, define, override):
     define(block.format(path="/dev/guests/{uuid}_disk", dev="vda"), volume)
     disk_places.check(host, load_backend("lvm", None))
     override("images_volume_group", "others", "libvirt")
-    with pytest.raises(exception.ConfigurationError, match="/dev/others/.*_disk .raw. is looked"):
+    with pytest.raises(
+        exception.ConfigurationError, match="expects block /dev/others/.*_disk .raw."
+    ):
         disk_places.check(host, load_backend("lvm", None))
-    with pytest.raises(exception.ConfigurationError, match="block /dev/guests/.*_disk .raw. is"):
+    with pytest.raises(
+        exception.ConfigurationError, match="has the disk block /dev/guests/.*_disk .raw."
+    ):
         disk_places.check(host, Backend("qcow2"))

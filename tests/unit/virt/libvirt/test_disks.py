@@ -1,4 +1,4 @@
-"""Ephemeral disks and swap carry what the guest expects to find on them."""
+"""Ephemeral disks, swap and cached images."""
 
 import os
 import pathlib
@@ -9,8 +9,10 @@ import pytest
 
 from nova_mini import exception
 from nova_mini.objects.image_meta import ImageMeta
-from nova_mini.virt.libvirt import disks, utils
-from nova_mini.virt.libvirt.imagebackend import Backend
+from nova_mini.objects.network_model import NetworkInfo
+from nova_mini.virt.block_device_info import BlockDeviceInfo, EphemeralDisk, SwapDisk
+from nova_mini.virt.libvirt import blockinfo, disks, utils
+from nova_mini.virt.libvirt.imagebackend.file import Backend
 from tests import servers
 
 needs_mkfs = pytest.mark.skipif(
@@ -22,6 +24,13 @@ needs_mkfs = pytest.mark.skipif(
 def label_and_type(path) -> dict[str, str]:
     output = subprocess.check_output(["blkid", "-p", "-o", "export", path], text=True)
     return dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
+
+
+def empty_disks(*ephemerals_gb, swap_mb=None) -> BlockDeviceInfo:
+    return BlockDeviceInfo(
+        ephemerals=[EphemeralDisk(size_gb=size) for size in ephemerals_gb],
+        swap=swap_mb and SwapDisk(size_mb=swap_mb),
+    )
 
 
 @pytest.fixture
@@ -37,8 +46,10 @@ def make():
 @needs_mkfs
 def test_ephemeral_disks_are_formatted_and_labelled(make):
     instance = make()
-    asked = {"ephemerals": [{"size": 1}, {"size": 1, "guest_format": "ext3"}]}
-    disks.create_ephemerals(instance, Backend("raw"), asked)
+    requested = BlockDeviceInfo(
+        ephemerals=[EphemeralDisk(size_gb=1), EphemeralDisk(size_gb=1, guest_format="ext3")]
+    )
+    disks.create_ephemerals(instance, Backend("raw"), requested)
     path = utils.get_instance_path(instance)
     first, second = (label_and_type(path / f"disk.eph{index}") for index in range(2))
     assert (first["LABEL"], first["TYPE"]) == ("ephemeral0", "ext4")
@@ -48,31 +59,75 @@ def test_ephemeral_disks_are_formatted_and_labelled(make):
 
 
 @needs_mkfs
-def test_the_operators_file_system(make, override):
+def test_the_default_file_system_of_the_operator(make, override):
     override("default_ephemeral_format", "ext2")
     instance = make(ephemeral_gb=1)
-    disks.create_ephemerals(instance, Backend("raw"), None)
+    disks.create_ephemerals(instance, Backend("raw"), blockinfo.disks_of_flavor(instance))
     assert label_and_type(utils.get_instance_path(instance) / "disk.eph0")["TYPE"] == "ext2"
 
 
 @needs_mkfs
-def test_swap_of_the_flavor(make):
+def test_a_swap_disk_of_the_flavors_size(make):
     instance = make(swap=16)
-    disks.create_swap(instance, Backend("raw"), None)
+    disks.create_swap(instance, Backend("raw"), blockinfo.disks_of_flavor(instance))
     path = utils.get_instance_path(instance) / "disk.swap"
     assert label_and_type(path)["TYPE"] == "swap"
     assert path.stat().st_size == 16 << 20
 
 
-def test_no_swap_and_no_ephemeral_disk_unless_asked(make):
+def test_no_swap_and_no_ephemeral_disk_unless_requested(make):
     instance = make()
-    disks.create_swap(instance, Backend("raw"), {"swap": None})
-    disks.create_ephemerals(instance, Backend("raw"), {"ephemerals": []})
+    disks.create_swap(instance, Backend("raw"), BlockDeviceInfo())
+    disks.create_ephemerals(instance, Backend("raw"), BlockDeviceInfo())
     assert list(utils.get_instance_path(instance).iterdir()) == []
 
 
-def test_secrets_of_a_guest_do_not_show_in_a_log():
-    info = disks.InjectionInfo([], [("/etc/key", b"private")], "secret-password")
+@pytest.mark.parametrize(
+    "info",
+    [
+        empty_disks(5000, -5000),
+        empty_disks(0),
+        empty_disks(2),
+        empty_disks(swap_mb=17),
+        empty_disks(swap_mb=-1),
+    ],
+)
+def test_empty_disks_that_exceed_the_flavor_are_refused(make, info):
+    """The records may be older than the API's check of them."""
+    with pytest.raises(exception.InvalidBDM):
+        disks.check_empty_disks(make(ephemeral_gb=1, swap=16), info)
+
+
+def test_empty_disks_that_fit_the_flavor(make):
+    instance = make(ephemeral_gb=2, swap=16)
+    disks.check_empty_disks(instance, empty_disks(1, 1, swap_mb=16))
+    disks.check_empty_disks(instance, blockinfo.disks_of_flavor(instance))
+    disks.check_empty_disks(make(), BlockDeviceInfo())
+
+
+def test_an_unknown_file_system_is_refused(make, tmp_path):
+    """The name of the file system is a path to a file of the host."""
+    name = "../../../secret"
+    (utils.base_dir() / "ephemeral0_1_..").mkdir()
+    (tmp_path / "secret").write_text("of the host")
+    instance = make(ephemeral_gb=1)
+    with pytest.raises(exception.InvalidBDM, match="guest_format"):
+        requested = BlockDeviceInfo(ephemerals=[EphemeralDisk(size_gb=1, guest_format=name)])
+        disks.create_ephemerals(instance, Backend("raw"), requested)
+    assert not (utils.get_instance_path(instance) / "disk.eph0").exists()
+
+
+def test_a_root_disk_without_an_image_is_refused(make):
+    """The root volume is not connected: no empty disk may take its place."""
+    info = disks.InjectionInfo(NetworkInfo(), [], None)
+    instance = make()
+    with pytest.raises(exception.InvalidBDM, match="root volume is not connected"):
+        disks.create_root(None, None, instance, None, Backend("qcow2"), info)
+    assert list(utils.get_instance_path(instance).iterdir()) == []
+
+
+def test_secrets_of_a_guest_are_not_in_the_repr():
+    info = disks.InjectionInfo(NetworkInfo(), [("/etc/key", b"private")], "secret-password")
     assert "private" not in repr(info)
     assert "secret-password" not in repr(info)
 
@@ -91,7 +146,7 @@ class Glance:
         pathlib.Path(target_path).write_bytes(b"raw" * 1024)
 
 
-def test_an_image_is_cached_once_and_kept_young():
+def test_an_image_is_fetched_once_and_its_age_is_reset():
     glance, backend = Glance(), Backend("qcow2")
     assert disks.cache_image(None, glance, backend, "image")
     base = utils.base_dir() / disks.get_cache_fname("image")
@@ -119,7 +174,7 @@ for word; do source=$target; target=$word; done
 
 @pytest.fixture
 def other_host(tmp_path, monkeypatch):
-    """Where the image cache of a host named ``other`` is."""
+    """The image cache of a host named ``other``."""
     root, programs = tmp_path / "other", tmp_path / "bin"
     programs.mkdir()
     (programs / "scp").write_text(SCP)
@@ -131,7 +186,7 @@ def other_host(tmp_path, monkeypatch):
     return cache
 
 
-def test_an_image_that_glance_lost_is_copied_from_the_other_host(make, other_host):
+def test_an_image_that_is_not_in_glance_is_copied_from_another_host(make, other_host):
     instance, name = make(), disks.get_cache_fname("image")
     content = b"first" + bytes(8 << 20) + b"last"
     (other_host / name).write_bytes(content)
@@ -146,14 +201,14 @@ def test_an_image_that_glance_lost_is_copied_from_the_other_host(make, other_hos
 
 
 @pytest.mark.parametrize("host", [None, "other", "stranger"])
-def test_an_image_that_nobody_has_is_not_found(make, other_host, host):
+def test_an_image_without_any_source_is_not_found(make, other_host, host):
     root = Backend("raw").by_name(make(), "disk")
     with pytest.raises(exception.ImageNotFound):
         disks.fetch_image(None, GlanceWithout(), root, "image", fallback_from_host=host)
     assert not root.exists() and list(utils.base_dir().iterdir()) == []
 
 
-def test_an_image_that_is_here_is_not_asked_for(make):
+def test_a_cached_image_is_used_if_glance_does_not_have_it(make):
     base = utils.base_dir() / disks.get_cache_fname("image")
     base.parent.mkdir(parents=True, exist_ok=True)
     base.write_bytes(b"content")

@@ -1,16 +1,20 @@
-"""The domain says what the flavor, the image and the configuration ask for."""
+"""The domain has what the flavor, the image and the configuration request."""
 
 import pytest
 from lxml import etree
 
 from nova_mini import exception
-from nova_mini.network.model import NetworkInfo
+from nova_mini.guest_options.flavor_options import EXTRA_SPECS
+from nova_mini.guest_options.image_options import IMAGE_PROPERTIES
+from nova_mini.guest_options.shared_options import LIBVIRT
 from nova_mini.objects.image_meta import ImageMeta
+from nova_mini.objects.network_model import NetworkInfo
 from nova_mini.virt.libvirt import blockinfo
-from nova_mini.virt.libvirt.config import NOVA_NS, DomainDevices
+from nova_mini.virt.libvirt.config import DomainDevices
+from nova_mini.virt.libvirt.config_metadata import NOVA_NS
 from nova_mini.virt.libvirt.guest_config import GuestConfigBuilder
 from nova_mini.virt.libvirt.host import Capabilities
-from nova_mini.virt.libvirt.imagebackend import Backend
+from nova_mini.virt.libvirt.imagebackend.file import Backend
 from nova_mini.virt.libvirt.vif import LibvirtGenericVIFDriver
 from tests import servers
 
@@ -27,7 +31,9 @@ def domain(instance=None, vifs=(), images_type="qcow2", **properties) -> etree._
 def domain_xml(instance=None, vifs=(), images_type="qcow2", **properties) -> str:
     instance = instance or servers.make_instance()
     image_meta = ImageMeta(disk_format="raw", properties=properties)
-    disk_info = blockinfo.get_disk_info("x86_64", instance, image_meta, None)
+    disk_info = blockinfo.get_disk_info(
+        "x86_64", instance, image_meta, blockinfo.disks_of_flavor(instance)
+    )
     builder = GuestConfigBuilder(CAPABILITIES, Backend(images_type), LibvirtGenericVIFDriver())
     return builder.get_guest_config(instance, NetworkInfo(vifs), image_meta, disk_info).to_xml()
 
@@ -37,7 +43,7 @@ def flavored(**extra_specs) -> servers.Instance:
     return servers.make_instance(servers.make_flavor(vcpus=4, extra_specs=specs))
 
 
-def test_identity_and_size():
+def test_name_uuid_memory_and_vcpus():
     instance = servers.make_instance(id=0x2A)
     xml = domain(instance)
     assert xml.findtext("uuid") == instance.uuid
@@ -47,17 +53,30 @@ def test_identity_and_size():
     entries = {node.get("name"): node.text for node in xml.iter("entry")}
     assert entries["serial"] == entries["uuid"] == instance.uuid
     assert xml.find("os/smbios").get("mode") == "sysinfo"
-    owner = xml.find(f"metadata/{{{NOVA_NS}}}instance/{{{NOVA_NS}}}owner/{{{NOVA_NS}}}project")
-    assert owner.get("uuid") == "project"
 
 
-def test_no_value_of_a_user_breaks_out_of_its_place():
+def test_smbios_tables_name_openstack():
+    """cloud-init's ds-identify compares the product's name with "OpenStack Nova"."""
+    entries = {node.get("name"): node.text for node in domain().iter("entry")}
+    assert entries["product"] == "OpenStack Nova"
+    assert entries["manufacturer"] == "OpenStack Foundation"
+    assert entries["family"] == "Virtual Machine"
+
+
+def test_values_of_users_are_escaped():
     evil = "</nova:name><devices/>&\"'"
     instance = servers.make_instance(display_name=evil, kernel_id="kernel")
     xml = domain(instance, os_command_line=evil)
     assert xml.findtext(f"metadata/{{{NOVA_NS}}}instance/{{{NOVA_NS}}}name") == evil
     assert xml.findtext("os/cmdline") == evil
     assert len(xml.findall("devices")) == 1
+
+
+@pytest.mark.parametrize("text", ["a\0b", "a\x1bb", "\ufffe", "\ud800"])
+def test_a_text_that_xml_cannot_hold_is_an_invalid_request(text):
+    instance = servers.make_instance(kernel_id="kernel")
+    with pytest.raises(exception.Invalid, match="control characters"):
+        domain(instance, os_command_line=text)
 
 
 @pytest.mark.parametrize(
@@ -109,19 +128,26 @@ def test_the_translation_cache_is_for_emulated_guests(override, virt_type, expec
     assert domain().findtext("features/tcg/tb-cache") == expected
 
 
-def test_the_console_is_logged_and_the_log_survives_restarts():
+def test_the_console_log_is_appended_across_restarts():
     instance = servers.make_instance()
     log = domain(instance).find("devices/serial/log")
     assert log.get("file").endswith(f"{instance.uuid}/console.log")
     assert log.get("append") == "on"
 
 
-def test_the_screen_is_on_loopback_or_not_there(override):
-    assert domain().find("devices/graphics/listen").get("address") == "127.0.0.1"
-    override("enabled", False, "vnc")
+def test_no_vnc_server_listens_unless_it_is_enabled():
     xml = domain()
     assert xml.find("devices/graphics") is None
     assert xml.find("devices/video") is None
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "192.0.2.7"])
+def test_an_enabled_vnc_server_listens_on_the_configured_address(override, address):
+    override("enabled", True, "vnc")
+    override("server_listen", address, "vnc")
+    xml = domain()
+    assert xml.find("devices/graphics/listen").get("address") == address
+    assert xml.find("devices/video/model").get("type") == "vga"
 
 
 def test_helper_devices(override):
@@ -133,7 +159,7 @@ def test_helper_devices(override):
     assert xml.find("devices/watchdog").get("action") == "reset"
 
 
-def test_what_was_not_asked_for_is_not_there():
+def test_devices_that_were_not_requested_are_missing():
     xml = domain(flavored(hw_rng__allowed="False"))
     for path in ("rng", "channel", "watchdog", "input"):
         assert xml.find(f"devices/{path}") is None
@@ -158,7 +184,7 @@ def test_a_q35_machine_has_ports_to_plug_into():
     assert [port.get("index") for port in ports] == [str(i) for i in range(1, 17)]
 
 
-def test_a_machine_that_the_host_lacks_is_for_another_host():
+def test_a_machine_type_that_the_host_lacks_allows_another_host():
     with pytest.raises(exception.HypervisorError, match="no machine type 'abacus'"):
         domain(hw_machine_type="abacus")
 
@@ -178,12 +204,12 @@ def test_the_operators_machine_type(override):
         {"hw_scsi_model": "x"},
     ],
 )
-def test_hardware_that_is_not_to_be_had_is_refused(wrong):
+def test_unsupported_hardware_is_refused(wrong):
     with pytest.raises(exception.UnsupportedHardware):
         domain(vifs=[servers.make_vif()], hw_disk_bus="scsi", **wrong)
 
 
-def test_disks_are_read_back():
+def test_parsed_disks_equal_the_formatted_ones():
     instance = servers.make_instance(servers.make_flavor(swap=8), config_drive="True")
     disks = DomainDevices.parse_str(domain_xml(instance, images_type="raw")).disks
     assert [(disk.target_dev, disk.source_device, disk.driver_format) for disk in disks] == [
@@ -194,7 +220,111 @@ def test_disks_are_read_back():
     assert disks[0].source_path.endswith(f"{instance.uuid}/disk")
 
 
-def test_interfaces_are_read_back():
+def test_parsed_interfaces_equal_the_formatted_ones():
     vif = servers.make_vif()
     (found,) = DomainDevices.parse_str(domain_xml(vifs=[vif])).interfaces
     assert (found.mac_addr, found.target_dev) == (vif.address, vif.devname)
+
+
+# What the registry says of this driver, with a value that is not what a guest has anyway.
+SUPPORTED = {
+    "boot_menu": "true",
+    "cpu_cores": "4",
+    "cpu_sockets": "4",
+    "cpu_threads": "4",
+    "cdrom_bus": "scsi",
+    "disk_bus": "scsi",
+    "firmware_type": None,  # bios alone, which every guest has
+    "machine_type": "q35",
+    "pointer_model": "usbtablet",
+    "qemu_guest_agent": "yes",
+    "scsi_model": "lsilogic",
+    "vif_model": "e1000",
+    "video_model": "qxl",
+    "watchdog_action": "reset",
+}
+SUPPORTED_OF_FLAVORS = {
+    "hw_rng:allowed": "false",
+    "hw_rng:rate_bytes": "1024",
+    "hw_rng:rate_period": "500",
+    "quota:cpu_period": "2000",
+    "quota:cpu_quota": "20000",
+    "quota:cpu_shares": "512",
+    **{
+        f"quota:disk_{direction}_{unit}_sec": "4096"
+        for direction in ("read", "write", "total")
+        for unit in ("bytes", "iops")
+    },
+}
+# Not in the domain: how images and snapshots are made, and what the guest's disks are.
+ELSEWHERE = {
+    "os_require_quiesce",
+    "img_config_drive",
+    "kernel_id",
+    "ramdisk_id",
+    "hw_rescue_bus",
+    "hw_rescue_device",
+}
+
+
+def _claimed(registry, prefix: str = "") -> set[str]:
+    return {
+        option.key.removeprefix(prefix)
+        for option in registry.options
+        if option.actor == LIBVIRT and option.key.startswith(prefix)
+    }
+
+
+def test_every_option_of_this_driver_in_the_registry_has_a_case():
+    assert _claimed(EXTRA_SPECS, "hw:") == set(SUPPORTED)
+    assert _claimed(EXTRA_SPECS) == {f"hw:{key}" for key in SUPPORTED} | set(SUPPORTED_OF_FLAVORS)
+    others = {"os_type", "os_command_line", *ELSEWHERE}
+    assert _claimed(IMAGE_PROPERTIES) == {f"hw_{key}" for key in SUPPORTED} | others
+
+
+_VIF = servers.make_vif()
+
+
+def _domain_of(extra_specs, properties):
+    """A domain with a disk, a CD-ROM, an interface and a limit of entropy (so that it has a
+    period). The metadata are left out, because they repeat the options."""
+    specs = {"hw_rng:rate_bytes": "64", **extra_specs}
+    flavor = servers.make_flavor(vcpus=4, extra_specs=specs)
+    fixed = {"id": 1, "display_name": "s", "hostname": "s", "kernel_id": "kernel"}
+    instance = servers.make_instance(flavor, config_drive="True", **fixed)
+    instance.os_type = properties.get("os_type")
+    if "hw:scsi_model" in extra_specs or "hw_scsi_model" in properties:
+        properties = {**properties, "hw_disk_bus": "scsi"}
+    xml = domain(instance, [_VIF], **properties)
+    xml.remove(xml.find("metadata"))
+    return etree.tostring(xml, encoding="unicode").replace(instance.uuid, "")
+
+
+@pytest.mark.parametrize(
+    ("extra_specs", "properties"),
+    [
+        *(({f"hw:{key}": value}, {}) for key, value in SUPPORTED.items() if value),
+        *(({}, {f"hw_{key}": value}) for key, value in SUPPORTED.items() if value),
+        *(({key: value}, {}) for key, value in SUPPORTED_OF_FLAVORS.items()),
+        ({}, {"os_type": "windows"}),
+        ({}, {"os_command_line": "root=/dev/sda"}),
+    ],
+    ids=str,
+)
+def test_options_of_the_registry_change_the_domain(override, extra_specs, properties):
+    override("enabled", True, "vnc")  # a guest without a screen has no video device
+    plain = {"hw_disk_bus": "scsi"} if "scsi_model" in str((extra_specs, properties)) else {}
+    assert _domain_of(extra_specs, properties) != _domain_of({}, plain)
+
+
+@pytest.mark.parametrize(
+    "specs",
+    [
+        {"quota:cpu_quota": "-1"},
+        {"quota:cpu_shares": "0"},
+        {"quota:disk_read_iops_sec": "0"},
+    ],
+    ids=str,
+)
+def test_zero_and_negative_limits_mean_no_limit(specs):
+    assert _domain_of(specs, {}) == _domain_of({}, {})

@@ -1,13 +1,16 @@
-"""Host and Guest against libvirt's own test hypervisor, which lives in the library."""
+"""Host and Guest with libvirt's test driver, a hypervisor inside of the library."""
 
 import queue
 
+import libvirt
 import pytest
 
 from nova_mini import exception
-from nova_mini.compute import power_state
+from nova_mini.objects.image_meta import ImageMeta
+from nova_mini.states import power_state
 from nova_mini.virt.driver import LifecycleTransition
-from nova_mini.virt.libvirt.config import NOVA_NS
+from nova_mini.virt.libvirt import config_metadata
+from nova_mini.virt.libvirt.config_metadata import NOVA_NS, OWN_NS
 from nova_mini.virt.libvirt.events import EventHandler
 from nova_mini.virt.libvirt.host import Capabilities, Host
 from tests import servers
@@ -17,7 +20,10 @@ XML = """
   <name>{name}</name><uuid>{uuid}</uuid><memory unit='MiB'>64</memory>
   <os><type>hvm</type></os>{metadata}
 </domain>"""
-OURS = f"<metadata><nova:instance xmlns:nova='{NOVA_NS}'/></metadata>"
+NOVAS = f"<nova:instance xmlns:nova='{NOVA_NS}'/>"
+MARK = f"<mini:instance xmlns:mini='{OWN_NS}'/>"
+OURS = f"<metadata>{NOVAS}{MARK}</metadata>"
+OF_THE_FIRST_RELEASE = f"<metadata>{MARK}</metadata>"
 
 
 def xml_of(instance, metadata=OURS) -> str:
@@ -45,18 +51,40 @@ def guest(host):
     made.delete_configuration()
 
 
-def test_what_is_not_defined_is_not_found(host):
+def test_an_undefined_domain_is_not_found(host):
     instance = servers.make_instance()
     assert host.find_guest(instance) is None
     with pytest.raises(exception.DomainNotFound, match="hard reboot"):
         host.get_guest(instance)
 
 
-def test_only_domains_of_ours_are_listed(host, guest):
-    stranger = servers.make_instance()
-    theirs = host.write_instance_config(xml_of(stranger, metadata=""))
+@pytest.mark.parametrize("metadata", ["", f"<metadata>{NOVAS}</metadata>"], ids=["none", "Nova"])
+def test_domains_of_other_services_are_not_listed(host, guest, metadata):
+    instance = servers.make_instance()
+    foreign = host.write_instance_config(xml_of(instance, metadata=metadata))
     assert host.list_instance_uuids() == [guest.uuid]
-    theirs.delete_configuration()
+    foreign.delete_configuration()
+
+
+def test_domains_of_the_first_release_are_listed(host, guest):
+    older = host.write_instance_config(
+        xml_of(servers.make_instance(), metadata=OF_THE_FIRST_RELEASE)
+    )
+    assert set(host.list_instance_uuids()) == {guest.uuid, older.uuid}
+    older.delete_configuration()
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_metadata_is_replaced_in_the_guest_and_in_its_definition(host, guest, running):
+    if running:
+        guest.launch()
+    instance = servers.make_instance(display_name="renamed")
+    guest.set_metadata(config_metadata.from_instance(instance, [], ImageMeta()))
+    for flags in (0, libvirt.VIR_DOMAIN_XML_INACTIVE):
+        xml = guest._domain.XMLDesc(flags)
+        assert xml.count("<nova:instance ") == 1
+        assert "<nova:name>renamed</nova:name>" in xml
+    assert host.list_instance_uuids() == [guest.uuid], "the mark of ours stays"
 
 
 def test_power_states(host, guest):
@@ -82,24 +110,24 @@ def test_saved_memory_is_found_and_discarded(guest):
     assert not guest.has_saved_memory()
 
 
-def test_a_definition_that_is_gone_may_be_deleted_again(host):
+def test_deleting_a_definition_is_idempotent(host):
     made = host.write_instance_config(xml_of(servers.make_instance()))
     made.delete_configuration()
     made.delete_configuration()
 
 
-def test_lifecycle_events_arrive_on_another_thread(guest, seen):
+def test_lifecycle_events_are_delivered_in_another_thread(guest, seen):
     guest.launch()
     guest.pause()
     guest.resume()
     guest.poweroff()
-    wanted = ["started", "paused", "resumed", "stopped"]
+    expected = ["started", "paused", "resumed", "stopped"]
     found = []
     while found[-1:] != ["stopped"]:
         event = seen.get(timeout=5)
         assert event.uuid == guest.uuid
         found.append(event.transition.value)
-    assert [value for value in found if value in wanted] == wanted
+    assert [value for value in found if value in expected] == expected
 
 
 def test_a_listener_that_fails_does_not_stop_the_events(guest):
@@ -121,7 +149,7 @@ def test_a_listener_that_fails_does_not_stop_the_events(guest):
     mine.delete_configuration()
 
 
-def test_a_connection_that_was_lost_is_made_anew(host):
+def test_a_lost_connection_is_replaced(host):
     before = host.get_connection()
     assert host.get_connection() is before
     before.close()
@@ -130,7 +158,7 @@ def test_a_connection_that_was_lost_is_made_anew(host):
     assert host.get_connection() is not before
 
 
-def test_no_libvirtd_is_unavailable_and_says_so():
+def test_a_missing_libvirtd_is_hypervisor_unavailable():
     host = Host("qemu:///system?socket=/nonexistent", EventHandler(lambda event: None))
     assert not host.is_available()
     with pytest.raises(exception.HypervisorUnavailable):

@@ -1,4 +1,4 @@
-"""The cache forgets what nothing needs, and only that."""
+"""The image cache removes only files that are not needed."""
 
 import os
 import threading
@@ -33,13 +33,13 @@ def update():
     return ImageCacheManager().update
 
 
-def test_old_and_unused_is_removed(update):
+def test_an_old_unused_image_is_removed(update):
     path = cached("old")
     update(set())
     assert not path.exists()
 
 
-def test_young_is_kept(update):
+def test_a_recent_image_is_kept(update):
     path = cached("young", age=60)
     update(set())
     assert path.exists()
@@ -54,7 +54,7 @@ def test_the_image_of_an_instance_is_kept(update):
 
 
 @pytest.mark.parametrize("name", ["disk", "disk.eph0", "disk.part"])
-def test_what_a_disk_refers_to_is_kept(update, name):
+def test_a_backing_file_is_kept(update, name):
     path = cached("base")
     disk = overlay_of(path, name)
     update(set())
@@ -64,7 +64,7 @@ def test_what_a_disk_refers_to_is_kept(update, name):
     assert not path.exists()
 
 
-def test_a_raw_disk_refers_to_nothing_we_would_follow(update):
+def test_a_disk_without_a_backing_file_keeps_no_image(update):
     path = cached("base")
     directory = utils.get_instance_path(servers.make_instance())
     directory.mkdir()
@@ -73,22 +73,22 @@ def test_a_raw_disk_refers_to_nothing_we_would_follow(update):
     assert not path.exists()
 
 
-def test_unfinished_files_of_the_dead_go_too(update):
+def test_unfinished_files_are_removed(update):
     half, young = cached("image.part"), cached("image.converted", age=5)
     update(set())
     assert not half.exists()
     assert young.exists()
 
 
-def test_nothing_goes_when_the_operator_says_so(update, override):
+def test_nothing_is_removed_if_disabled(update, override):
     override("remove_unused_base_images", False, "image_cache")
     path = cached("old")
     update(set())
     assert path.exists()
 
 
-def test_a_file_that_is_used_while_it_is_about_to_go_stays(update):
-    """A build holds the lock; when it lets go, the file has been used just now."""
+def test_a_file_that_is_used_meanwhile_is_kept(update):
+    """A build holds the lock and uses the file before it releases the lock."""
     path = cached("old")
     held, release = threading.Event(), threading.Event()
 
@@ -109,3 +109,12 @@ def test_a_file_that_is_used_while_it_is_about_to_go_stays(update):
     for thread in threads:
         thread.join(10)
     assert path.exists()
+
+
+@pytest.mark.parametrize("images_type", ["raw", "flat"])
+def test_the_content_of_a_disk_does_not_keep_an_image(update, override, images_type):
+    override("images_type", images_type, "libvirt")
+    path = cached("base")
+    overlay_of(path)  # as a guest can make its raw disk look
+    update(set())
+    assert not path.exists()

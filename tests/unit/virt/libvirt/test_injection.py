@@ -1,6 +1,6 @@
-"""Injection is off unless it is asked for, and asked for where it cannot be is said at the start.
+"""Injection is off by default; if it is enabled but not possible, the service does not start.
 
-What it writes is seen with libguestfs itself, in ``tests/integration/libvirt/test_injection.py``.
+``tests/integration/libvirt/test_injection.py`` tests it with libguestfs.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ import sys
 import pytest
 
 from nova_mini import exception
+from nova_mini.objects.network_model import NetworkInfo
 from nova_mini.virt.libvirt import disks, injection, utils
-from nova_mini.virt.libvirt.imagebackend import Backend
+from nova_mini.virt.libvirt.imagebackend.file import Backend
 from tests import servers
 from tests.unit.virt.disk_files import needs_qemu_img
 
-INFO = disks.InjectionInfo([], [("/etc/motd", b"hello")], "s3cret")
+INFO = disks.InjectionInfo(NetworkInfo(), [("/etc/motd", b"hello")], "s3cret")
 
 
 @pytest.fixture
@@ -23,8 +24,8 @@ def without_libguestfs(monkeypatch):
     monkeypatch.setitem(sys.modules, "guestfs", None)
 
 
-def test_nothing_is_wanted_unless_somebody_asks(without_libguestfs):
-    assert not injection.is_wanted()
+def test_injection_is_off_by_default(without_libguestfs):
+    assert not injection.is_enabled()
     injection.check_host()
 
 
@@ -41,26 +42,29 @@ def test_a_host_whose_disks_are_in_ceph_does_not_start(override):
         injection.check_host()
 
 
-def test_what_goes_in_is_for_the_operator_to_say(override):
+def test_the_operator_chooses_the_injected_data(override):
     instance = servers.make_instance(key_data="ssh-rsa key")
-    assert not injection.Injected.wanted(instance, disks.InjectionInfo([], [], "s3cret"))
+    assert not injection.Injected.requested(
+        instance, disks.InjectionInfo(NetworkInfo(), [], "s3cret")
+    )
     override("inject_key", True, "libvirt")
     override("inject_password", True, "libvirt")
-    wanted = injection.Injected.wanted(instance, INFO)
-    assert (wanted.key, wanted.root_password) == ("ssh-rsa key", "s3cret")
-    assert "s3cret" not in repr(wanted) and "hello" not in repr(wanted)
+    injected = injection.Injected.requested(instance, INFO)
+    assert (injected.key, injected.root_password) == ("ssh-rsa key", "s3cret")
+    assert "s3cret" not in repr(injected) and "hello" not in repr(injected)
 
 
-def test_a_password_replaces_that_of_root_alone():
+def test_only_the_password_of_root_is_replaced():
     lines = ["root:*:19000:0:99999:7:::", "daemon:*:19000:0:99999:7:::"]
     assert list(injection._with_password(lines, "$6$x")) == [
-        "root:$6$x:19000:0:99999:7:::", lines[1]
-    ]  # fmt: skip
+        "root:$6$x:19000:0:99999:7:::",
+        lines[1],
+    ]
 
 
 @needs_qemu_img
-def test_only_a_disk_that_is_being_made_is_finished(tmp_path):
-    """One that has its name may have a guest."""
+def test_an_existing_disk_is_not_changed(tmp_path):
+    """A disk with its final name may be in use by a guest."""
     instance = servers.make_instance()
     utils.get_instance_path(instance).mkdir()
     seen = []

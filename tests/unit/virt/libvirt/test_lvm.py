@@ -1,6 +1,6 @@
-"""What LVM is asked for, and what its answers are taken for.
+"""The commands that are sent to LVM, and how their output is read.
 
-That LVM does it is seen in ``tests/nightly/test_lvm_disks.py``, on a kernel that can.
+``tests/nightly/test_lvm_disks.py`` runs them with LVM itself.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from oslo_concurrency import processutils
 
 from nova_mini import exception
 from nova_mini.conf import CONF
-from nova_mini.virt.libvirt import LibvirtDriver, imagebackend, resources, utils
+from nova_mini.virt.libvirt import LibvirtDriver, utils
 from nova_mini.virt.libvirt.blockinfo import DiskDevice
+from nova_mini.virt.libvirt.imagebackend import factory
+from nova_mini.virt.libvirt.imagebackend.base import Storage
 from nova_mini.virt.libvirt.storage import lvm
 from tests import servers
 
@@ -21,15 +23,15 @@ MIB = 1 << 20
 
 
 class Commands:
-    """In place of the host's programs: keeps what they are asked, and answers for two of them."""
+    """Replaces the host's programs: records the commands, and answers two of them."""
 
     def __init__(self):
-        self.asked: list[tuple[str, ...]] = []
+        self.commands: list[tuple[str, ...]] = []
         self.volumes: list[dict] = []
         self.fail = None
 
     def __call__(self, *argv: str) -> tuple[str, str]:
-        self.asked.append(argv)
+        self.commands.append(argv)
         if self.fail:
             raise self.fail
         if argv[0] == "lvs":
@@ -44,7 +46,7 @@ class Commands:
 
     @property
     def changes(self) -> list[tuple[str, ...]]:
-        return [argv for argv in self.asked if argv[0] not in ("lvs", "vgs")]
+        return [argv for argv in self.commands if argv[0] not in ("lvs", "vgs")]
 
 
 @pytest.fixture
@@ -58,21 +60,21 @@ def commands(monkeypatch):
 def backend(override, commands):
     override("images_type", "lvm", "libvirt")
     override("images_volume_group", "guests", "libvirt")
-    return imagebackend.load_backend("lvm", None)
+    return factory.load_backend("lvm", None)
 
 
 @pytest.mark.parametrize("name", ["-y", "--help", "a/b", "@tag", "", "a b", "a;b"])
-def test_a_group_that_could_be_taken_for_something_else_is_refused(tmp_path, name):
-    asked = tmp_path / "nova-mini.conf"
-    asked.write_text(f"[libvirt]\nimages_volume_group = '{name}'\n")
-    CONF([], project="nova-mini", default_config_files=[str(asked)])
+def test_a_wrong_group_name_is_refused(tmp_path, name):
+    path = tmp_path / "nova-mini.conf"
+    path.write_text(f"[libvirt]\nimages_volume_group = '{name}'\n")
+    CONF([], project="nova-mini", default_config_files=[str(path)])
     with pytest.raises(ValueError):
-        imagebackend.load_backend("lvm", None)
+        factory.load_backend("lvm", None)
 
 
 def test_a_host_without_a_group_does_not_start(override):
     with pytest.raises(exception.ConfigurationError, match="images_volume_group"):
-        imagebackend.load_backend("lvm", None)
+        factory.load_backend("lvm", None)
 
 
 @pytest.mark.parametrize(
@@ -82,17 +84,17 @@ def test_a_host_without_a_group_does_not_start(override):
         FileNotFoundError(2, "No such file or directory"),
     ],
 )
-def test_a_host_whose_group_is_not_there_does_not_start(backend, commands, failure):
+def test_a_host_whose_group_is_missing_does_not_start(backend, commands, failure):
     backend.init_host()
     commands.fail = failure
     with pytest.raises(exception.ConfigurationError) as caught:
         backend.init_host()
-    told = str(caught.value)
-    assert "vgcreate guests" in told and "vgs" in told
-    assert ("not found" in told) or ("No such file" in told)
+    message = str(caught.value)
+    assert "vgcreate guests" in message and "vgs" in message
+    assert ("not found" in message) or ("No such file" in message)
 
 
-def test_where_a_guest_finds_its_disks(backend):
+def test_the_paths_of_disks(backend):
     instance = servers.make_instance()
     disk = backend.by_name(instance, "disk")
     config = disk.libvirt_info(DiskDevice("virtio", "vda"))
@@ -102,7 +104,7 @@ def test_where_a_guest_finds_its_disks(backend):
     assert drive.path == utils.get_instance_path(instance) / "disk.config"
 
 
-def test_one_that_is_marked_is_no_disk(backend, commands):
+def test_a_volume_with_the_tag_is_no_disk(backend, commands):
     instance = servers.make_instance()
     disk = backend.by_name(instance, "disk")
     assert not disk.exists()
@@ -114,29 +116,33 @@ def test_one_that_is_marked_is_no_disk(backend, commands):
     assert disk.get_disk_size() == 12 * MIB
 
 
-def test_only_names_of_instances_have_owners(backend, commands):
+def test_only_names_with_a_uuid_have_owners(backend, commands):
     instance = servers.make_instance()
     for name in (f"{instance.uuid}_disk", f"volume-{instance.uuid}", "root", "a_b", "home_disk"):
         commands.add(name)
     assert backend.list_local_owners() == {instance.uuid}
     backend.remove_disks(instance.uuid)
     assert {argv[-1] for argv in commands.changes} == {
-        f"guests/{instance.uuid}_disk", f"/dev/guests/{instance.uuid}_disk"
-    }  # fmt: skip
+        f"guests/{instance.uuid}_disk",
+        f"/dev/guests/{instance.uuid}_disk",
+    }
 
 
-def test_a_volume_is_marked_and_cleared_before_it_is_removed(backend, commands):
+def test_a_volume_is_tagged_and_cleared_before_it_is_removed(backend, commands):
     uuid = servers.make_instance().uuid
     commands.add(f"{uuid}_disk", size=8 * MIB)
     backend.remove_disks(uuid)
     assert [argv[0] for argv in commands.changes] == [
-        "lvchange", "lvchange", "blkdiscard", "lvremove"
-    ]  # fmt: skip
+        "lvchange",
+        "lvchange",
+        "blkdiscard",
+        "lvremove",
+    ]
     assert commands.changes[0][1] == "--addtag"
 
 
 @pytest.mark.parametrize(
-    ("how", "size", "told"),
+    ("how", "size", "arguments"),
     [
         ("zero", 0, ("blkdiscard", "--zeroout", str(8 * MIB))),
         ("zero", 3, ("blkdiscard", "--zeroout", str(3 * MIB))),
@@ -144,15 +150,15 @@ def test_a_volume_is_marked_and_cleared_before_it_is_removed(backend, commands):
         ("none", 0, ()),
     ],
 )
-def test_how_it_is_cleared(backend, commands, override, how, size, told):
+def test_volume_clear_selects_the_command(backend, commands, override, how, size, arguments):
     override("volume_clear", how, "libvirt")
     override("volume_clear_size", size, "libvirt")
     uuid = servers.make_instance().uuid
     commands.add(f"{uuid}_disk", size=8 * MIB)
     backend.remove_disks(uuid)
     clearing = [argv for argv in commands.changes if not argv[0].startswith("lv")]
-    assert all(set(told) <= set(argv) for argv in clearing)
-    assert len(clearing) == bool(told)
+    assert all(set(arguments) <= set(argv) for argv in clearing)
+    assert len(clearing) == bool(arguments)
 
 
 def test_a_disk_grows_and_never_shrinks(backend, commands):
@@ -168,23 +174,18 @@ def test_a_disk_grows_and_never_shrinks(backend, commands):
     assert name == f"guests/{instance.uuid}_disk"
 
 
-def test_what_lvm_says_is_what_fails(backend, commands):
+def test_errors_have_the_message_of_lvm(backend, commands):
     commands.fail = processutils.ProcessExecutionError(stderr="  insufficient free space\n")
     with pytest.raises(exception.LvmFailed, match="lvs: insufficient free space"):
         backend.list_local_owners()
 
 
-def test_the_group_is_the_hosts_own_disk(backend):
-    storage = backend.get_storage()
-    assert resources._besides_files(storage) == {
-        "local_gb": 100, "disk_available_least": 40, "disk_pool": None
-    }  # fmt: skip
+def test_the_group_is_the_storage_of_one_host(backend):
+    assert backend.get_storage() == Storage(pool=None, total=100 << 30, free=40 << 30)
 
 
-def test_a_server_of_which_a_volume_alone_is_left_is_known_to_the_host(
-    backend, commands, monkeypatch
-):
-    """So it is swept."""
+def test_an_instance_with_only_a_volume_left_is_listed(backend, commands, monkeypatch):
+    """So that the periodic task removes it."""
     driver = LibvirtDriver(None)
     monkeypatch.setattr(driver._host, "list_instance_uuids", list)
     uuid = servers.make_instance().uuid

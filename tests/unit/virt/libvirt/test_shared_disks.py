@@ -1,16 +1,16 @@
-"""Disks in a storage that hosts share are removed by the host of their server, and by no other."""
+"""Disks in shared storage are removed only by the host of their server."""
 
 from __future__ import annotations
 
 import pytest
 
 from nova_mini.virt.libvirt import LibvirtDriver, utils
-from nova_mini.virt.libvirt.imagebackend import Backend
+from nova_mini.virt.libvirt.imagebackend.file import Backend
 from tests import servers
 
 
 class SharedBackend(Backend):
-    """A pool with disks of one server, which some process has begun and not finished."""
+    """A pool with unfinished disks of one server."""
 
     is_shared = True
 
@@ -40,7 +40,7 @@ def driver():
     ("host", "deleted", "go"),
     [("here", False, True), ("there", False, False), (None, False, False), ("there", True, True)],
 )
-def test_whose_disks_go(driver, host, deleted, go):
+def test_shared_disks_are_removed_only_by_the_servers_host(driver, host, deleted, go):
     instance = servers.make_instance(host=host, deleted=deleted)
     path = utils.get_instance_path(instance)
     path.mkdir()
@@ -49,13 +49,13 @@ def test_whose_disks_go(driver, host, deleted, go):
     assert not path.exists(), "what is on this host goes in any case"
 
 
-def test_disks_of_this_host_alone_go_with_a_server_that_moved_away(driver):
+def test_local_disks_of_a_server_that_moved_away_are_removed(driver):
     driver.image_backend.is_shared = False
     instance = servers.make_instance(host="there")
     driver._remove_disks(instance)
     assert driver.image_backend.removed == [instance.uuid]
 
 
-def test_only_what_is_left_beside_disks_of_servers_here_is_cleaned(driver):
+def test_only_unfinished_disks_of_this_hosts_servers_are_removed(driver):
     driver.clean_shared_disks({"mine"})
     assert driver.image_backend.removed == ["mine_disk.part-1", "mine_disk.part-2"]

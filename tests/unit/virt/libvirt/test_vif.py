@@ -1,4 +1,4 @@
-"""Ports become interfaces of the domain and objects of os-vif, each kind in its way."""
+"""Ports of each type are converted to interfaces of the domain and to objects of os-vif."""
 
 import pytest
 from os_vif.objects import vif as osv_vif
@@ -22,7 +22,7 @@ def ovs(**details):
     return servers.make_vif(id=PORT, details={"bridge_name": "br-int", **details})
 
 
-def test_open_vswitch_makes_the_port_itself():
+def test_a_port_of_open_vswitch():
     xml = config(ovs()).format_dom()
     assert xml.find("source").get("bridge") == "br-int"
     assert xml.find("virtualport").get("type") == "openvswitch"
@@ -32,13 +32,13 @@ def test_open_vswitch_makes_the_port_itself():
     assert xml.find("driver") is None
 
 
-def test_hybrid_stands_on_a_bridge_of_its_own():
+def test_hybrid_plug_has_a_bridge_per_port():
     xml = config(ovs(**HYBRID)).format_dom()
     assert xml.find("source").get("bridge") == "qbr0a1b2c3d-4e"
     assert xml.find("virtualport") is None
 
 
-def test_a_userspace_switch_gets_no_offloads_from_a_guest_on_it():
+def test_a_userspace_datapath_disables_offloads():
     xml = config(ovs(**NETDEV)).format_dom()
     assert set(xml.find("driver/host").attrib.values()) == {"off"}
     assert "csum" in xml.find("driver/guest").attrib
@@ -53,7 +53,7 @@ def test_linux_bridge():
 
 
 @pytest.mark.parametrize("kind", ["binding_failed", "unbound", "vhostuser"])
-def test_a_port_that_cannot_be_plugged_here_is_a_clear_error(kind):
+def test_a_port_of_an_unsupported_type_is_an_error(kind):
     vif = servers.make_vif(type=kind)
     with pytest.raises(exception.VirtualInterfacePlugException, match=f"{vif.id}.*{kind}"):
         config(vif)
@@ -67,11 +67,11 @@ def test_a_port_that_cannot_be_plugged_here_is_a_clear_error(kind):
     ("details", "kind", "bridge"),
     [({}, osv_vif.VIFOpenVSwitch, "br-int"), (HYBRID, osv_vif.VIFBridge, "qbr0a1b2c3d-4e")],
 )
-def test_what_os_vif_is_told(details, kind, bridge):
-    told = vif_module.nova_to_osvif_vif(ovs(**details, **NETDEV))
-    assert type(told) is kind
-    assert told.plugin == "ovs"
-    assert told.bridge_name == bridge
-    assert told.network.bridge == "br-int"
-    assert told.port_profile.interface_id == PORT
-    assert told.port_profile.datapath_type == "netdev"
+def test_the_objects_for_os_vif(details, kind, bridge):
+    converted = vif_module.nova_to_osvif_vif(ovs(**details, **NETDEV))
+    assert type(converted) is kind
+    assert converted.plugin == "ovs"
+    assert converted.bridge_name == bridge
+    assert converted.network.bridge == "br-int"
+    assert converted.port_profile.interface_id == PORT
+    assert converted.port_profile.datapath_type == "netdev"

@@ -1,4 +1,4 @@
-"""Each kind of connection becomes the disk that libvirt documents, and its keys become secrets."""
+"""Each kind of connection is converted to a disk of libvirt, and its keys to secrets."""
 
 import base64
 
@@ -39,7 +39,7 @@ class KeptSecret:
 
 
 class Keeper:
-    """The part of a connection to libvirt that keeps secrets."""
+    """The secrets of a connection to libvirt."""
 
     def __init__(self):
         self.secrets = {}
@@ -80,12 +80,20 @@ def rbd(**data):
         "driver_volume_type": "rbd",
         "serial": VOLUME,
         "data": {
-            "name": f"volumes/volume-{VOLUME}", "hosts": ["10.0.0.1", "10.0.0.2"],
-            "ports": ["6789", "6789"], "auth_enabled": True, "auth_username": "cinder",
-            "secret_type": "ceph", "secret_uuid": SECRET, "discard": True, "access_mode": "rw",
-            "qos_specs": None, "volume_id": VOLUME, **data,
+            "name": f"volumes/volume-{VOLUME}",
+            "hosts": ["10.0.0.1", "10.0.0.2"],
+            "ports": ["6789", "6789"],
+            "auth_enabled": True,
+            "auth_username": "cinder",
+            "secret_type": "ceph",
+            "secret_uuid": SECRET,
+            "discard": True,
+            "access_mode": "rw",
+            "qos_specs": None,
+            "volume_id": VOLUME,
+            **data,
         },
-    }  # fmt: skip
+    }
 
 
 def iscsi_connection(**data):
@@ -94,10 +102,14 @@ def iscsi_connection(**data):
         "serial": VOLUME,
         "data": {
             "target_iqn": f"iqn.2010-10.org.openstack:volume-{VOLUME}",
-            "target_portal": "10.0.0.1:3260", "target_lun": 1, "auth_method": "CHAP",
-            "auth_username": "chapuser", "auth_password": "chappassword", **data,
+            "target_portal": "10.0.0.1:3260",
+            "target_lun": 1,
+            "auth_method": "CHAP",
+            "auth_username": "chapuser",
+            "auth_password": "chappassword",
+            **data,
         },
-    }  # fmt: skip
+    }
 
 
 def disk_xml(driver, connection_info, device=DEVICE) -> etree._Element:
@@ -105,30 +117,42 @@ def disk_xml(driver, connection_info, device=DEVICE) -> etree._Element:
 
 
 def test_ceph(drivers):
-    driver = drivers.of(rbd())
+    driver = drivers.get(rbd())
     xml = disk_xml(driver, rbd())
     assert (xml.get("type"), xml.get("device")) == ("network", "disk")
     assert dict(xml.find("source").attrib) == {
-        "protocol": "rbd", "name": f"volumes/volume-{VOLUME}",
-    }  # fmt: skip
+        "protocol": "rbd",
+        "name": f"volumes/volume-{VOLUME}",
+    }
     assert [dict(h.attrib) for h in xml.iter("host")] == [
-        {"name": "10.0.0.1", "port": "6789"}, {"name": "10.0.0.2", "port": "6789"},
-    ]  # fmt: skip
+        {"name": "10.0.0.1", "port": "6789"},
+        {"name": "10.0.0.2", "port": "6789"},
+    ]
     assert xml.find("source/auth").get("username") == "cinder"
     assert dict(xml.find("source/auth/secret").attrib) == {"type": "ceph", "uuid": SECRET}
     assert xml.findtext("serial") == VOLUME
     assert dict(xml.find("driver").attrib) == {
-        "name": "qemu", "type": "raw", "cache": "none", "discard": "unmap",
-    }  # fmt: skip
+        "name": "qemu",
+        "type": "raw",
+        "cache": "none",
+        "discard": "unmap",
+    }
     assert xml.find("readonly") is None and xml.find("shareable") is None
 
 
-def test_a_disk_is_read_back_as_it_was_written(drivers):
-    driver = drivers.of(rbd())
+def test_a_parsed_disk_equals_the_formatted_one(drivers):
+    driver = drivers.get(rbd())
     written = driver.get_config(rbd(), DEVICE)
     read = LibvirtConfigGuestDisk.parse_dom(etree.fromstring(written.to_xml()))
-    for name in ("source_type", "source_protocol", "source_path", "source_hosts", "serial",
-                 "target_dev", "target_bus"):  # fmt: skip
+    for name in (
+        "source_type",
+        "source_protocol",
+        "source_path",
+        "source_hosts",
+        "serial",
+        "target_dev",
+        "target_bus",
+    ):
         assert getattr(read, name) == getattr(written, name)
 
 
@@ -136,7 +160,7 @@ def test_the_secret_of_a_ceph_user_is_made_from_its_keyring(drivers, keeper, tmp
     keyring = tmp_path / "ceph.client.cinder.keyring"
     keyring.write_text(f'[client.cinder]\n\tkey = {KEY}\n\tcaps mon = "profile rbd"\n')
     override("rbd_keyring", str(tmp_path / "ceph.client.{user}.keyring"), "libvirt")
-    driver = drivers.of(rbd())
+    driver = drivers.get(rbd())
     for _ in range(2):
         driver.connect_volume(rbd())
     (secret,) = keeper.secrets.values()
@@ -146,17 +170,19 @@ def test_the_secret_of_a_ceph_user_is_made_from_its_keyring(drivers, keeper, tmp
     assert list(keeper.secrets) == [SECRET]
 
 
-def test_a_missing_key_is_a_sentence_for_the_operator(drivers, tmp_path, override):
+def test_a_missing_key_is_explained_to_the_operator(drivers, tmp_path, override):
     override("rbd_keyring", str(tmp_path / "none"), "libvirt")
-    with pytest.raises(exception.VolumeAttachFailed, match="no secret for client.cinder"):
-        drivers.of(rbd()).connect_volume(rbd())
+    with pytest.raises(exception.VolumeAttachFailed, match="has no key") as raised:
+        drivers.get(rbd()).connect_volume(rbd())
+    assert "no secret for client.cinder" in raised.value.internal
+    assert str(tmp_path) not in str(raised.value)
 
 
-def test_a_secret_of_the_operators_is_used_as_it_is(drivers, host, keeper, tmp_path, override):
+def test_a_secret_of_the_operator_is_not_changed(drivers, host, keeper, tmp_path, override):
     override("rbd_keyring", str(tmp_path / "none"), "libvirt")
     Secrets(host).ensure("ceph", SECRET, "made by hand", b"value")
     connection = rbd(keyring=f"[client.cinder]\nkey = {KEY}\n")
-    drivers.of(connection).connect_volume(connection)
+    drivers.get(connection).connect_volume(connection)
     (secret,) = keeper.secrets.values()
     assert (secret.usage, secret.value) == ("made by hand", b"value")
 
@@ -165,73 +191,79 @@ def test_iscsi_by_qemu(drivers, keeper, override):
     override("iscsi_use_qemu_initiator", True, "libvirt")
     override("host", "host1")
     connection = iscsi_connection()
-    driver = drivers.of(connection)
+    driver = drivers.get(connection)
     assert isinstance(driver, net.LibvirtNetVolumeDriver)
     driver.connect_volume(connection)
     (secret,) = keeper.secrets.values()
     assert secret.value == b"chappassword"
     xml = disk_xml(driver, connection)
     assert dict(xml.find("source").attrib) == {
-        "protocol": "iscsi", "name": f"iqn.2010-10.org.openstack:volume-{VOLUME}/1",
-    }  # fmt: skip
+        "protocol": "iscsi",
+        "name": f"iqn.2010-10.org.openstack:volume-{VOLUME}/1",
+    }
     assert dict(xml.find("source/host").attrib) == {"name": "10.0.0.1", "port": "3260"}
     assert xml.find("source/initiator/iqn").get("name") == "iqn.2010-10.org.openstack:host1"
     assert dict(xml.find("source/auth/secret").attrib) == {"type": "iscsi", "uuid": secret.uuid}
     assert b"chappassword" not in etree.tostring(xml)
-    driver.leave(connection)
-    driver.leave(connection)
+    driver.release_shared_resource(connection)
+    driver.release_shared_resource(connection)
     assert keeper.secrets == {}
 
 
-def test_qos_limits_of_the_front_end(drivers):
-    specs = {"total_iops_sec": "500", "read_bytes_sec_max": 1048576, "consumer": "front-end",
-             "write_iops_sec": "many"}  # fmt: skip
-    xml = disk_xml(drivers.of(rbd()), rbd(qos_specs=specs))
+def test_qos_limits_of_the_hypervisor(drivers):
+    specs = {
+        "total_iops_sec": "500",
+        "read_bytes_sec_max": 1048576,
+        "consumer": "front-end",
+        "write_iops_sec": "many",
+    }
+    xml = disk_xml(drivers.get(rbd()), rbd(qos_specs=specs))
     assert {node.tag: node.text for node in xml.find("iotune")} == {
-        "total_iops_sec": "500", "read_bytes_sec_max": "1048576",
-    }  # fmt: skip
+        "total_iops_sec": "500",
+        "read_bytes_sec_max": "1048576",
+    }
 
 
-def test_read_only_shared_and_cached(drivers, override):
+def test_read_only_shareable_and_cache_mode(drivers, override):
     override("disk_cachemodes", {"network": "writeback"}, "libvirt")
     shared = rbd(access_mode="ro") | {"multiattach": True}
-    xml = disk_xml(drivers.of(shared), shared)
+    xml = disk_xml(drivers.get(shared), shared)
     assert xml.find("readonly") is not None and xml.find("shareable") is not None
     assert xml.find("driver").get("cache") == "writeback"
 
 
-def test_read_only_by_what_is_known_of_the_volume(drivers):
+def test_read_only_by_the_flag_of_the_volume(drivers):
     known = rbd() | {"readonly": True}
-    assert disk_xml(drivers.of(known), known).find("readonly") is not None
+    assert disk_xml(drivers.get(known), known).find("readonly") is not None
 
 
-def test_values_of_a_connection_stay_in_their_places(drivers):
+def test_values_of_a_connection_are_escaped(drivers):
     evil = "x'/><disk><source file='/etc/shadow'/></disk>"
-    xml = disk_xml(drivers.of(rbd()), rbd(name=evil))
+    xml = disk_xml(drivers.get(rbd()), rbd(name=evil))
     assert xml.find("source").get("name") == evil and len(list(xml.iter("source"))) == 1
 
 
-def test_an_unknown_kind_of_connection(drivers):
-    with pytest.raises(exception.VolumeAttachFailed, match="kind 'quantum'"):
-        drivers.of({"driver_volume_type": "quantum", "serial": VOLUME, "data": {}})
+def test_an_unsupported_kind_of_connection_is_an_error(drivers):
+    with pytest.raises(exception.VolumeAttachFailed, match="type 'quantum'"):
+        drivers.get({"driver_volume_type": "quantum", "serial": VOLUME, "data": {}})
 
 
 class Connector:
-    """os-brick's part: it remembers what it was asked."""
+    """Replaces os-brick and records the calls."""
 
     def __init__(self, path="/dev/sdx"):
-        self.asked = []
+        self.calls = []
         self._path = path
 
     def connect_volume(self, data):
-        self.asked.append("connect")
+        self.calls.append("connect")
         return {"type": "block", "path": self._path}
 
     def disconnect_volume(self, data, device_info, force, ignore_errors):
-        self.asked.append(("disconnect", force, ignore_errors))
+        self.calls.append(("disconnect", force, ignore_errors))
 
     def extend_volume(self, data):
-        self.asked.append("extend")
+        self.calls.append("extend")
         raise processutils.ProcessExecutionError(cmd="iscsiadm --password chappassword")
 
 
@@ -254,19 +286,19 @@ def test_kinds_that_os_brick_connects(kind, protocol):
     attribute = {"block": "dev", "file": "file"}[driver.source_type]
     assert dict(xml.find("source").attrib) == {attribute: "/dev/sdx"}
     driver.disconnect_volume(connection, force=True)
-    assert driver.connector.asked == ["connect", ("disconnect", True, True)]
+    assert driver.connector.calls == ["connect", ("disconnect", True, True)]
 
 
-def test_ways_to_a_volume_in_the_plural_are_the_same_place():
+def test_singular_and_plural_properties_give_the_same_key():
     singular = iscsi_connection()
     data = dict(singular["data"])
     for part in ("portal", "iqn", "lun"):
         data[f"target_{part}s"] = [data.pop(f"target_{part}"), "another"]
     driver = iscsi.LibvirtISCSIVolumeDriver()
-    assert driver.place({**singular, "data": data}) == driver.place(singular)
+    assert driver.connection_key({**singular, "data": data}) == driver.connection_key(singular)
 
 
-def test_errors_of_os_brick_tell_no_password():
+def test_errors_of_os_brick_contain_no_password():
     driver = iscsi.LibvirtISCSIVolumeDriver()
     driver.connector = Connector()
     with pytest.raises(exception.VolumeAttachFailed) as caught:
@@ -274,22 +306,22 @@ def test_errors_of_os_brick_tell_no_password():
     assert "chappassword" not in caught.value.format_message()
 
 
-def test_the_format_of_a_file_on_nfs_is_one_that_we_know():
+def test_only_known_formats_of_nfs_files_are_used():
     driver = nfs.LibvirtNFSVolumeDriver()
-    for told, taken in (("qcow2", "qcow2"), ("vmdk", "raw"), (None, "raw")):
-        connection = iscsi_connection(format=told, device_path="/mnt/share/volume")
-        assert disk_xml(driver, connection).find("driver").get("type") == taken
+    for declared, used in (("qcow2", "qcow2"), ("vmdk", "raw"), (None, "raw")):
+        connection = iscsi_connection(format=declared, device_path="/mnt/share/volume")
+        assert disk_xml(driver, connection).find("driver").get("type") == used
 
 
-def test_what_cinder_is_told_of_this_host():
+def test_the_connector_of_this_host():
     properties = brick.get_connector_properties("host1")
     assert properties["host"] == "host1" and properties["ip"]
 
 
 def test_libvirt_understands_every_kind_of_disk(drivers, override):
     override("iscsi_use_qemu_initiator", True, "libvirt")
-    by_qemu = drivers.of(iscsi_connection()).get_config(iscsi_connection(), DEVICE)
-    ceph = drivers.of(rbd()).get_config(rbd() | {"multiattach": True}, DiskDevice("scsi", "sda"))
+    by_qemu = drivers.get(iscsi_connection()).get_config(iscsi_connection(), DEVICE)
+    ceph = drivers.get(rbd()).get_config(rbd() | {"multiattach": True}, DiskDevice("scsi", "sda"))
     kernel = iscsi.LibvirtISCSIVolumeDriver().get_config(
         iscsi_connection(device_path="/dev/sdx"), DiskDevice("virtio", "vdc")
     )
@@ -300,8 +332,9 @@ def test_libvirt_understands_every_kind_of_disk(drivers, override):
         f"<devices>{disks}</devices></domain>"
     )
     understood = etree.fromstring(domain.XMLDesc(0))
-    shown = [(d.find("source").attrib.values()[0], d.findtext("serial"))
-             for d in understood.iter("disk")]  # fmt: skip
+    shown = [
+        (d.find("source").attrib.values()[0], d.findtext("serial")) for d in understood.iter("disk")
+    ]
     assert sorted(shown) == [("/dev/sdx", VOLUME), ("iscsi", VOLUME), ("rbd", VOLUME)]
     assert understood.find(".//shareable") is not None
     domain.undefine()

@@ -1,4 +1,4 @@
-"""What a backend says of a connection is put in its place, and its keys are told to nobody."""
+"""Values of a connection cannot lead outside of its share, and its secrets are not shown."""
 
 import json
 
@@ -14,7 +14,7 @@ SECRET = "chappassword"
 
 
 @pytest.mark.parametrize("name", ["../../etc/shadow", "/etc/shadow", "a/../../b", "..", ""])
-def test_a_file_elsewhere_than_in_its_share_is_not_connected(name):
+def test_a_file_outside_of_its_share_is_not_connected(name):
     driver = nfs.LibvirtNFSVolumeDriver()
     driver.connector = Connector()
     connection = {
@@ -22,12 +22,12 @@ def test_a_file_elsewhere_than_in_its_share_is_not_connected(name):
         "serial": "volume",
         "data": {"export": "10.0.0.1:/share", "name": name},
     }
-    with pytest.raises(exception.VolumeAttachFailed, match="not in its share"):
+    with pytest.raises(exception.VolumeAttachFailed, match="outside of its share"):
         driver.connect_volume(connection)
-    assert driver.connector.asked == []
+    assert driver.connector.calls == []
 
 
-def test_a_mapping_shows_no_key():
+def test_the_repr_of_a_mapping_has_no_secrets():
     bdm = BlockDeviceMapping.new(
         RequestContext(overwrite=False), connection_info=json.dumps(iscsi_connection())
     )

@@ -1,4 +1,4 @@
-"""Volumes and a guest that may be off, slow or unwilling; and their places among its disks."""
+"""Attaching volumes to guests that are off, slow or refuse; and the device names of volumes."""
 
 import json
 import threading
@@ -7,17 +7,18 @@ import libvirt
 import pytest
 from lxml import etree
 
-from nova_mini import exception
+from nova_mini import disclosure, exception
 from nova_mini.context import RequestContext
-from nova_mini.network.model import NetworkInfo
 from nova_mini.objects.block_device_mapping import BlockDeviceMapping
 from nova_mini.objects.image_meta import ImageMeta
+from nova_mini.objects.network_model import NetworkInfo
 from nova_mini.virt import block_device
+from nova_mini.virt.block_device_info import BlockDeviceInfo, VolumeDisk
 from nova_mini.virt.libvirt import blockinfo, volumes
 from nova_mini.virt.libvirt.config import DomainDevices
 from nova_mini.virt.libvirt.events import EventHandler
 from nova_mini.virt.libvirt.guest_config import GuestConfigBuilder
-from nova_mini.virt.libvirt.imagebackend import Backend
+from nova_mini.virt.libvirt.imagebackend.file import Backend
 from nova_mini.virt.libvirt.vif import LibvirtGenericVIFDriver
 from tests import servers
 from tests.unit.virt.libvirt.test_guest_config import CAPABILITIES
@@ -40,14 +41,14 @@ class Domain:
 
 
 class Guest:
-    """Has disks in its definition and, when it runs, in itself; lets go at the ``agrees``-th
-    time that it is asked."""
+    """Has disks in its definition and, if it runs, in the running domain. It releases a disk at the
+    ``agrees``-th request."""
 
     uuid = "guest"
 
     def __init__(self, host, active=True, agrees=1, refuses_attach=False):
         self.disks = {True: {}, False: {}}  # persistent? -> {serial: XML}
-        self.asked = 0
+        self.requests = 0
         self.resized = None
         self._host = host
         self._active = active
@@ -74,10 +75,10 @@ class Guest:
         if not live:
             del self.disks[True][config.serial]
             return
-        self.asked += 1
+        self.requests += 1
         events = self._host.events
         tell = events._on_device_refused
-        if self.asked >= self._agrees:
+        if self.requests >= self._agrees:
             del self.disks[False][config.serial]
             tell = events._on_device_removed
         threading.Timer(0.01, tell, (None, Domain(), config.alias, None)).start()
@@ -106,17 +107,23 @@ def volume():
 INSTANCE = servers.make_instance()
 
 
+def info_of(connection_info) -> BlockDeviceInfo:
+    return BlockDeviceInfo(
+        volumes=[VolumeDisk(device_name="/dev/vda", connection_info=connection_info)]
+    )
+
+
 def test_attach_and_detach(host, attachments, volume):
     guest = Guest(host, agrees=2)
-    for _ in range(2):  # twice is once
+    for _ in range(2):  # idempotent
         attachments.attach(INSTANCE, guest, volume, DEVICE)
     assert list(guest.disks[True]) == list(guest.disks[False]) == [VOLUME]
     attachments.detach(INSTANCE, guest, volume, "/dev/vdb")
-    assert guest.disks == {True: {}, False: {}} and guest.asked == 2
+    assert guest.disks == {True: {}, False: {}} and guest.requests == 2
     attachments.detach(INSTANCE, guest, volume, "/dev/vdb")
 
 
-def test_a_guest_that_is_off_has_it_in_its_definition(host, attachments, volume):
+def test_a_volume_is_added_to_the_definition_of_a_guest_that_is_off(host, attachments, volume):
     guest = Guest(host, active=False)
     attachments.attach(INSTANCE, guest, volume, DEVICE)
     assert list(guest.disks[True]) == [VOLUME] and guest.disks[False] == {}
@@ -124,7 +131,7 @@ def test_a_guest_that_is_off_has_it_in_its_definition(host, attachments, volume)
     assert guest.disks[True] == {}
 
 
-def test_a_guest_that_died_between_the_two_is_completed(host, attachments, volume):
+def test_an_interrupted_attach_is_completed(host, attachments, volume):
     guest = Guest(host)
     attachments.attach(INSTANCE, guest, volume, DEVICE)
     guest.disks[True].clear()
@@ -132,21 +139,25 @@ def test_a_guest_that_died_between_the_two_is_completed(host, attachments, volum
     assert list(guest.disks[True]) == [VOLUME]
 
 
-def test_a_guest_that_keeps_its_disk(host, attachments, volume, override):
+def test_a_guest_that_does_not_release_its_disk(host, attachments, volume, override):
     override("device_detach_attempts", 2, "libvirt")
     guest = Guest(host, agrees=99)
     attachments.attach(INSTANCE, guest, volume, DEVICE)
-    with pytest.raises(exception.DeviceDetachFailed, match="keeps it"):
+    with pytest.raises(exception.DeviceDetachFailed, match="does not release it"):
         attachments.detach(INSTANCE, guest, volume, "/dev/vdb")
     assert list(guest.disks[False]) == [VOLUME]
 
 
-def test_a_hypervisor_that_refuses(host, attachments, volume):
-    with pytest.raises(exception.VolumeAttachFailed, match="hypervisor refused"):
+def test_an_error_of_the_hypervisor(host, attachments, volume, caplog):
+    """The hypervisor's message is only for the operator, in the log line of the operation."""
+    with pytest.raises(exception.VolumeAttachFailed, match="hypervisor rejected") as raised:
         attachments.attach(INSTANCE, Guest(host, refuses_attach=True), volume, DEVICE)
+    assert "no more PCI slots" not in str(raised.value)
+    assert "no more PCI slots" in disclosure.message_for_operator(raised.value)
+    assert caplog.text == ""
 
 
-def test_a_hypervisor_that_is_away_can_be_asked_again(host, attachments, volume, monkeypatch):
+def test_a_lost_connection_is_hypervisor_unavailable(host, attachments, volume, monkeypatch):
     def hang_up(config, live):
         lost = libvirt.libvirtError("connection reset")
         lost.err = (libvirt.VIR_ERR_INTERNAL_ERROR, libvirt.VIR_FROM_RPC, "", 2)
@@ -158,27 +169,26 @@ def test_a_hypervisor_that_is_away_can_be_asked_again(host, attachments, volume,
         attachments.attach(INSTANCE, guest, volume, DEVICE)
 
 
-def test_what_could_not_be_connected_is_not_disconnected(host, attachments):
+def test_a_volume_that_could_not_be_connected_is_not_disconnected(host, attachments):
     unknown = {"driver_volume_type": "quantum", "serial": VOLUME, "data": {}}
     with pytest.raises(exception.VolumeAttachFailed):
         attachments.attach(INSTANCE, Guest(host), unknown, DEVICE)
     attachments.detach(INSTANCE, Guest(host), unknown, "/dev/vdb")
-    attachments.disconnect_all(INSTANCE, {"block_device_mapping": [{"connection_info": unknown}]})
+    attachments.disconnect_all(INSTANCE, info_of(unknown))
 
 
-def test_what_is_encrypted_is_never_given_as_it_is(host, attachments):
-    """Cinder says so with the connection, too: the volume may have changed since it was asked."""
+def test_an_encrypted_volume_is_refused(host, attachments):
+    """The connection also has the flag: the volume may have changed after it was read."""
     sealed = rbd(auth_enabled=False, encrypted=True)
     guest = Guest(host)
     with pytest.raises(exception.VolumeEncryptionNotSupported, match=VOLUME):
         attachments.attach(INSTANCE, guest, sealed, DEVICE)
-    built = {"block_device_mapping": [{"connection_info": sealed, "mount_device": "/dev/vda"}]}
     with pytest.raises(exception.VolumeEncryptionNotSupported):
-        attachments.connect_all(INSTANCE, None, built)
+        attachments.connect_all(INSTANCE, None, info_of(sealed))
     assert guest.disks == {True: {}, False: {}}
 
 
-def test_no_guest_is_no_reason_to_stay_connected(attachments, volume):
+def test_a_volume_is_disconnected_without_a_guest(attachments, volume):
     attachments.detach(INSTANCE, None, volume, "/dev/vdb")
 
 
@@ -193,8 +203,12 @@ def test_extend(host, attachments, volume):
 
 
 def mapping(context=None, **fields) -> BlockDeviceMapping:
-    values = {"source_type": "volume", "destination_type": "volume", "device_type": "disk",
-              "boot_index": -1} | fields  # fmt: skip
+    values = {
+        "source_type": "volume",
+        "destination_type": "volume",
+        "device_type": "disk",
+        "boot_index": -1,
+    } | fields
     return BlockDeviceMapping.new(RequestContext(overwrite=False), **values)
 
 
@@ -206,7 +220,7 @@ def name_of(bdm, others, instance=INSTANCE) -> str:
     return blockinfo.get_device_name("x86_64", instance, [*others, bdm], bdm)
 
 
-def test_names_are_free_ones():
+def test_free_device_names_are_chosen():
     flavor = servers.make_flavor(ephemeral_gb=1)
     instance = servers.make_instance(flavor, config_drive="True")
     disks = [
@@ -223,7 +237,7 @@ def test_names_are_free_ones():
         name_of(mapping(disk_bus="floppy"), disks, instance)
 
 
-def test_the_root_volume_is_first():
+def test_the_root_volume_has_the_first_name():
     disks = [local(source_type="blank", volume_size=1)]
     assert name_of(mapping(boot_index=0), disks) == "/dev/vda"
 
@@ -235,9 +249,9 @@ def test_a_domain_boots_from_its_volume():
         local(source_type="blank", volume_size=1),
     ]
     image_meta = ImageMeta(disk_format="raw")
-    info = block_device.get_block_device_info(INSTANCE, disks)
+    info = block_device.get_block_device_info(disks)
     disk_info = blockinfo.get_disk_info("x86_64", INSTANCE, image_meta, info)
-    connected = volumes.Volumes(Host())._drivers.of(connection)
+    connected = volumes.Volumes(Host())._drivers.get(connection)
     config = {"/dev/vda": connected.get_config(connection, disk_info.mapping["/dev/vda"])}
     builder = GuestConfigBuilder(CAPABILITIES, Backend("qcow2"), LibvirtGenericVIFDriver())
     made = builder.get_guest_config(INSTANCE, NetworkInfo(), image_meta, disk_info, config)
@@ -256,5 +270,5 @@ def test_a_domain_boots_from_its_volume():
 
 def test_a_volume_that_is_not_connected_is_not_in_the_domain():
     disks = [local(source_type="image", boot_index=0), mapping(device_name="/dev/vdb")]
-    info = block_device.get_block_device_info(INSTANCE, disks)
-    assert info["block_device_mapping"] == []
+    info = block_device.get_block_device_info(disks)
+    assert info.volumes == []

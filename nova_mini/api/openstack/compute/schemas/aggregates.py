@@ -32,4 +32,3 @@ images = {
     "additionalProperties": False,
 }
 query = types.query_params({})
-query_v275 = types.query_params({}, strict=True)

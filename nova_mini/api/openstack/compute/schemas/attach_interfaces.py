@@ -25,7 +25,7 @@ _CREATE = {
 
 
 def _body(properties: dict) -> dict:
-    """An empty body asks for any network of the project."""
+    """The body may be empty: then the server gets the project's network."""
     schema = types.body_of("interfaceAttachment", properties)
     del schema["required"]
     return schema

@@ -5,4 +5,3 @@ from __future__ import annotations
 from nova_mini.api.validation import parameter_types as types
 
 query = types.query_params({})
-query_v275 = types.query_params({}, strict=True)

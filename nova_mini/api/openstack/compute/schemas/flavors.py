@@ -5,14 +5,21 @@ from __future__ import annotations
 from nova_mini.api.validation import parameter_types as types
 
 _flavor_id = {
-    "type": ["string", "number", "null"], "minLength": 1, "maxLength": 255, "minimum": 0,
+    "type": ["string", "number", "null"],
+    "minLength": 1,
+    "maxLength": 255,
+    "minimum": 0,
     "pattern": r"^(?! )[a-zA-Z0-9. _-]+(?<! )\Z",
-}  # fmt: skip
+}
 _rxtx_factor = {
-    "type": ["number", "string"], "pattern": r"^[0-9]{1,9}(\.[0-9]{1,9})?\Z", "minimum": 0,
-    "exclusiveMinimum": True, "maximum": 3.40282e38, "minLength": 1,
-}  # fmt: skip
-_description = {"type": ["string", "null"], "maxLength": 65535}
+    "type": ["number", "string"],
+    "pattern": r"^[0-9]{1,9}(\.[0-9]{1,9})?\Z",
+    "minimum": 0,
+    "exclusiveMinimum": True,
+    "maximum": 3.40282e38,
+    "minLength": 1,
+}
+_description = {"type": ["string", "null"], "maxLength": 65535, "format": "printable"}
 
 _PROPERTIES = {
     "id": _flavor_id,
@@ -32,9 +39,21 @@ create_v255 = types.body_of("flavor", {**_PROPERTIES, "description": _descriptio
 update_v255 = types.body_of("flavor", {"description": _description}, ["description"])
 
 SORT_KEYS = {
-    "created_at", "description", "disabled", "ephemeral_gb", "flavorid", "id", "is_public",
-    "memory_mb", "name", "root_gb", "rxtx_factor", "swap", "updated_at", "vcpus",
-}  # fmt: skip
+    "created_at",
+    "description",
+    "disabled",
+    "ephemeral_gb",
+    "flavorid",
+    "id",
+    "is_public",
+    "memory_mb",
+    "name",
+    "root_gb",
+    "rxtx_factor",
+    "swap",
+    "updated_at",
+    "vcpus",
+}
 
 _QUERY = {
     **types.pagination,
@@ -48,4 +67,3 @@ _QUERY = {
 index = types.query_params(_QUERY)
 index_v275 = types.query_params(_QUERY, strict=True)
 show = types.query_params({})
-show_v275 = types.query_params({}, strict=True)

@@ -1,4 +1,4 @@
-"""Bodies of extra specs: names and short values."""
+"""Bodies of a flavor's extra specs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from nova_mini.api.validation import parameter_types as types
 _KEY = r"^[a-zA-Z0-9-_:. ]{1,255}\Z"
 _specs = {
     "type": "object",
-    "patternProperties": {_KEY: {"type": ["string", "number"], "maxLength": 255}},
+    "patternProperties": {_KEY: {"type": ["string", "number"], "maxLength": 255, "format": "text"}},
     "additionalProperties": False,
 }
 
@@ -19,4 +19,3 @@ create = {
 }
 update = {**_specs, "minProperties": 1, "maxProperties": 1}
 index = types.query_params({})
-index_v275 = types.query_params({}, strict=True)

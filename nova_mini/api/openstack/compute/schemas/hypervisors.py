@@ -9,10 +9,7 @@ _SERVERS = {"with_servers": types.single(types.boolean)}
 
 index = types.query_params({})
 index_v233 = types.query_params(types.pagination)
-index_v253 = types.query_params({**types.pagination, **_PATTERN, **_SERVERS})
-index_v275 = types.query_params({**types.pagination, **_PATTERN, **_SERVERS}, strict=True)
+index_v253 = types.query_params({**types.pagination, **_PATTERN, **_SERVERS}, strict=True)
 show = types.query_params({})
-show_v253 = types.query_params(_SERVERS)
-show_v275 = types.query_params(_SERVERS, strict=True)
+show_v253 = types.query_params(_SERVERS, strict=True)
 nothing = types.query_params({})
-nothing_v275 = types.query_params({}, strict=True)

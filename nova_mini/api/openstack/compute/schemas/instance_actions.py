@@ -1,4 +1,4 @@
-"""Queries of a server's history."""
+"""Queries of a server's actions."""
 
 from __future__ import annotations
 
@@ -15,4 +15,3 @@ index = types.query_params({})
 index_v258 = types.query_params(_V258, strict=True)
 index_v266 = types.query_params(_V266, strict=True)
 show = types.query_params({})
-show_v275 = types.query_params({}, strict=True)

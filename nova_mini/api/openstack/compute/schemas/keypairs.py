@@ -7,9 +7,11 @@ from nova_mini.api.validation import parameter_types as types
 
 def _name(characters: str) -> dict:
     return {
-        "type": "string", "minLength": 1, "maxLength": 255,
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 255,
         "pattern": rf"^(?! )[{characters}]+(?<! )\Z",
-    }  # fmt: skip
+    }
 
 
 _V21 = {

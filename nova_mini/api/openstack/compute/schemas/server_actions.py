@@ -1,10 +1,10 @@
-"""Bodies of ``POST /servers/{id}/action``, but for rebuild, which is beside create."""
+"""Bodies of ``POST /servers/{id}/action``; more in ``servers``, ``server_moves`` and ``shelve``."""
 
 from __future__ import annotations
 
 from nova_mini.api.validation import parameter_types as types
 
-#: What has no arguments: ``{"os-start": null}`` and the like; a value is let pass.
+#: An action without arguments, such as ``{"os-start": null}``. Any value is accepted.
 plain = {"type": "object", "minProperties": 1, "maxProperties": 1}
 
 reboot = types.body_of(
@@ -22,17 +22,19 @@ console_output = types.body_of(
     "os-getConsoleOutput",
     {
         "length": {
-            "type": ["integer", "string", "null"], "pattern": r"^-?[0-9]{1,9}\Z",
-            "minimum": -1, "maximum": types.MAX_INT,
+            "type": ["integer", "string", "null"],
+            "pattern": r"^-?[0-9]{1,9}\Z",
+            "minimum": -1,
+            "maximum": types.MAX_INT,
         }
     },
-)  # fmt: skip
+)
 security_group = {
     "type": "object",
     "properties": {
         action: {
             "type": "object",
-            "properties": {"name": {"type": "string", "minLength": 1, "maxLength": 255}},
+            "properties": {"name": types.name_with_blanks},
             "required": ["name"],
             "additionalProperties": False,
         }
@@ -43,7 +45,9 @@ security_group = {
 
 _lock_reason = {
     "type": ["object", "null"],
-    "properties": {"locked_reason": {"type": "string", "minLength": 1, "maxLength": 255}},
+    "properties": {
+        "locked_reason": {"type": "string", "minLength": 1, "maxLength": 255, "format": "text"}
+    },
     "additionalProperties": False,
 }
 lock_v273 = {

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from nova_mini.api.validation import parameter_types as types
 
-_NETWORK = ["network-changed", "network-vif-plugged", "network-vif-unplugged",
-            "network-vif-deleted"]  # fmt: skip
+_NETWORK = [
+    "network-changed",
+    "network-vif-plugged",
+    "network-vif-unplugged",
+    "network-vif-deleted",
+]
 
 
 def _events(names: list[str]) -> dict:

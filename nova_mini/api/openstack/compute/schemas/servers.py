@@ -1,20 +1,30 @@
-"""Bodies that make and change servers."""
+"""Bodies of requests that create, update or rebuild a server."""
 
 from __future__ import annotations
 
 from nova_mini.api.validation import parameter_types as types
+from nova_mini.external.block_device_schema import DISK, DISK_TAGGED, DISK_TYPED, LEGACY_DISK, disks
 
 _image_ref = {"anyOf": [{"type": "string", "format": "uuid"}, {"enum": [""]}]}
-_flavor_ref = {
-    "type": ["string", "integer"], "minLength": 1, "maxLength": 255, "minimum": 0,
-}  # fmt: skip
+flavor_ref = {
+    "type": ["string", "integer"],
+    "minLength": 1,
+    "maxLength": 255,
+    "minimum": 0,
+}
+disk_config = {"type": "string", "enum": ["AUTO", "MANUAL"]}
 _address = {"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}
-_disk_config = {"type": "string", "enum": ["AUTO", "MANUAL"]}
 _user_data = {"type": "string", "format": "base64", "maxLength": 65535}
 _password = {"type": "string", "maxLength": 255}
 _uuid_or_null = {"anyOf": [types.uuid, {"type": "null"}]}
 
-tag = {"type": "string", "minLength": 1, "maxLength": 60, "pattern": r"^[^,/]*\Z"}
+tag = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": 60,
+    "pattern": r"^[^,/]*\Z",
+    "format": "printable",
+}
 tags = {"type": "array", "items": tag, "maxItems": 50, "uniqueItems": True}
 
 _personality = {
@@ -30,9 +40,12 @@ _personality = {
     },
 }
 _trusted_certificates = {
-    "type": ["array", "null"], "minItems": 1, "maxItems": 50, "uniqueItems": True,
+    "type": ["array", "null"],
+    "minItems": 1,
+    "maxItems": 50,
+    "uniqueItems": True,
     "items": {"type": "string", "minLength": 1},
-}  # fmt: skip
+}
 
 
 # -- networks ------------------------------------------------------------------------------------
@@ -48,52 +61,8 @@ def _networks(*, with_tag: bool) -> dict:
     }
 
 
-def _networks_or_word(*, with_tag: bool) -> dict:
+def _networks_or_keyword(*, with_tag: bool) -> dict:
     return {"anyOf": [_networks(with_tag=with_tag), {"enum": ["auto", "none"]}]}
-
-
-# -- disks ---------------------------------------------------------------------------------------
-
-_any_id = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[a-zA-Z0-9._-]*\Z"}
-_size = {"anyOf": [types.non_negative_integer, {"enum": ["", None]}]}
-_LEGACY_DISK = {
-    "device_name": {
-        "type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[a-zA-Z0-9._/-]*\Z",
-    },
-    "volume_id": _any_id,
-    "snapshot_id": _any_id,
-    "volume_size": _size,
-    "delete_on_termination": types.boolean,
-    "no_device": {},
-    "connection_info": {"type": "string", "maxLength": 16384},
-}  # fmt: skip
-_DISK = {
-    **_LEGACY_DISK,
-    "source_type": {"type": "string", "enum": ["volume", "image", "snapshot", "blank"]},
-    "uuid": _any_id,
-    "image_id": _any_id,
-    "destination_type": {"type": "string", "enum": ["local", "volume"]},
-    "guest_format": {
-        "type": ["string", "null"], "enum": ["swap", "ext2", "ext3", "ext4", "xfs", "vfat", None],
-    },
-    "device_type": {"type": ["string", "null"], "enum": ["disk", "cdrom", "floppy", "lun", None]},
-    "disk_bus": {"type": ["string", "null"], "maxLength": 16, "pattern": r"^[a-z0-9]*\Z"},
-    "boot_index": {
-        "type": ["integer", "string", "null"], "pattern": r"^-?[0-9]{1,4}\Z",
-        "minimum": -9999, "maximum": 9999,
-    },
-}  # fmt: skip
-
-
-def _disks(properties: dict) -> dict:
-    return {
-        "type": "array",
-        "items": {"type": "object", "properties": properties, "additionalProperties": False},
-    }
-
-
-_DISK_TAGGED = {**_DISK, "tag": tag}
-_DISK_TYPED = {**_DISK_TAGGED, "volume_type": {"type": ["string", "null"], "maxLength": 255}}
 
 
 # -- create --------------------------------------------------------------------------------------
@@ -121,17 +90,17 @@ def _create(properties: dict, *, networks_required: bool = False) -> dict:
 _CREATE = {
     "name": types.name,
     "imageRef": _image_ref,
-    "flavorRef": _flavor_ref,
+    "flavorRef": flavor_ref,
     "adminPass": _password,
     "metadata": types.metadata,
     "networks": _networks(with_tag=False),
-    "OS-DCF:diskConfig": _disk_config,
+    "OS-DCF:diskConfig": disk_config,
     "accessIPv4": types.ipv4,
     "accessIPv6": types.ipv6,
     "personality": _personality,
     "availability_zone": types.name,
-    "block_device_mapping": _disks(_LEGACY_DISK),
-    "block_device_mapping_v2": _disks(_DISK),
+    "block_device_mapping": disks(LEGACY_DISK),
+    "block_device_mapping_v2": disks(DISK),
     "config_drive": types.boolean,
     "key_name": types.name,
     "min_count": types.positive_integer,
@@ -141,7 +110,7 @@ _CREATE = {
         "type": "array",
         "items": {
             "type": "object",
-            "properties": {"name": {"type": "string", "minLength": 1, "maxLength": 255}},
+            "properties": {"name": types.name},
             "required": ["name"],
             "additionalProperties": False,
         },
@@ -153,19 +122,19 @@ _CREATE_V219 = {**_CREATE, "description": types.description}
 _CREATE_V232 = {
     **_CREATE_V219,
     "networks": _networks(with_tag=True),
-    "block_device_mapping_v2": _disks(_DISK_TAGGED),
+    "block_device_mapping_v2": disks(DISK_TAGGED),
 }
-_CREATE_V233 = {**_CREATE_V232, "block_device_mapping_v2": _disks(_DISK)}
-_CREATE_V237 = {**_CREATE_V233, "networks": _networks_or_word(with_tag=False)}
+_CREATE_V233 = {**_CREATE_V232, "block_device_mapping_v2": disks(DISK)}
+_CREATE_V237 = {**_CREATE_V233, "networks": _networks_or_keyword(with_tag=False)}
 _CREATE_V242 = {
     **_CREATE_V237,
-    "networks": _networks_or_word(with_tag=True),
-    "block_device_mapping_v2": _disks(_DISK_TAGGED),
+    "networks": _networks_or_keyword(with_tag=True),
+    "block_device_mapping_v2": disks(DISK_TAGGED),
 }
 _CREATE_V252 = {**_CREATE_V242, "tags": tags}
 _CREATE_V257 = {name: kind for name, kind in _CREATE_V252.items() if name != "personality"}
 _CREATE_V263 = {**_CREATE_V257, "trusted_image_certificates": _trusted_certificates}
-_CREATE_V267 = {**_CREATE_V263, "block_device_mapping_v2": _disks(_DISK_TYPED)}
+_CREATE_V267 = {**_CREATE_V263, "block_device_mapping_v2": disks(DISK_TYPED)}
 _CREATE_V274 = {
     **_CREATE_V267,
     "host": types.service_host,
@@ -193,9 +162,8 @@ create_v294 = _create(_CREATE_V294, networks_required=True)
 
 
 def _update(properties: dict) -> dict:
-    schema = types.body_of("server", properties)
-    schema["properties"]["server"]["minProperties"] = 1
-    return schema
+    """The body may have no properties."""
+    return types.body_of("server", properties)
 
 
 _UPDATE = {

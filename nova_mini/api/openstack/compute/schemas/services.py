@@ -5,7 +5,7 @@ from __future__ import annotations
 from nova_mini.api.validation import parameter_types as types
 
 _reason = {"type": "string", "minLength": 1, "maxLength": 255, "format": "name"}
-_WHICH = {"host": types.service_host, "binary": types.any_string}
+_SERVICE = {"host": types.service_host, "binary": types.any_string}
 
 
 def _object(properties: dict, required: list[str]) -> dict:
@@ -17,11 +17,11 @@ def _object(properties: dict, required: list[str]) -> dict:
     }
 
 
-enable = disable = _object(_WHICH, ["host", "binary"])
+enable = disable = _object(_SERVICE, ["host", "binary"])
 disable_log_reason = _object(
-    {**_WHICH, "disabled_reason": _reason}, ["host", "binary", "disabled_reason"]
+    {**_SERVICE, "disabled_reason": _reason}, ["host", "binary", "disabled_reason"]
 )
-force_down = _object({**_WHICH, "forced_down": types.boolean}, ["host", "binary"])
+force_down = _object({**_SERVICE, "forced_down": types.boolean}, ["host", "binary"])
 update_v253 = {
     "type": "object",
     "properties": {

@@ -1,14 +1,14 @@
-"""Bodies of ``{"unshelve": ...}``: null, or where to."""
+"""Bodies of the action unshelve: null, or the zone or host to unshelve to."""
 
 from __future__ import annotations
 
 from nova_mini.api.validation import parameter_types as types
 
 
-def _unshelve(wishes: dict) -> dict:
+def _unshelve(arguments: dict) -> dict:
     return {
         "type": "object",
-        "properties": {"unshelve": {"type": ["object", "null"], **wishes}},
+        "properties": {"unshelve": {"type": ["object", "null"], **arguments}},
         "required": ["unshelve"],
         "additionalProperties": False,
     }

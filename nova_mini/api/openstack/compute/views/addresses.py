@@ -4,8 +4,10 @@ from __future__ import annotations
 
 
 def addresses(vifs: list[dict], *, extended: bool = False) -> dict[str, list[dict]]:
-    """``vifs``: ``ServerRecord.vifs``. The fixed addresses of a network before its floating ones;
-    ``extended`` adds type and MAC."""
+    """{network's label: its addresses, the fixed before the floating ones}.
+
+    ``vifs``: ``ServerRecord.vifs``. ``extended`` adds type and MAC address.
+    """
     fixed: dict[str, list[dict]] = {}
     floating: dict[str, list[dict]] = {}
     for vif in vifs:

@@ -41,11 +41,12 @@ def hypervisor_id(req: Request, node: ComputeNode) -> int | str:
 
 
 def servers(found: list[tuple[int, str]]) -> list[dict]:
+    """``found``: [(id, uuid)] of instances."""
     return [{"name": f"instance-{number:08x}", "uuid": uuid} for number, uuid in found]
 
 
 def _resources(req: Request, node: ComputeNode) -> dict:
-    """What is reserved for the host itself counts as used."""
+    """Resources that are reserved for the host itself count as used."""
     cpu_info = node.cpu_info or {}
     return {
         "cpu_info": cpu_info if req.api_version >= (2, 28) else json.dumps(cpu_info),
@@ -63,7 +64,9 @@ def _resources(req: Request, node: ComputeNode) -> dict:
     }
 
 
-def memory_and_disk(*, memory_mb, memory_mb_used, local_gb, local_gb_used) -> dict[str, int]:
+def memory_and_disk(
+    *, memory_mb: int, memory_mb_used: int, local_gb: int, local_gb_used: int
+) -> dict[str, int]:
     return {
         "memory_mb": memory_mb,
         "memory_mb_used": memory_mb_used,

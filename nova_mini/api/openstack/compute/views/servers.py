@@ -1,13 +1,14 @@
 """Servers as JSON.
 
-What a server shows depends on the microversion and on what the caller may see; both are settled
-once for a request, so that the view of each server is a few dict updates.
+The content depends on the microversion and on the caller's permissions. Both are evaluated once for
+each request, so that the view of each server needs only a few dict updates.
 """
 
 from __future__ import annotations
 
+import datetime
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
 from nova_mini import policy
 from nova_mini.api.openstack.common import Links
@@ -20,15 +21,19 @@ from nova_mini.objects.instance_list import ServerRecord
 from nova_mini.policies import server_actions as action_policy
 from nova_mini.policies import servers as server_policy
 
-_WITH_PROGRESS = frozenset(
-    {"ACTIVE", "BUILD", "REBUILD", "RESIZE", "VERIFY_RESIZE", "MIGRATING", "REVERT_RESIZE"}
-)
+# (view, record): adds a part to the view
+_Addition = Callable[[dict, ServerRecord], None]
+
+_WITH_PROGRESS = frozenset({"ACTIVE", "BUILD", "REBUILD", "RESIZE", "VERIFY_RESIZE", "MIGRATING"})
 _WITH_FAULT = frozenset({"ERROR", "DELETED"})
 
 
 class ViewBuilder:
-    """``brief`` leaves out what answers to PUT and rebuild did not have before 2.75; ``listing``
-    what only one server shows."""
+    """Makes the JSON of servers for one request.
+
+    ``brief``: without the properties that responses to PUT and rebuild did not have before 2.75.
+    ``listing``: without the properties that only ``GET /servers/{id}`` has.
+    """
 
     def __init__(self, req: Request, *, brief: bool = False, listing: bool = False):
         self._version = version = req.api_version
@@ -47,8 +52,8 @@ class ViewBuilder:
         self._additions = list(self._select_additions(full, listing))
 
     @property
-    def want(self) -> frozenset[str]:
-        """What a record must have loaded beside its row: see ``objects.instance_list``."""
+    def include(self) -> frozenset[str]:
+        """The parts that a record must have loaded: see ``objects.instance_list``."""
         needed = {
             instance_list.FAULTS: True,
             instance_list.TAGS: self._version >= (2, 26),
@@ -93,17 +98,17 @@ class ViewBuilder:
             add(view, record)
         return view
 
-    # -- parts that always are there -------------------------------------------------------------
+    # -- parts of every response -----------------------------------------------------------------
 
     def _image(self, record: ServerRecord) -> dict | str:
-        """"" for a server that was not made from an image."""
-        if not record.image_ref:
+        """An empty string for a server that was not created from an image."""
+        if not record.image:
             return ""
-        bookmark = self._image_links.of(record.image_ref)[1]
+        bookmark = self._image_links.of(record.image)[1]
         if CONF.api.glance_link_prefix:
             prefix = CONF.api.glance_link_prefix.rstrip("/")
-            bookmark = {"rel": "bookmark", "href": f"{prefix}/images/{record.image_ref}"}
-        return {"id": record.image_ref, "links": [bookmark]}
+            bookmark = {"rel": "bookmark", "href": f"{prefix}/images/{record.image}"}
+        return {"id": record.image, "links": [bookmark]}
 
     def _flavor(self, record: ServerRecord) -> dict:
         flavor = record.flavor_fields
@@ -122,21 +127,21 @@ class ViewBuilder:
             view["extra_specs"] = flavor["extra_specs"]
         return view
 
-    def _fault(self, fault) -> dict:
-        """Where it happened in our code is for administrators, unless it is the user's doing."""
+    def _fault(self, fault: Mapping) -> dict:
+        """Only administrators see the details, which contain host names and stack traces."""
         view = {
             "code": fault["code"],
             "created": fault["created_at"],
             "message": fault["message"],
         }
-        if fault["details"] and (self._is_admin or fault["code"] != 500):
+        if fault["details"] and self._is_admin:
             view["details"] = fault["details"]
         return view
 
-    # -- parts that depend on the request --------------------------------------------------------
+    # -- parts that depend on version and permissions --------------------------------------------
 
-    def _select_additions(self, full: bool, listing: bool):
-        """The parts of this request's servers, as functions (view, record) -> None."""
+    def _select_additions(self, full: bool, listing: bool) -> Iterator[_Addition]:
+        """Functions that each add one part to a view."""
         version = self._version
         if full:
             yield _add_details
@@ -170,13 +175,13 @@ class ViewBuilder:
 
 
 def _host_id(record: ServerRecord) -> str:
-    """Tells a user which servers share a host, and nothing else."""
+    """An id that shows a user which servers share a host, without the host's name."""
     if not record.host:
         return ""
     return hashlib.sha224((record.project_id + record.host).encode()).hexdigest()
 
 
-def _microseconds(when) -> str | None:
+def _microseconds(when: datetime.datetime | None) -> str | None:
     return when.isoformat(timespec="microseconds") if when else None
 
 
@@ -224,16 +229,18 @@ def _add_volumes_v23(view: dict, record: ServerRecord) -> None:
     ]
 
 
-def _setter(key: str, value: Callable[[ServerRecord], object]) -> Callable:
+def _setter(key: str, value: Callable[[ServerRecord], object]) -> _Addition:
     def add(view: dict, record: ServerRecord) -> None:
         view[key] = value(record)
 
     return add
 
 
-_add_server_groups = _setter("server_groups", lambda record: [])
+_add_server_groups = _setter(
+    "server_groups", lambda record: [record.server_group] if record.server_group else []
+)
 
-_BY_VERSION: dict[tuple[int, int], Callable[[dict, ServerRecord], None]] = {
+_BY_VERSION: dict[tuple[int, int], _Addition] = {
     (2, 9): _setter("locked", lambda record: record.locked),
     (2, 19): _setter("description", lambda record: record.display_description),
     (2, 26): _setter("tags", lambda record: record.tags),

@@ -7,17 +7,17 @@ from nova_mini.api.openstack.request import Request
 from nova_mini.objects.availability_zone import INTERNAL, AvailabilityZones
 from nova_mini.objects.service import Service
 
-_OURS, _PUBLIC = "nova-mini-", "nova-"
+_OWN, _PUBLIC = "nova-mini-", "nova-"
 
 
 def public_binary(binary: str) -> str:
-    """Clients of the Compute API know ``nova-compute``, whatever the program's file is called."""
-    return binary.replace(_OURS, _PUBLIC, 1)
+    """``nova-compute`` for ``nova-mini-compute``, because clients expect Nova's names."""
+    return binary.replace(_OWN, _PUBLIC, 1)
 
 
 def own_binary(binary: str) -> str:
-    """The other way; a name of ours is taken, too."""
-    return binary if binary.startswith(_OURS) else binary.replace(_PUBLIC, _OURS, 1)
+    """``nova-mini-compute`` for ``nova-compute``; ``nova-mini-compute`` stays as it is."""
+    return binary if binary.startswith(_OWN) else binary.replace(_PUBLIC, _OWN, 1)
 
 
 def zone_of(service: Service, zones: AvailabilityZones) -> str:

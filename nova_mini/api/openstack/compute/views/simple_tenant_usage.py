@@ -1,13 +1,13 @@
-"""What servers used of a period, by project."""
+"""The resources that servers used in a period, by project."""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from nova_mini.api.openstack import common
-from nova_mini.objects.base import utcnow
+from nova_mini.clock import utcnow
 
 Period = tuple[datetime.datetime, datetime.datetime]
 
@@ -35,7 +35,7 @@ class ProjectUsage:
         return sum(server[resource] * server["hours"] for server in self.servers)
 
 
-def by_project(servers: Iterable, period: Period) -> dict[str, ProjectUsage]:
+def by_project(servers: Iterable[Mapping], period: Period) -> dict[str, ProjectUsage]:
     usages: dict[str, ProjectUsage] = {}
     for server in servers:
         project_id = server["project_id"]
@@ -44,7 +44,7 @@ def by_project(servers: Iterable, period: Period) -> dict[str, ProjectUsage]:
     return usages
 
 
-def _server(server, period: Period) -> dict:
+def _server(server: Mapping, period: Period) -> dict:
     start, stop = period
     launched, ended = server["launched_at"], server["terminated_at"]
     until = ended or utcnow()

@@ -1,5 +1,5 @@
-"""A cloud as the servers API sees it: a flavor, an image in a Glance of HTTP answers, and a bus
-that records what is sent."""
+"""A cloud for tests of the servers API: a flavor, an image in a stub of Glance's HTTP API, and a
+bus that records messages."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from nova_mini import db, rpc
+from nova_mini.clock import utcnow
 from nova_mini.conf import CONF
 from nova_mini.context import get_admin_context
-from nova_mini.objects.base import utcnow
 from nova_mini.objects.compute_node import ComputeNode
 from nova_mini.objects.flavor import Flavor
 from nova_mini.objects.service import Service
@@ -25,10 +25,12 @@ HOST = "host1"
 
 @dataclass
 class Bus:
-    """Every message as (topic, server, method, arguments); calls answer from ``answers``."""
+    """Records each message as (topic, server, method, arguments).
+
+    ``responses``: results of calls."""
 
     sent: list = field(default_factory=list)
-    answers: dict = field(default_factory=dict)
+    responses: dict = field(default_factory=dict)
 
     def client(self, target):
         return _Client(self, target.topic, None)
@@ -51,10 +53,10 @@ class _Client:
 
     def call(self, context, method, **kwargs):
         self.cast(context, method, **kwargs)
-        answer = self.bus.answers[method]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        response = self.bus.responses[method]
+        if isinstance(response, Exception):
+            raise response
+        return response
 
 
 @pytest.fixture
@@ -68,12 +70,19 @@ class Glance:
     def __init__(self):
         self.images = {
             image_id: {
-                "id": image_id, "name": "small", "status": "active", "size": 1024 * 1024,
-                "disk_format": "raw", "container_format": "bare", "min_disk": 0, "min_ram": 64,
-                "os_type": "linux", "hw_disk_bus": "virtio",
+                "id": image_id,
+                "name": "small",
+                "status": "active",
+                "size": 1024 * 1024,
+                "disk_format": "raw",
+                "container_format": "bare",
+                "min_disk": 0,
+                "min_ram": 64,
+                "os_type": "linux",
+                "hw_disk_bus": "virtio",
             }
             for image_id in (IMAGE, OTHER_IMAGE)
-        }  # fmt: skip
+        }
         self.refuses = None  # a status for POST
         self.reads = 0
 
@@ -95,8 +104,8 @@ class Glance:
         if method == "DELETE":
             return (204 if self.images.pop(image_id, None) else 404), b""
         if image_id == "images":
-            wanted = query["status"][0].removeprefix("in:").split(",")
-            return 200, {"images": [i for i in self.images.values() if i["status"] in wanted]}
+            statuses = query["status"][0].removeprefix("in:").split(",")
+            return 200, {"images": [i for i in self.images.values() if i["status"] in statuses]}
         self.reads += 1
         if image_id not in self.images:
             return 404, b"{}"
@@ -115,10 +124,20 @@ def glance(database):
 
 def make_flavor(flavorid="1", **fields) -> Flavor:
     values = {
-        "flavorid": flavorid, "name": f"flavor {flavorid}", "memory_mb": 128, "vcpus": 1,
-        "root_gb": 1, "ephemeral_gb": 0, "swap": 0, "rxtx_factor": 1.0, "disabled": False,
-        "is_public": True, "description": None, "extra_specs": {"hw:x": "y"}, **fields,
-    }  # fmt: skip
+        "flavorid": flavorid,
+        "name": f"flavor {flavorid}",
+        "memory_mb": 128,
+        "vcpus": 1,
+        "root_gb": 1,
+        "ephemeral_gb": 0,
+        "swap": 0,
+        "rxtx_factor": 1.0,
+        "disabled": False,
+        "is_public": True,
+        "description": None,
+        "extra_specs": {"hw:x": "y"},
+        **fields,
+    }
     flavor = Flavor(get_admin_context(), **values)
     flavor.create()
     return flavor
@@ -131,16 +150,21 @@ def make_host(host=HOST, node=None) -> None:
         context,
         host,
         {
-            "hypervisor_hostname": node or host, "hypervisor_type": "fake",
-            "hypervisor_version": 1, "vcpus": 8, "memory_mb": 8192, "local_gb": 100,
-            "cpu_allocation_ratio": 1.0, "ram_allocation_ratio": 1.0,
+            "hypervisor_hostname": node or host,
+            "hypervisor_type": "fake",
+            "hypervisor_version": 1,
+            "vcpus": 8,
+            "memory_mb": 8192,
+            "local_gb": 100,
+            "cpu_allocation_ratio": 1.0,
+            "ram_allocation_ratio": 1.0,
             "disk_allocation_ratio": 1.0,
         },
-    )  # fmt: skip
+    )
 
 
 class Cloud:
-    """What tests do to servers behind the API's back, and look up there."""
+    """Helpers that read and change records of servers without the API."""
 
     def __init__(self, api, bus, glance):
         self.api, self.bus, self.glance = api, bus, glance
@@ -148,24 +172,34 @@ class Cloud:
     def body(self, **fields) -> dict:
         return {
             "server": {
-                "name": "one", "imageRef": IMAGE, "flavorRef": "1", "networks": "none", **fields
+                "name": "one",
+                "imageRef": IMAGE,
+                "flavorRef": "1",
+                "networks": "none",
+                **fields,
             }
-        }  # fmt: skip
+        }
 
     def boot(self, *, version="2.96", token="user:project", **fields) -> str:
         """The uuid of a server that was built."""
-        answer = self.api.post("/servers", self.body(**fields), version=version, token=token)
-        assert answer.status_int == 202, answer.text
-        server_id = answer.json["server"]["id"]
+        response = self.api.post("/servers", self.body(**fields), version=version, token=token)
+        assert response.status_int == 202, response.text
+        server_id = response.json["server"]["id"]
         self.built(server_id)
         self.bus.sent.clear()
         return server_id
 
     def built(self, server_id: str) -> None:
         self.set(
-            server_id, vm_state="active", task_state=None, power_state=1, host=HOST, node=HOST,
-            launched_at=utcnow(), availability_zone="nova",
-        )  # fmt: skip
+            server_id,
+            vm_state="active",
+            task_state=None,
+            power_state=1,
+            host=HOST,
+            node=HOST,
+            launched_at=utcnow(),
+            availability_zone="nova",
+        )
         for row in [a for a in db.actions.get_by_instance(server_id) if not a["finish_time"]]:
             db.actions.finish(row["id"], None)
 
@@ -177,7 +211,7 @@ class Cloud:
         return db.instances.get_by_uuid(server_id, read_deleted=True)
 
     def action(self, server_id: str):
-        """The newest."""
+        """The newest action."""
         return db.actions.get_by_instance(server_id)[0]
 
     def act(self, server_id: str, action: str, args=None, **kwargs):

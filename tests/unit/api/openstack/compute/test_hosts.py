@@ -7,8 +7,8 @@ import uuid
 import pytest
 
 from nova_mini import db
+from nova_mini.clock import utcnow
 from nova_mini.context import get_admin_context
-from nova_mini.objects.base import utcnow
 from nova_mini.objects.service import Service
 from tests.unit.api.openstack.compute.conftest import make_host
 from tests.unit.conftest import ADMIN
@@ -38,7 +38,7 @@ def silence(host):
 class TestServices:
     pytestmark = pytest.mark.usefixtures("hosts")
 
-    def test_a_list(self, api):
+    def test_list_services(self, api):
         found = api.get("/os-services", token=ADMIN, version="2.96").json["services"]
         shown = {(s["binary"], s["host"], s["zone"], s["status"], s["state"]) for s in found}
         assert shown == {
@@ -48,37 +48,37 @@ class TestServices:
         }
 
     @pytest.mark.parametrize("binary", ["nova-conductor", "nova-mini-conductor"])
-    def test_filters(self, api, binary):
+    def test_filter_services(self, api, binary):
         found = api.get(f"/os-services?binary={binary}", token=ADMIN).json["services"]
         assert [service["host"] for service in found] == ["c1"]
 
-    def test_a_silent_one_is_down(self, api):
+    def test_service_without_heartbeat_is_down(self, api):
         silence("h1")
         assert service_of(api, "h1")["state"] == "down"
 
     @pytest.mark.parametrize(
-        ("version", "kind", "has_forced_down"), [("2.10", int, False), ("2.52", int, True),
-                                                 ("2.53", str, True)]
-    )  # fmt: skip
-    def test_what_versions_show(self, api, version, kind, has_forced_down):
+        ("version", "kind", "has_forced_down"),
+        [("2.10", int, False), ("2.52", int, True), ("2.53", str, True)],
+    )
+    def test_service_fields_by_version(self, api, version, kind, has_forced_down):
         service = service_of(api, "h1", version)
         assert isinstance(service["id"], kind)
         assert ("forced_down" in service) == has_forced_down
 
-    def test_it_is_disabled_and_enabled(self, api):
+    def test_disable_and_enable_service(self, api):
         path = f"/os-services/{service_of(api, 'h1')['id']}"
         body = {"status": "disabled", "disabled_reason": "repair"}
-        answer = api.put(path, body, token=ADMIN, version="2.53")
-        shown = answer.json["service"]
+        response = api.put(path, body, token=ADMIN, version="2.53")
+        shown = response.json["service"]
         assert (shown["status"], shown["disabled_reason"]) == ("disabled", "repair")
         api.put(path, {"status": "enabled"}, token=ADMIN, version="2.53")
         shown = service_of(api, "h1")
         assert (shown["status"], shown["disabled_reason"]) == ("enabled", None)
 
-    def test_it_is_forced_down(self, api):
+    def test_force_service_down(self, api):
         path = f"/os-services/{service_of(api, 'h1')['id']}"
-        answer = api.put(path, {"forced_down": True}, token=ADMIN, version="2.53")
-        assert (answer.json["service"]["state"], answer.json["service"]["forced_down"]) == (
+        response = api.put(path, {"forced_down": True}, token=ADMIN, version="2.53")
+        assert (response.json["service"]["state"], response.json["service"]["forced_down"]) == (
             "down",
             True,
         )
@@ -87,32 +87,36 @@ class TestServices:
 
     @pytest.mark.parametrize(
         "body",
-        [{}, {"status": "off"}, {"disabled_reason": "why"}, {"forced_down": 1}, {"colour": "red"},
-         {"status": "enabled", "disabled_reason": "why"}],
-    )  # fmt: skip
-    def test_changes_that_cannot_be(self, api, body):
+        [
+            {},
+            {"status": "off"},
+            {"disabled_reason": "why"},
+            {"forced_down": 1},
+            {"colour": "red"},
+            {"status": "enabled", "disabled_reason": "why"},
+        ],
+    )
+    def test_invalid_service_updates_are_refused(self, api, body):
         path = f"/os-services/{service_of(api, 'h1')['id']}"
         assert api.put(path, body, token=ADMIN, version="2.53").status_int == 400
 
-    def test_only_computes_are_changed(self, api):
+    def test_only_compute_services_are_updated(self, api):
         path = f"/os-services/{service_of(api, 'c1')['id']}"
-        answer = api.put(path, {"status": "disabled"}, token=ADMIN, version="2.53")
-        assert answer.status_int == 400
-        assert "nova-conductor" in answer.json["badRequest"]["message"]
+        response = api.put(path, {"status": "disabled"}, token=ADMIN, version="2.53")
+        assert response.status_int == 400
+        assert "nova-conductor" in response.json["badRequest"]["message"]
 
-    def test_one_that_is_not_there(self, api):
+    def test_unknown_service_is_404(self, api):
         for version, path in (("2.53", UNKNOWN), ("2.53", "1"), ("2.1", "999")):
             path = f"/os-services/{path}"
             assert api.delete(path, token=ADMIN, version=version).status_int == 404
         assert api.delete("/os-services/x", token=ADMIN).status_int == 400
 
-    def test_as_it_was_done_before_253(self, api):
+    def test_service_updates_before_2_53(self, api):
         which = {"host": "h1", "binary": "nova-compute"}
 
         def put(path, version="2.11", **more):
-            return api.put(
-                f"/os-services/{path}", {**which, **more}, token=ADMIN, version=version
-            )
+            return api.put(f"/os-services/{path}", {**which, **more}, token=ADMIN, version=version)
 
         assert put("disable").json == {"service": {**which, "status": "disabled"}}
         assert put("disable-log-reason", disabled_reason="repair").json == {
@@ -126,7 +130,7 @@ class TestServices:
         assert put("enable", version="2.53").status_int in (400, 404)
         assert put("enable", host="nowhere").status_int == 404
 
-    def test_one_is_deleted_with_all_that_was_of_it(self, api):
+    def test_delete_service_and_its_records(self, api):
         made = api.post("/os-aggregates", {"aggregate": {"name": "a"}}, token=ADMIN)
         aggregate = f"/os-aggregates/{made.json['aggregate']['id']}"
         api.post(f"{aggregate}/action", {"add_host": {"host": "h1"}}, token=ADMIN)
@@ -136,12 +140,12 @@ class TestServices:
         left = api.get("/os-hypervisors", token=ADMIN).json["hypervisors"]
         assert [each["hypervisor_hostname"] for each in left] == ["h2"]
 
-    def test_one_with_servers_is_not_deleted(self, cloud, api):
+    def test_service_with_servers_is_not_deleted(self, cloud, api):
         cloud.boot()
         path = f"/os-services/{service_of(api, 'host1')['id']}"
         assert api.delete(path, token=ADMIN, version="2.53").status_int == 409
 
-    def test_who_may(self, api):
+    def test_services_are_for_administrators(self, api):
         assert api.get("/os-services").status_int == 403
         assert api.delete(f"/os-services/{UNKNOWN}", version="2.53").status_int == 403
 
@@ -152,20 +156,24 @@ class TestHypervisors:
     def all(self, api, path="/os-hypervisors", version="2.96"):
         return api.get(path, token=ADMIN, version=version).json["hypervisors"]
 
-    def test_a_list(self, api):
+    def test_list_hypervisors(self, api):
         first, second = self.all(api)
         assert first.keys() == {"id", "hypervisor_hostname", "state", "status"}
         assert (first["state"], first["status"]) == ("up", "enabled")
         assert second["hypervisor_hostname"] == "h2"
 
-    def test_details(self, api):
+    def test_list_hypervisors_with_details(self, api):
         nodes = db.models.compute_nodes
         db.query.update(
             nodes,
-            {"memory_mb_used": 1000, "reserved_memory_mb": 24, "local_gb_used": 10,
-             "cpu_info": {"arch": "x86_64"}},
+            {
+                "memory_mb_used": 1000,
+                "reserved_memory_mb": 24,
+                "local_gb_used": 10,
+                "cpu_info": {"arch": "x86_64"},
+            },
             nodes.c.host == "h1",
-        )  # fmt: skip
+        )
         shown = self.all(api, "/os-hypervisors/detail", "2.87")[0]
         assert (shown["memory_mb"], shown["memory_mb_used"], shown["free_ram_mb"]) == (
             8192,
@@ -178,25 +186,25 @@ class TestHypervisors:
         before = self.all(api, "/os-hypervisors/detail", "2.27")[0]
         assert json.loads(before["cpu_info"]) == {"arch": "x86_64"}
 
-    def test_since_288_placement_tells_of_resources(self, api):
+    def test_hypervisor_has_no_resources_since_2_88(self, api):
         shown = self.all(api, "/os-hypervisors/detail", "2.88")[0]
         assert "uptime" in shown
         assert not {"memory_mb", "vcpus", "cpu_info", "running_vms"} & shown.keys()
 
     @pytest.mark.parametrize("version", ["2.1", "2.52", "2.53", "2.96"])
-    def test_one(self, api, version):
+    def test_show_hypervisor(self, api, version):
         listed = self.all(api, version=version)[0]
-        answer = api.get(f"/os-hypervisors/{listed['id']}", token=ADMIN, version=version)
-        assert answer.json["hypervisor"]["hypervisor_hostname"] == "h1"
+        response = api.get(f"/os-hypervisors/{listed['id']}", token=ADMIN, version=version)
+        assert response.json["hypervisor"]["hypervisor_hostname"] == "h1"
 
     @pytest.mark.parametrize(
         ("version", "key"), [("2.1", "999"), ("2.1", "x"), ("2.53", "1"), ("2.53", UNKNOWN)]
     )
-    def test_one_that_is_not_there(self, api, version, key):
+    def test_unknown_hypervisor_is_404(self, api, version, key):
         path = f"/os-hypervisors/{key}"
         assert api.get(path, token=ADMIN, version=version).status_int == 404
 
-    def test_a_host_that_is_down(self, api):
+    def test_hypervisor_of_a_host_that_is_down(self, api):
         silence("h1")
         assert self.all(api)[0]["state"] == "down"
         key = self.all(api, version="2.1")[0]["id"]
@@ -204,31 +212,31 @@ class TestHypervisors:
         shown = self.all(api, "/os-hypervisors/detail", "2.88")[0]
         assert shown["uptime"] is None
 
-    def test_a_hypervisor_that_does_not_tell_its_uptime(self, api):
+    def test_uptime_of_a_hypervisor_that_reports_none(self, api):
         key = self.all(api, version="2.1")[0]["id"]
-        answer = api.get(f"/os-hypervisors/{key}/uptime", token=ADMIN)
-        assert answer.status_int == 501
-        assert "h1" in answer.json["notImplemented"]["message"]
+        response = api.get(f"/os-hypervisors/{key}/uptime", token=ADMIN)
+        assert response.status_int == 501
+        assert "uptime" in response.json["notImplemented"]["message"]
 
-    def test_uptime(self, api):
+    def test_uptime_of_a_hypervisor(self, api):
         nodes = db.models.compute_nodes
         db.query.update(nodes, {"uptime": "up 3 days"}, nodes.c.host == "h1")
         key = self.all(api, version="2.1")[0]["id"]
         shown = api.get(f"/os-hypervisors/{key}/uptime", token=ADMIN).json["hypervisor"]
         assert shown["uptime"] == "up 3 days"
-        assert api.get(
-            f"/os-hypervisors/{key}/uptime", token=ADMIN, version="2.88"
-        ).status_int == 404  # fmt: skip
+        assert (
+            api.get(f"/os-hypervisors/{key}/uptime", token=ADMIN, version="2.88").status_int == 404
+        )
 
-    def test_statistics(self, api):
+    def test_hypervisor_statistics(self, api):
         path = f"/os-services/{service_of(api, 'h2')['id']}"
-        answer = api.get("/os-hypervisors/statistics", token=ADMIN)
-        assert answer.json["hypervisor_statistics"]["memory_mb"] == 2 * 8192
+        response = api.get("/os-hypervisors/statistics", token=ADMIN)
+        assert response.json["hypervisor_statistics"]["memory_mb"] == 2 * 8192
         api.put(path, {"status": "disabled"}, token=ADMIN, version="2.53")
         shown = api.get("/os-hypervisors/statistics", token=ADMIN).json["hypervisor_statistics"]
         assert (shown["count"], shown["memory_mb"], shown["free_disk_gb"]) == (1, 8192, 100)
 
-    def test_pages(self, api):
+    def test_pagination_of_hypervisors(self, api):
         page = api.get("/os-hypervisors?limit=1", token=ADMIN, version="2.33")
         assert [each["hypervisor_hostname"] for each in page.json["hypervisors"]] == ["h1"]
         path = page.json["hypervisors_links"][0]["href"].removeprefix("http://localhost/v2.1")
@@ -237,16 +245,17 @@ class TestHypervisors:
             path = "/os-hypervisors?marker=nope"
             assert api.get(path, token=ADMIN, version=version).status_int == 400
 
-    def test_names_are_searched(self, api):
+    def test_search_hypervisors_by_name(self, api):
         path = "/os-hypervisors?hypervisor_hostname_pattern="
         assert [e["hypervisor_hostname"] for e in self.all(api, path + "2")] == ["h2"]
         for query, code in (("nope", 404), ("_", 404), ("h&limit=1", 400), ("%25", 400)):
             assert api.get(path + query, token=ADMIN, version="2.53").status_int == code
-        assert [e["hypervisor_hostname"] for e in self.all(api, "/os-hypervisors/2/search", "2.1")
-                ] == ["h2"]  # fmt: skip
+        assert [
+            e["hypervisor_hostname"] for e in self.all(api, "/os-hypervisors/2/search", "2.1")
+        ] == ["h2"]
         assert api.get("/os-hypervisors/nope/search", token=ADMIN).status_int == 404
 
-    def test_servers(self, cloud, api):
+    def test_servers_of_hypervisors(self, cloud, api):
         server_id = cloud.boot()
         path = "/os-hypervisors?with_servers=1"
         shown = {e["hypervisor_hostname"]: e.get("servers") for e in self.all(api, path, "2.53")}
@@ -257,7 +266,7 @@ class TestHypervisors:
         found = self.all(api, "/os-hypervisors/host1/servers", "2.1")
         assert found[0]["servers"][0]["uuid"] == server_id
 
-    def test_who_may(self, api):
+    def test_hypervisors_are_for_administrators(self, api):
         for path in ("", "/detail", "/statistics", "/1"):
             assert api.get(f"/os-hypervisors{path}").status_int == 403
 
@@ -266,9 +275,9 @@ class TestAggregates:
     pytestmark = pytest.mark.usefixtures("hosts")
 
     def make(self, api, name="agg", **fields):
-        answer = api.post("/os-aggregates", {"aggregate": {"name": name, **fields}}, token=ADMIN)
-        assert answer.status_int == 200, answer.text
-        return f"/os-aggregates/{answer.json['aggregate']['id']}"
+        response = api.post("/os-aggregates", {"aggregate": {"name": name, **fields}}, token=ADMIN)
+        assert response.status_int == 200, response.text
+        return f"/os-aggregates/{response.json['aggregate']['id']}"
 
     def show(self, api, path, version="2.41"):
         return api.get(path, token=ADMIN, version=version).json["aggregate"]
@@ -276,10 +285,10 @@ class TestAggregates:
     def act(self, api, path, action, **args):
         return api.post(f"{path}/action", {action: args}, token=ADMIN)
 
-    def test_a_new_one(self, api):
-        answer = api.post("/os-aggregates", {"aggregate": {"name": "agg"}}, token=ADMIN)
-        assert not {"hosts", "metadata", "uuid"} & answer.json["aggregate"].keys()
-        path = f"/os-aggregates/{answer.json['aggregate']['id']}"
+    def test_create_aggregate(self, api):
+        response = api.post("/os-aggregates", {"aggregate": {"name": "agg"}}, token=ADMIN)
+        assert not {"hosts", "metadata", "uuid"} & response.json["aggregate"].keys()
+        path = f"/os-aggregates/{response.json['aggregate']['id']}"
         shown = self.show(api, path)
         assert (shown["hosts"], shown["metadata"], shown["availability_zone"]) == ([], {}, None)
         assert "uuid" in shown
@@ -287,13 +296,13 @@ class TestAggregates:
         listed = api.get("/os-aggregates", token=ADMIN, version="2.41").json["aggregates"]
         assert listed == [shown]
 
-    def test_a_zone(self, api):
+    def test_create_aggregate_with_zone(self, api):
         path = self.make(api, availability_zone="west")
         shown = self.show(api, path)
         assert shown["availability_zone"] == "west"
         assert shown["metadata"] == {"availability_zone": "west"}
 
-    def test_the_same_name_twice(self, api):
+    def test_duplicate_aggregate_name_is_409(self, api):
         self.make(api)
         body = {"aggregate": {"name": "agg"}}
         assert api.post("/os-aggregates", body, token=ADMIN).status_int == 409
@@ -302,22 +311,28 @@ class TestAggregates:
 
     @pytest.mark.parametrize(
         "fields",
-        [{}, {"name": ""}, {"name": "x" * 256}, {"name": " x"},
-         {"name": "a", "availability_zone": "a:b"}, {"name": "a", "availability_zone": ""},
-         {"name": "a", "hosts": []}],
-    )  # fmt: skip
-    def test_one_that_cannot_be(self, api, fields):
-        answer = api.post("/os-aggregates", {"aggregate": fields}, token=ADMIN)
-        assert answer.status_int == 400
+        [
+            {},
+            {"name": ""},
+            {"name": "x" * 256},
+            {"name": " x"},
+            {"name": "a", "availability_zone": "a:b"},
+            {"name": "a", "availability_zone": ""},
+            {"name": "a", "hosts": []},
+        ],
+    )
+    def test_invalid_aggregates_are_refused(self, api, fields):
+        response = api.post("/os-aggregates", {"aggregate": fields}, token=ADMIN)
+        assert response.status_int == 400
 
     @pytest.mark.parametrize("key", ["999", "x", "-1", "99999999999999"])
-    def test_one_that_is_not_there(self, api, key):
+    def test_unknown_aggregate_is_404(self, api, key):
         path = f"/os-aggregates/{key}"
         assert api.get(path, token=ADMIN).status_int == 404
         assert api.delete(path, token=ADMIN).status_int == 404
         assert self.act(api, path, "add_host", host="h1").status_int == 404
 
-    def test_hosts_come_and_go(self, api):
+    def test_add_and_remove_hosts(self, api):
         path = self.make(api)
         assert self.act(api, path, "add_host", host="h2").json["aggregate"]["hosts"] == ["h2"]
         self.act(api, path, "add_host", host="h1")
@@ -331,14 +346,14 @@ class TestAggregates:
         assert api.delete(path, token=ADMIN).status_int == 200
         assert api.get(path, token=ADMIN).status_int == 404
 
-    def test_metadata(self, api):
+    def test_aggregate_metadata(self, api):
         path = self.make(api)
         self.act(api, path, "set_metadata", metadata={"a": "1", "b": "2"})
         shown = self.act(api, path, "set_metadata", metadata={"a": None, "c": "3"})
         assert shown.json["aggregate"]["metadata"] == {"b": "2", "c": "3"}
         assert self.act(api, path, "set_metadata", metadata={"a": 1}).status_int == 400
 
-    def test_it_is_changed(self, api):
+    def test_update_aggregate(self, api):
         path = self.make(api)
         body = {"aggregate": {"name": "new", "availability_zone": "east"}}
         shown = api.put(path, body, token=ADMIN).json["aggregate"]
@@ -347,19 +362,19 @@ class TestAggregates:
         assert shown.json["aggregate"]["availability_zone"] is None
         assert api.put(path, {"aggregate": {}}, token=ADMIN).status_int == 400
 
-    def test_a_host_is_in_one_zone(self, api):
+    def test_host_is_in_one_zone(self, api):
         west = self.make(api, "w", availability_zone="west")
         east = self.make(api, "e", availability_zone="east")
         plain = self.make(api, "p")
         assert self.act(api, west, "add_host", host="h1").status_int == 200
         assert self.act(api, plain, "add_host", host="h1").status_int == 200
-        answer = self.act(api, east, "add_host", host="h1")
-        assert answer.status_int == 409
-        assert "west" in answer.json["conflictingRequest"]["message"]
+        response = self.act(api, east, "add_host", host="h1")
+        assert response.status_int == 409
+        assert "west" in response.json["conflictingRequest"]["message"]
         body = {"aggregate": {"availability_zone": "east"}}
         assert api.put(plain, body, token=ADMIN).status_int == 409
 
-    def test_a_zone_with_servers_keeps_its_name(self, cloud, api):
+    def test_zone_with_servers_keeps_its_name(self, cloud, api):
         path = self.make(api, availability_zone="west")
         assert self.act(api, path, "add_host", host="host1").status_int == 200
         cloud.boot(availability_zone="west")
@@ -367,7 +382,7 @@ class TestAggregates:
         assert api.put(path, body, token=ADMIN).status_int == 409
         assert self.act(api, path, "remove_host", host="host1").status_int == 409
 
-    def test_who_may(self, api):
+    def test_aggregates_are_for_administrators(self, api):
         path = self.make(api)
         assert api.get("/os-aggregates").status_int == 403
         assert api.get(path).status_int == 403
@@ -378,7 +393,7 @@ class TestAggregates:
 class TestZones:
     pytestmark = pytest.mark.usefixtures("hosts")
 
-    def test_a_list(self, api):
+    def test_list_availability_zones(self, api):
         make = TestAggregates()
         west = make.make(api, availability_zone="west")
         make.act(api, west, "add_host", host="h1")
@@ -389,14 +404,14 @@ class TestZones:
             ]
         }
 
-    def test_a_zone_whose_hosts_are_disabled(self, api):
+    def test_zone_with_disabled_hosts_is_not_available(self, api):
         for host in ("h1", "h2"):
             path = f"/os-services/{service_of(api, host)['id']}"
             api.put(path, {"status": "disabled"}, token=ADMIN, version="2.53")
         (zone,) = api.get("/os-availability-zone").json["availabilityZoneInfo"]
         assert zone["zoneState"] == {"available": False}
 
-    def test_details(self, api):
+    def test_list_availability_zones_with_hosts(self, api):
         assert api.get("/os-availability-zone/detail").status_int == 403
         zones = {
             zone["zoneName"]: zone["hosts"]

@@ -7,20 +7,20 @@ from tests.unit.conftest import ADMIN
 
 
 def history(cloud, server_id, query="", **kwargs):
-    answer = cloud.api.get(f"/servers/{server_id}/os-instance-actions{query}", **kwargs)
-    assert answer.status_int == 200, answer.text
-    return answer.json["instanceActions"]
+    response = cloud.api.get(f"/servers/{server_id}/os-instance-actions{query}", **kwargs)
+    assert response.status_int == 200, response.text
+    return response.json["instanceActions"]
 
 
-def test_what_was_done(cloud):
+def test_list_and_show_actions(cloud):
     server_id = cloud.boot()
-    answer = cloud.act(server_id, "lock")
+    response = cloud.act(server_id, "lock")
     lock, create = history(cloud, server_id)
     assert (lock["action"], create["action"]) == ("lock", "create")
     assert lock == {
         "action": "lock",
         "instance_uuid": server_id,
-        "request_id": answer.headers["x-compute-request-id"],
+        "request_id": response.headers["x-compute-request-id"],
         "user_id": "user",
         "project_id": "project",
         "start_time": lock["start_time"],
@@ -30,7 +30,7 @@ def test_what_was_done(cloud):
 
 @pytest.fixture
 def failed(cloud):
-    """A server and a request that went wrong on its host."""
+    """A server with an action that failed on its host."""
     server_id = cloud.boot()
     request_id = cloud.act(server_id, "reboot", {"type": "SOFT"}).headers["x-compute-request-id"]
     action = cloud.action(server_id)
@@ -53,7 +53,7 @@ def failed(cloud):
         (ADMIN, "2.84", {"traceback", "hostId", "host", "details"}),
     ],
 )
-def test_who_sees_what_of_an_event(cloud, failed, token, version, keys):
+def test_event_fields_by_role_and_version(cloud, failed, token, version, keys):
     shown = cloud.api.get(failed, token=token, version=version).json["instanceAction"]
     if keys is None:
         assert "events" not in shown
@@ -64,20 +64,34 @@ def test_who_sees_what_of_an_event(cloud, failed, token, version, keys):
     assert event.get("host", "host1") == "host1"
 
 
-def test_an_action_that_is_not_there(cloud):
+@pytest.mark.parametrize("version", ["2.51", "2.84", "2.96"])
+def test_only_administrators_see_step_events(cloud, failed, version):
+    """Step events contain names of functions and URLs of internal services."""
+    server_id = failed.split("/")[2]
+    now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None).isoformat()
+    steps = ["LibvirtDriver.spawn", "request to neutron: GET /v2.0/ports", "choose_hosts"]
+    action = cloud.action(server_id)
+    db.actions.record_steps([action["id"]], "host1", [(name, now, now) for name in steps])
+    shown = cloud.api.get(failed, version=version).json["instanceAction"]["events"]
+    assert [event["event"] for event in shown] == ["compute_reboot_instance"]
+    events = cloud.api.get(failed, token=ADMIN, version=version).json["instanceAction"]["events"]
+    assert {event["event"] for event in events} > set(steps)
+
+
+def test_unknown_action_is_404(cloud):
     server_id = cloud.boot()
     path = f"/servers/{server_id}/os-instance-actions/req-nothing"
     assert cloud.api.get(path).status_int == 404
 
 
-def test_another_projects_server(cloud, failed):
+def test_actions_of_another_projects_server_are_404(cloud, failed):
     listing = failed.rpartition("/")[0]
     for path in (failed, listing):
         assert cloud.api.get(path, token="user:other").status_int == 404
         assert cloud.api.get(path, token=ADMIN).status_int == 200
 
 
-def test_the_history_outlives_the_server_from_221_on(cloud):
+def test_history_of_deleted_server_since_2_21(cloud):
     server_id = cloud.boot()
     db.instances.destroy(server_id)
     path = f"/servers/{server_id}/os-instance-actions"
@@ -85,7 +99,7 @@ def test_the_history_outlives_the_server_from_221_on(cloud):
     assert len(history(cloud, server_id, version="2.21")) == 1
 
 
-def test_pages(cloud):
+def test_pagination_of_actions(cloud):
     server_id = cloud.boot()
     cloud.act(server_id, "lock")
     cloud.act(server_id, "unlock")
@@ -100,7 +114,7 @@ def test_pages(cloud):
     assert cloud.api.get(f"{path}?colour=red", version="2.58").status_int == 400
 
 
-def test_times(cloud):
+def test_filter_actions_by_time(cloud):
     server_id = cloud.boot()
     now = datetime.datetime.now(datetime.UTC)
     before = (now - datetime.timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")

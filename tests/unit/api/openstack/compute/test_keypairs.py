@@ -16,14 +16,14 @@ def create(api, name="key", version="2.2", token="user:project", **fields):
     return api.post("/os-keypairs", body, version=version, token=token)
 
 
-def names(answer):
-    return [item["keypair"]["name"] for item in answer.json["keypairs"]]
+def names(response):
+    return [item["keypair"]["name"] for item in response.json["keypairs"]]
 
 
-def test_a_key_is_imported(api):
-    answer = create(api, public_key=PUBLIC_KEY)
-    assert answer.status_int == 201
-    keypair = answer.json["keypair"]
+def test_import_public_key(api):
+    response = create(api, public_key=PUBLIC_KEY)
+    assert response.status_int == 201
+    keypair = response.json["keypair"]
     assert keypair["public_key"] == PUBLIC_KEY
     assert keypair["type"] == "ssh"
     assert len(keypair["fingerprint"].split(":")) == 16
@@ -31,24 +31,27 @@ def test_a_key_is_imported(api):
     assert "private_key" not in keypair
 
 
-def test_a_fingerprint_is_that_of_ssh_keygen(api, tmp_path):
+def test_fingerprint_equals_that_of_ssh_keygen(api, tmp_path):
     import subprocess
 
     (tmp_path / "key.pub").write_text(PUBLIC_KEY + "\n")
     try:
-        told = subprocess.run(
+        output = subprocess.run(
             ["ssh-keygen", "-l", "-E", "md5", "-f", tmp_path / "key.pub"],
-            capture_output=True, text=True, check=True, timeout=10,
-        ).stdout  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        ).stdout
     except FileNotFoundError:
         pytest.skip("ssh-keygen is not installed")
-    answer = create(api, public_key=PUBLIC_KEY)
-    assert f"MD5:{answer.json['keypair']['fingerprint']} " in told
+    response = create(api, public_key=PUBLIC_KEY)
+    assert f"MD5:{response.json['keypair']['fingerprint']} " in output
 
 
-def test_a_key_is_made(api):
-    answer = create(api, version="2.91")
-    keypair = answer.json["keypair"]
+def test_generate_ssh_key(api):
+    response = create(api, version="2.91")
+    keypair = response.json["keypair"]
     private = serialization.load_pem_private_key(keypair["private_key"].encode(), password=None)
     public = private.public_key().public_bytes(
         serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
@@ -57,7 +60,7 @@ def test_a_key_is_made(api):
     assert "private_key" not in api.get("/os-keypairs/key").json["keypair"]
 
 
-def test_a_certificate_is_made_and_imported(api):
+def test_generate_and_import_x509_certificate(api):
     made = create(api, type="x509").json["keypair"]
     certificate = x509.load_pem_x509_certificate(made["public_key"].encode())
     assert certificate.subject.rfc4514_string() == "CN=user"
@@ -66,7 +69,7 @@ def test_a_certificate_is_made_and_imported(api):
     assert again["fingerprint"] == made["fingerprint"]
 
 
-def test_from_292_on_keys_are_only_imported(api):
+def test_public_key_is_required_since_2_92(api):
     assert create(api, version="2.92").status_int == 400
     assert create(api, version="2.92", public_key=PUBLIC_KEY).status_int == 201
 
@@ -75,16 +78,16 @@ def test_from_292_on_keys_are_only_imported(api):
     ("version", "created", "deleted", "has_type"),
     [("2.1", 200, 202, False), ("2.2", 201, 204, True)],
 )
-def test_codes_and_types_by_version(api, version, created, deleted, has_type):
-    answer = create(api, version=version, public_key=PUBLIC_KEY)
-    assert answer.status_int == created
-    assert ("type" in answer.json["keypair"]) == has_type
+def test_status_codes_and_type_by_version(api, version, created, deleted, has_type):
+    response = create(api, version=version, public_key=PUBLIC_KEY)
+    assert response.status_int == created
+    assert ("type" in response.json["keypair"]) == has_type
     assert api.delete("/os-keypairs/key", version=version).status_int == deleted
     assert api.get("/os-keypairs/key").status_int == 404
     assert api.delete("/os-keypairs/key", version=version).status_int == 404
 
 
-def test_a_key_is_shown(api):
+def test_show_key_pair(api):
     create(api, public_key=PUBLIC_KEY)
     shown = api.get("/os-keypairs/key", version="2.2").json["keypair"]
     assert shown["user_id"] == "user"
@@ -106,27 +109,27 @@ def test_a_key_is_shown(api):
         "",
     ],
 )
-def test_what_is_no_key(api, public_key):
+def test_invalid_public_key_is_refused(api, public_key):
     assert create(api, public_key=public_key).status_int == 400
 
 
 @pytest.mark.parametrize("name", ["", " key", "key ", "a/b", "ключ", "x" * 256, "a@b"])
-def test_names_that_cannot_be(api, name):
+def test_invalid_key_names_are_refused(api, name):
     assert create(api, name, public_key=PUBLIC_KEY).status_int == 400
 
 
-def test_names_of_292(api):
+def test_key_names_since_2_92(api):
     assert create(api, "a@b.c", version="2.92", public_key=PUBLIC_KEY).status_int == 201
     assert api.get("/os-keypairs/a@b.c").status_int == 200
 
 
-def test_the_same_name_twice(api):
+def test_duplicate_key_name_is_409(api):
     create(api, public_key=PUBLIC_KEY)
     assert create(api, public_key=PUBLIC_KEY).status_int == 409
     assert create(api, public_key=PUBLIC_KEY, token="other:project").status_int == 201
 
 
-def test_keys_belong_to_users(api):
+def test_key_pairs_belong_to_users(api):
     create(api, public_key=PUBLIC_KEY)
     assert api.get("/os-keypairs/key", token="other:project").status_int == 404
     assert names(api.get("/os-keypairs", token="other:project")) == []
@@ -136,10 +139,11 @@ def test_keys_belong_to_users(api):
     assert api.delete(f"/os-keypairs/key{query}", **other).status_int == 403
 
 
-def test_an_administrator_acts_for_users_from_210_on(api):
-    assert create(
-        api, version="2.9", token=ADMIN, public_key=PUBLIC_KEY, user_id="user"
-    ).status_int == 400  # fmt: skip
+def test_administrator_acts_for_users_since_2_10(api):
+    assert (
+        create(api, version="2.9", token=ADMIN, public_key=PUBLIC_KEY, user_id="user").status_int
+        == 400
+    )
     create(api, version="2.10", token=ADMIN, public_key=PUBLIC_KEY, user_id="user")
     assert names(api.get("/os-keypairs")) == ["key"]
     shown = api.get("/os-keypairs?user_id=user", token=ADMIN, version="2.10")
@@ -147,7 +151,7 @@ def test_an_administrator_acts_for_users_from_210_on(api):
     assert names(api.get("/os-keypairs?user_id=user", token=ADMIN, version="2.9")) == []
 
 
-def test_pages(api):
+def test_pagination_of_key_pairs(api):
     for name in ("c", "a", "b"):
         create(api, name, public_key=PUBLIC_KEY)
     assert names(api.get("/os-keypairs?limit=1")) == ["a", "b", "c"]  # pages are of 2.35
@@ -160,12 +164,12 @@ def test_pages(api):
     assert api.get("/os-keypairs?marker=nope", version="2.35").status_int == 400
 
 
-def test_the_quota(api):
+def test_key_pair_quota(api):
     CONF.set_override("key_pairs", 1, group="quota")
     try:
         assert create(api, "one", public_key=PUBLIC_KEY).status_int == 201
-        answer = create(api, "two", public_key=PUBLIC_KEY)
-        assert answer.status_int == 403
-        assert "too many key pairs" in answer.json["forbidden"]["message"]
+        response = create(api, "two", public_key=PUBLIC_KEY)
+        assert response.status_int == 403
+        assert "too many key pairs" in response.json["forbidden"]["message"]
     finally:
         CONF.clear_override("key_pairs", group="quota")

@@ -13,8 +13,8 @@ SETS = "/os-quota-sets"
 def used(database):
     """The project has one server of 2 cores and 512 MiB."""
     with db.session.writer():
-        asked = {"instances": 1, "cores": 2, "ram": 512}
-        assert db.project_usages.claim("project", asked, dict.fromkeys(asked, -1))
+        usage = {"instances": 1, "cores": 2, "ram": 512}
+        assert db.project_usages.claim("project", usage, dict.fromkeys(usage, -1))
 
 
 def update(api, project="project", *, user=None, version="2.96", token=ADMIN, **limits):
@@ -28,7 +28,7 @@ def show(api, project="project", *, user=None, version="2.96", token=ADMIN):
     return api.get(f"{SETS}/{project}{query}", token=token, version=version).json["quota_set"]
 
 
-def test_the_configuration_is_the_default(api):
+def test_default_quotas_come_from_the_configuration(api):
     shown = api.get(f"{SETS}/project/defaults", version="2.96").json["quota_set"]
     assert shown == {
         "id": "project",
@@ -43,23 +43,23 @@ def test_the_configuration_is_the_default(api):
     assert show(api, token="user:project") == shown
 
 
-def test_a_project_gets_its_own(api):
-    answer = update(api, instances=3, cores=-1)
-    assert answer.status_int == 200
-    assert "id" not in answer.json["quota_set"]
-    assert (answer.json["quota_set"]["instances"], show(api)["cores"]) == (3, -1)
+def test_set_quota_of_a_project(api):
+    response = update(api, instances=3, cores=-1)
+    assert response.status_int == 200
+    assert "id" not in response.json["quota_set"]
+    assert (response.json["quota_set"]["instances"], show(api)["cores"]) == (3, -1)
     assert show(api, "other")["instances"] == CONF.quota.instances
     assert update(api, instances=4).json["quota_set"]["instances"] == 4
 
 
-def test_and_loses_it_again(api):
+def test_delete_quota_of_a_project(api):
     update(api, instances=3)
     update(api, user="user", instances=2)
     assert api.delete(f"{SETS}/project", token=ADMIN).status_int == 202
     assert show(api)["instances"] == show(api, user="user")["instances"] == CONF.quota.instances
 
 
-def test_a_user_may_have_less(api):
+def test_quota_of_a_user_is_at_most_the_projects(api):
     update(api, instances=5)
     assert update(api, user="user", instances=6).status_int == 400
     assert update(api, user="user", instances=-1).status_int == 400
@@ -68,29 +68,38 @@ def test_a_user_may_have_less(api):
     assert show(api, user="other")["instances"] == show(api)["instances"] == 5
 
 
-def test_no_less_than_is_used(api, used):
-    answer = update(api, cores=1)
-    assert answer.status_int == 400
-    assert "2 are used" in answer.json["badRequest"]["message"]
+def test_quota_below_usage_needs_force(api, used):
+    response = update(api, cores=1)
+    assert response.status_int == 400
+    assert "already used and reserved 2" in response.json["badRequest"]["message"]
     assert update(api, cores=1, force=True).status_int == 200
     assert update(api, cores=2).status_int == 200
 
 
-def test_details(api, used):
+def test_quota_details(api, used):
     shown = api.get(f"{SETS}/project/detail", version="2.96").json["quota_set"]
     assert shown["cores"] == {"limit": CONF.quota.cores, "in_use": 2, "reserved": 0}
     assert shown["key_pairs"]["in_use"] == 0
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"cores": -2}, {"cores": "x"}, {"cores": 2**31}, {"cores": 1.5}, {"colour": 1},
-              {"cores": "-5"}, {"force": "perhaps"}, {"injected_files": 1}]
-)  # fmt: skip
-def test_limits_that_cannot_be(api, wrong):
+    "wrong",
+    [
+        {"cores": -2},
+        {"cores": "x"},
+        {"cores": 2**31},
+        {"cores": 1.5},
+        {"colour": 1},
+        {"cores": "-5"},
+        {"force": "perhaps"},
+        {"injected_files": 1},
+    ],
+)
+def test_invalid_quotas_are_refused(api, wrong):
     assert update(api, **wrong).status_int == 400
 
 
-def test_who_may(api):
+def test_quotas_by_role(api):
     assert api.get(f"{SETS}/project", token="user:project").status_int == 200
     assert api.get(f"{SETS}/project", token="user:other").status_int == 403
     assert update(api, token="user:project", cores=1).status_int == 403
@@ -105,19 +114,59 @@ def test_who_may(api):
         ("2.57", {"server_groups"}, {"injected_files", "injected_file_content_bytes"}),
     ],
 )
-def test_what_versions_show(api, version, shown, hidden):
+def test_quota_fields_by_version(api, version, shown, hidden):
     keys = show(api, version=version).keys()
     assert shown <= keys
     assert not hidden & keys
 
 
-def test_the_default_class(api):
+NETWORKS = ("fixed_ips", "floating_ips", "security_groups", "security_group_rules")
+
+
+@pytest.mark.parametrize("path", [SETS + "/project", SETS + "/project/defaults"])
+def test_network_quotas_are_unlimited_until_2_36(api, path):
+    shown = api.get(path, version="2.35").json["quota_set"]
+    assert {name: shown[name] for name in NETWORKS} == dict.fromkeys(NETWORKS, -1)
+    assert not set(NETWORKS) & api.get(path, version="2.36").json["quota_set"].keys()
+
+
+def test_details_of_network_quotas_until_2_36(api, used):
+    path = f"{SETS}/project/detail"
+    shown = api.get(path, version="2.35").json["quota_set"]
+    unlimited = {"limit": -1, "in_use": 0, "reserved": 0}
+    assert {name: shown[name] for name in NETWORKS} == dict.fromkeys(NETWORKS, unlimited)
+    assert not set(NETWORKS) & api.get(path, version="2.36").json["quota_set"].keys()
+
+
+def test_network_quotas_of_a_class_until_2_50(api):
+    path = "/os-quota-class-sets/default"
+    shown = api.get(path, token=ADMIN, version="2.49").json["quota_class_set"]
+    assert {name: shown[name] for name in NETWORKS} == dict.fromkeys(NETWORKS, -1)
+    since = api.get(path, token=ADMIN, version="2.50").json["quota_class_set"]
+    assert not set(NETWORKS) & since.keys()
+
+
+def test_network_limits_until_2_36(api):
+    expected = {
+        "maxTotalFloatingIps": -1,
+        "maxSecurityGroups": -1,
+        "maxSecurityGroupRules": -1,
+        "totalFloatingIpsUsed": 0,
+        "totalSecurityGroupsUsed": 0,
+    }
+    shown = api.get("/limits", version="2.35").json["limits"]["absolute"]
+    assert {name: shown.get(name) for name in expected} == expected
+    since = api.get("/limits", version="2.36").json["limits"]["absolute"]
+    assert not expected.keys() & since.keys()
+
+
+def test_default_quota_class(api):
     path = "/os-quota-class-sets/default"
     body = {"quota_class_set": {"cores": 7}}
     assert api.put(path, body).status_int == 403
     assert api.get(path).status_int == 403
-    answer = api.put(path, body, token=ADMIN, version="2.57")
-    assert answer.json["quota_class_set"]["cores"] == 7
+    response = api.put(path, body, token=ADMIN, version="2.57")
+    assert response.json["quota_class_set"]["cores"] == 7
     assert api.get(path, token=ADMIN).json["quota_class_set"]["cores"] == 7
     assert show(api)["cores"] == 7
     update(api, cores=9)
@@ -129,14 +178,14 @@ def test_the_default_class(api):
 @pytest.mark.parametrize(
     ("version", "has_networks", "has_groups"), [("2.49", True, False), ("2.50", False, True)]
 )
-def test_what_versions_show_of_a_class(api, version, has_networks, has_groups):
+def test_quota_class_fields_by_version(api, version, has_networks, has_groups):
     shown = api.get("/os-quota-class-sets/default", token=ADMIN, version=version)
     keys = shown.json["quota_class_set"].keys()
     assert ("fixed_ips" in keys) == has_networks
     assert ("server_groups" in keys) == has_groups
 
 
-def test_limits(api, used):
+def test_absolute_limits(api, used):
     update(api, cores=9)
     limits = api.get("/limits", version="2.96").json["limits"]
     assert limits["rate"] == []
@@ -155,7 +204,7 @@ def test_limits(api, used):
     }
 
 
-def test_limits_of_another_project(api, used):
+def test_absolute_limits_of_another_project(api, used):
     path = "/limits?tenant_id=project"
     assert api.get(path, token="user:other").status_int == 403
     shown = api.get(path, token=ADMIN).json["limits"]["absolute"]
@@ -171,6 +220,6 @@ def test_limits_of_another_project(api, used):
         ("2.57", {"maxSecurityGroups", "maxImageMeta", "maxPersonality"}),
     ],
 )
-def test_what_versions_show_of_limits(api, version, hidden):
+def test_absolute_limits_by_version(api, version, hidden):
     absolute = api.get("/limits", version=version).json["limits"]["absolute"]
     assert {"maxSecurityGroups", "maxImageMeta", "maxPersonality"} - absolute.keys() == hidden

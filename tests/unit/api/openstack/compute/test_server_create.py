@@ -1,4 +1,4 @@
-"""POST /servers: what is written, what is sent, what is refused and how."""
+"""POST /servers: records, RPC message and errors."""
 
 import base64
 
@@ -31,10 +31,10 @@ def create(cloud, *, version="2.96", token="user:project", hints=None, **fields)
 
 
 def refused(cloud, code, words, **fields):
-    """The answer has that code and says so; nothing was written or sent."""
-    answer = create(cloud, **fields)
-    assert answer.status_int == code, answer.text
-    (fault,) = answer.json.values()
+    """The response has this code and message; nothing was recorded or sent."""
+    response = create(cloud, **fields)
+    assert response.status_int == code, response.text
+    (fault,) = response.json.values()
     assert fault["code"] == code
     assert words in fault["message"], fault["message"]
     assert not db.query.many(db.models.instances)
@@ -46,8 +46,8 @@ def refused(cloud, code, words, **fields):
 # -- what is written and sent --------------------------------------------------------------------
 
 
-def test_answer_and_records(cloud):
-    answer = create(
+def test_create_response_and_records(cloud):
+    response = create(
         cloud,
         metadata={"a": "b"},
         description="d",
@@ -58,12 +58,12 @@ def test_answer_and_records(cloud):
         config_drive="true",
         **{"OS-DCF:diskConfig": "AUTO"},
     )
-    assert answer.status_int == 202
-    server = answer.json["server"]
+    assert response.status_int == 202
+    server = response.json["server"]
     assert server["adminPass"] == "secret"
     assert server["OS-DCF:diskConfig"] == "AUTO"
     assert server["security_groups"] == [{"name": "default"}]
-    assert answer.headers["Location"] == server["links"][0]["href"]
+    assert response.headers["Location"] == server["links"][0]["href"]
 
     row = cloud.row(server["id"])
     assert (row["vm_state"], row["task_state"], row["host"]) == ("building", "scheduling", None)
@@ -74,7 +74,9 @@ def test_answer_and_records(cloud):
     assert row["access_ip_v4"] == "192.0.2.1"
     assert row["config_drive"] == "True"
     assert row["os_type"] == "linux"
-    assert row["system_metadata"]["image_base_image_ref"] == IMAGE
+    remembered = row["system_metadata"]
+    assert remembered["image_base_image_ref"] == IMAGE
+    assert (remembered["owner_user_name"], remembered["owner_project_name"]) == ("user", "project")
     assert db.instances.get_tags([server["id"]]) == {server["id"]: ["t1", "t2"]}
     (disk,) = db.block_device_mappings.get_by_instances([server["id"]])
     assert (disk["source_type"], disk["destination_type"]) == ("image", "local")
@@ -82,12 +84,14 @@ def test_answer_and_records(cloud):
     assert db.project_usages.get("project") == {"instances": 1, "cores": 1, "ram": 128}
 
 
-def test_one_cast_holds_the_action_and_no_secret(cloud):
+def test_create_casts_the_action_id_and_no_secret(cloud):
     server_id = create(cloud, adminPass="secret").json["server"]["id"]
     action = cloud.action(server_id)
     assert (action["action"], action["method"], action["host"]) == (
-        "create", "schedule_and_build_instances", None,
-    )  # fmt: skip
+        "create",
+        "schedule_and_build_instances",
+        None,
+    )
     assert action["args"]["admin_password"] == "secret"
     assert action["args"]["requested_networks"] == "none"
     assert cloud.bus.sent == [
@@ -95,7 +99,7 @@ def test_one_cast_holds_the_action_and_no_secret(cloud):
     ]
 
 
-def test_request_spec(cloud):
+def test_create_records_request_spec(cloud):
     server_id = create(
         cloud,
         hints={"different_host": [OTHER_IMAGE]},
@@ -111,7 +115,7 @@ def test_request_spec(cloud):
     assert shown["pinned_availability_zone"] == "nova"
 
 
-def test_a_password_is_made_when_none_is_given(cloud):
+def test_admin_password_is_generated(cloud):
     given = create(cloud).json["server"]["adminPass"]
     assert len(given) == 12
     CONF.set_override("enable_instance_password", False, group="api")
@@ -129,9 +133,9 @@ def test_description_is_the_name_before_2_19(cloud):
     assert cloud.row(server_id)["display_description"] == "one"
 
 
-def test_several_servers_of_one_request(cloud):
-    answer = create(cloud, min_count=2, max_count="3", return_reservation_id=True)
-    reservation_id = answer.json["reservation_id"]
+def test_create_several_servers(cloud):
+    response = create(cloud, min_count=2, max_count="3", return_reservation_id=True)
+    reservation_id = response.json["reservation_id"]
     rows = db.query.many(db.models.instances, order_by=[db.models.instances.c.id])
     assert [row["display_name"] for row in rows] == ["one-1", "one-2", "one-3"]
     assert [row["hostname"] for row in rows] == ["one-1", "one-2", "one-3"]
@@ -141,26 +145,29 @@ def test_several_servers_of_one_request(cloud):
     assert len(cloud.bus.sent[0][3]["action_ids"]) == 3
 
 
-def test_a_key_is_copied(cloud, context):
+def test_public_key_is_copied_to_the_server(cloud, context):
     KeyPair(
         context, user_id="user", name="k", type="ssh", fingerprint="f", public_key="ssh-rsa A"
     ).create()
     server_id = create(cloud, key_name="k").json["server"]["id"]
     assert (cloud.row(server_id)["key_name"], cloud.row(server_id)["key_data"]) == (
-        "k", "ssh-rsa A",
-    )  # fmt: skip
+        "k",
+        "ssh-rsa A",
+    )
 
 
-def test_flavor_gives_ephemeral_disk_and_swap(cloud):
+def test_ephemeral_disk_and_swap_of_the_flavor(cloud):
     make_flavor("2", ephemeral_gb=3, swap=64)
     server_id = create(cloud, flavorRef="2").json["server"]["id"]
     disks = db.block_device_mappings.get_by_instances([server_id])
     assert [(d["source_type"], d["guest_format"], d["volume_size"]) for d in disks] == [
-        ("image", None, None), ("blank", None, 3), ("blank", "swap", 64),
-    ]  # fmt: skip
+        ("image", None, None),
+        ("blank", None, 3),
+        ("blank", "swap", 64),
+    ]
 
 
-def test_disks_that_are_asked_for(cloud):
+def test_requested_disks(cloud):
     make_flavor("2", ephemeral_gb=3, swap=64)
     root = {"source_type": "image", "destination_type": "local", "uuid": IMAGE, "boot_index": 0}
     blank = {"source_type": "blank", "destination_type": "local", "boot_index": "-1"}
@@ -176,8 +183,11 @@ def test_disks_that_are_asked_for(cloud):
     ).json["server"]["id"]
     disks = db.block_device_mappings.get_by_instances([server_id])
     assert [(d["boot_index"], d["volume_size"], d["guest_format"]) for d in disks] == [
-        (0, None, None), (-1, 1, "ext4"), (-1, 2, None), (-1, 32, "swap"),
-    ]  # fmt: skip
+        (0, None, None),
+        (-1, 1, "ext4"),
+        (-1, 2, None),
+        (-1, 32, "swap"),
+    ]
     assert disks[0]["disk_bus"] == "scsi"
     assert disks[1]["tag"] == "scratch"
 
@@ -185,7 +195,7 @@ def test_disks_that_are_asked_for(cloud):
 # -- where ---------------------------------------------------------------------------------------
 
 
-def test_zone_and_host_are_for_administrators(cloud):
+def test_host_in_availability_zone_is_for_administrators(cloud):
     refused(cloud, 403, "forced_host", availability_zone=f"nova:{HOST}")
     server_id = create(cloud, availability_zone=f"nova:{HOST}", token=ADMIN).json["server"]["id"]
     spec = db.request_specs.get([server_id])[server_id]
@@ -212,7 +222,7 @@ def test_requested_host(cloud):
         {"host": "host1", "availability_zone": "nova:host1"},
     ],
 )
-def test_places_that_are_not(cloud, fields):
+def test_unknown_zones_and_hosts_are_refused(cloud, fields):
     refused(cloud, 400, "Invalid input", token=ADMIN, **fields)
 
 
@@ -235,20 +245,33 @@ def test_places_that_are_not(cloud, fields):
         ({"networks": "some"}, "networks"),
         ({"networks": [{}]}, "uuid or a port"),
         ({"user_data": "not base64!"}, "user_data"),
-        ({"user_data": "A" * 65536}, "65535"),
-        ({"metadata": {"k": "v" * 256}}, "metadata"),
+        ({"user_data": "A" * 65536}, "user_data. Value: ***"),
+        ({"metadata": {"k": "v" * 256}}, "field/attribute k"),
+        ({"metadata": {"k": "a\x1bb"}}, "field/attribute k"),
+        ({"tags": ["a\x1bb"]}, "field/attribute tags.0"),
+        ({"description": "a\x1bb"}, "description"),
+        ({"name": "x" * 254, "min_count": 2}, "longer than 255"),
         ({"hostname": "no_host"}, "hostname"),
         ({"hostname": "h1", "max_count": 2}, "one server only"),
         ({"tags": ["a/b"]}, "tags"),
         ({"personality": []}, "personality"),
-        ({"trusted_image_certificates": ["x"]}, "not served"),
-        ({"block_device_mapping": [{"volume_id": "x"}]}, "volumes"),
+        ({"trusted_image_certificates": ["x"]}, "not supported"),
+        ({"block_device_mapping": [{}]}, "Unrecognized legacy format"),
+        ({"block_device_mapping": [{"virtual_name": "root"}]}, "Unrecognized legacy format"),
+        ({"block_device_mapping": [{"source_type": "blank"}]}, "source_type"),
+        (
+            {
+                "block_device_mapping": [{"virtual_name": "swap"}],
+                "block_device_mapping_v2": [{"source_type": "image", "uuid": IMAGE}],
+            },
+            "different block_device_mapping syntaxes",
+        ),
         ({"nonsense": 1}, "nonsense"),
-        ({"hints": {"group": IMAGE}}, "server groups are not served"),
+        ({"hints": {"group": IMAGE}}, f"Instance group {IMAGE} could not be found."),
         ({"hints": {"same_host": "x"}}, "same_host"),
     ],
-)  # fmt: skip
-def test_bad_requests(cloud, fields, words):
+)
+def test_invalid_requests_are_refused(cloud, fields, words):
     refused(cloud, 400, words, **fields)
 
 
@@ -281,9 +304,27 @@ def test_bad_requests(cloud, fields, words):
             ],
             "ephemeral disks are larger",
         ),
+        (
+            [
+                {"source_type": "image", "uuid": IMAGE, "boot_index": 0},
+                {"source_type": "blank", "volume_size": "3000000000"},
+            ],
+            "volume_size must be",
+        ),
+        (
+            [
+                {"source_type": "image", "uuid": IMAGE, "boot_index": 0},
+                {"source_type": "blank", "uuid": OTHER_IMAGE},
+            ],
+            "Invalid device UUID",
+        ),
+        (
+            [{"source_type": "image", "uuid": IMAGE, "boot_index": 0}, {"source_type": "blank"}],
+            "no ephemeral disk",
+        ),
     ],
 )
-def test_bad_disks(cloud, disks, words):
+def test_invalid_disks_are_refused(cloud, disks, words):
     refused(cloud, 400, words, block_device_mapping_v2=disks)
 
 
@@ -301,7 +342,7 @@ def test_image_must_fit_the_flavor(cloud, image, words):
     refused(cloud, 400, words)
 
 
-def test_glance_that_is_away_is_503(cloud):
+def test_unavailable_glance_is_503(cloud):
     CONF.set_override("num_retries", 0, group="glance")
     cloud.glance.images[IMAGE] = HANG_UP
     try:
@@ -310,7 +351,7 @@ def test_glance_that_is_away_is_503(cloud):
         CONF.clear_override("num_retries", group="glance")
 
 
-def test_an_active_image_is_asked_for_once_by_each_project(cloud):
+def test_active_image_is_cached_for_each_project(cloud):
     CONF.set_override("image_record_cache_time", 60, group="api")
     image_id = "5c0f8f3e-0000-4000-8000-00000000cafe"
     cloud.glance.images[image_id] = {**cloud.glance.images[IMAGE], "id": image_id}
@@ -342,36 +383,36 @@ def two_instances():
     CONF.clear_override("instances", group="quota")
 
 
-def test_quota(cloud, two_instances):
+def test_quota_is_enforced(cloud, two_instances):
     assert create(cloud).status_int == 202
-    answer = create(cloud, min_count=2)
-    assert answer.status_int == 403
-    message = answer.json["forbidden"]["message"]
+    response = create(cloud, min_count=2)
+    assert response.status_int == 403
+    message = response.json["forbidden"]["message"]
     assert message == (
         "Quota exceeded for instances: requested 2, but already used 1 of 2 instances."
     )
 
 
-def test_as_many_as_the_quota_allows(cloud, two_instances):
+def test_as_many_servers_are_created_as_the_quota_allows(cloud, two_instances):
     assert create(cloud, min_count=1, max_count=5).status_int == 202
     assert db.project_usages.get("project")["instances"] == 2
 
 
-def test_a_users_own_limit(cloud):
+def test_quota_of_a_user_is_enforced(cloud):
     Quotas.set_limits(get_admin_context(), "project", "user", {"cores": 1, "key_pairs": 0})
     assert create(cloud).status_int == 202
     assert create(cloud).status_int == 403
     assert create(cloud, token="other:project").status_int == 202
 
 
-def test_deleting_gives_quota_back(cloud, two_instances):
+def test_delete_releases_quota(cloud, two_instances):
     ids = [create(cloud).json["server"]["id"] for _ in range(2)]
     assert create(cloud).status_int == 403
     db.instances.destroy(ids[0])
     assert create(cloud).status_int == 202
 
 
-def test_metadata_and_files_have_quotas(cloud):
+def test_quotas_of_metadata_and_injected_files(cloud):
     many = {str(n): "x" for n in range(129)}
     refused(cloud, 403, "metadata items exceeds 128", metadata=many)
     contents = base64.b64encode(bytes(10241)).decode()

@@ -1,4 +1,4 @@
-"""Who may do what to servers: every row of the table is asked as a reader and as a stranger."""
+"""Policies of servers: each operation is requested as a reader and as another project."""
 
 import json
 
@@ -16,6 +16,7 @@ READS = [
     ("GET", "/tags", None),
     ("GET", "/ips", None),
     ("GET", "/os-interface", None),
+    ("GET", "/os-security-groups", None),
 ]
 CHANGES = [
     ("PUT", "", {"server": {"name": "n"}}),
@@ -32,16 +33,32 @@ CHANGES = [
     *(
         ("POST", "/action", {action: argument})
         for action, argument in {
-            "reboot": {"type": "SOFT"}, "os-start": None, "os-stop": None, "pause": None,
-            "unpause": None, "suspend": None, "resume": None, "lock": None, "unlock": None,
-            "rebuild": {"imageRef": IMAGE}, "createImage": {"name": "i"},
-            "addSecurityGroup": {"name": "g"}, "removeSecurityGroup": {"name": "g"},
-            "os-getConsoleOutput": {}, "os-resetState": {"state": "error"}, "shelve": None,
-            "shelveOffload": None, "unshelve": None,
+            "reboot": {"type": "SOFT"},
+            "os-start": None,
+            "os-stop": None,
+            "pause": None,
+            "unpause": None,
+            "suspend": None,
+            "resume": None,
+            "lock": None,
+            "unlock": None,
+            "rebuild": {"imageRef": IMAGE},
+            "createImage": {"name": "i"},
+            "resize": {"flavorRef": "2"},
+            "confirmResize": None,
+            "revertResize": None,
+            "migrate": None,
+            "addSecurityGroup": {"name": "g"},
+            "removeSecurityGroup": {"name": "g"},
+            "os-getConsoleOutput": {},
+            "os-resetState": {"state": "error"},
+            "shelve": None,
+            "shelveOffload": None,
+            "unshelve": None,
         }.items()
     ),
     ("DELETE", "", None),
-]  # fmt: skip
+]
 
 
 @pytest.fixture(scope="module")
@@ -70,14 +87,14 @@ def server(cloud):
 
 
 @pytest.mark.parametrize(("method", "path", "body"), READS)
-def test_reads(ask, server, method, path, body):
+def test_policies_of_reads(ask, server, method, path, body):
     assert ask(method, server + path, body) == 200
     assert ask(method, server + path, body, roles=()) == 403
     assert ask(method, server + path, body, project="other") == 404
 
 
 @pytest.mark.parametrize(("method", "path", "body"), CHANGES)
-def test_changes(cloud, ask, server, method, path, body):
+def test_policies_of_changes(cloud, ask, server, method, path, body):
     before = cloud.row(server.rpartition("/")[2])
     assert ask(method, server + path, body) == 403
     assert ask(method, server + path, body, project="other", roles=["member", "reader"]) == 404
@@ -85,7 +102,7 @@ def test_changes(cloud, ask, server, method, path, body):
     assert cloud.bus.sent == []
 
 
-def test_lists_and_create(cloud, ask, server):
+def test_policies_of_lists_and_create(cloud, ask, server):
     for path in ("/servers", "/servers/detail"):
         assert ask("GET", path, None) == 200
         assert ask("GET", path, None, roles=()) == 403

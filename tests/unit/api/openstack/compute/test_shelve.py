@@ -1,4 +1,4 @@
-"""shelve, shelveOffload and unshelve: the state that is set, the intent, the message, refusals."""
+"""shelve, shelveOffload and unshelve: task state, intent, RPC message and errors."""
 
 import pytest
 
@@ -35,11 +35,11 @@ def zone(cloud) -> str:
 
 
 @pytest.mark.parametrize("vm_state", ["active", "stopped", "paused", "suspended"])
-def test_shelve(cloud, vm_state):
+def test_shelve_records_intent_and_casts(cloud, vm_state):
     server_id = cloud.boot()
     cloud.set(server_id, vm_state=vm_state)
-    answer = cloud.act(server_id, "shelve", version="2.1")
-    assert (answer.status_int, answer.body) == (202, b"")
+    response = cloud.act(server_id, "shelve", version="2.1")
+    assert (response.status_int, response.body) == (202, b"")
     row, begun = cloud.row(server_id), cloud.action(server_id)
     assert row["task_state"] == "shelving"
     assert row["system_metadata"]["shelved_image_id"]
@@ -51,7 +51,7 @@ def test_shelve(cloud, vm_state):
 
 
 @pytest.mark.parametrize("vm_state", ["error", "shelved", "shelved_offloaded"])
-def test_what_cannot_be_shelved(cloud, vm_state):
+def test_shelve_in_wrong_state_is_409(cloud, vm_state):
     server_id = cloud.boot()
     cloud.set(server_id, vm_state=vm_state)
     assert conflict(cloud, server_id, "shelve") == (
@@ -71,17 +71,19 @@ def test_shelve_offload_is_for_administrators(cloud):
 
 
 @pytest.mark.parametrize("vm_state", ["active", "stopped", "shelved_offloaded"])
-def test_only_what_is_shelved_here_is_offloaded(cloud, vm_state):
+def test_shelve_offload_in_wrong_state_is_409(cloud, vm_state):
     server_id = cloud.boot()
     cloud.set(server_id, vm_state=vm_state)
-    told = conflict(cloud, server_id, "shelveOffload", token=ADMIN)
-    assert told == f"Cannot 'shelveOffload' instance {server_id} while it is in vm_state {vm_state}"
+    message = conflict(cloud, server_id, "shelveOffload", token=ADMIN)
+    assert (
+        message == f"Cannot 'shelveOffload' instance {server_id} while it is in vm_state {vm_state}"
+    )
 
 
 # -- unshelve ------------------------------------------------------------------------------------
 
 
-def test_unshelve_where_it_is(cloud):
+def test_unshelve_on_the_same_host(cloud):
     server_id = cloud.boot()
     cloud.set(server_id, vm_state="shelved")
     assert cloud.act(server_id, "unshelve").status_int == 202
@@ -91,24 +93,30 @@ def test_unshelve_where_it_is(cloud):
 
 
 @pytest.mark.parametrize(
-    ("version", "body", "token", "wishes"),
+    ("version", "body", "token", "arguments"),
     [
         ("2.1", None, "user:project", {}),
-        ("2.76", {"availability_zone": "cold"}, "user:project", {}),  # nobody looks at it yet
+        ("2.76", {"availability_zone": "cold"}, "user:project", {}),  # ignored before 2.77
         ("2.77", None, "user:project", {}),
         ("2.77", {"availability_zone": "cold"}, "user:project", {"availability_zone": "cold"}),
         ("2.91", {"availability_zone": None}, "user:project", {"availability_zone": None}),
         ("2.91", {"host": HOST}, ADMIN, {"host": HOST}),
-        ("2.91", {"host": "host2", "availability_zone": "cold"}, ADMIN,
-         {"host": "host2", "availability_zone": "cold"}),
+        (
+            "2.91",
+            {"host": "host2", "availability_zone": "cold"},
+            ADMIN,
+            {"host": "host2", "availability_zone": "cold"},
+        ),
     ],
-)  # fmt: skip
-def test_unshelve_asks_a_conductor_for_a_host(cloud, shelved, zone, version, body, token, wishes):
-    answer = cloud.act(shelved, "unshelve", body, version=version, token=token)
-    assert (answer.status_int, answer.body) == (202, b"")
+)
+def test_unshelve_of_offloaded_server_is_sent_to_a_conductor(
+    cloud, shelved, zone, version, body, token, arguments
+):
+    response = cloud.act(shelved, "unshelve", body, version=version, token=token)
+    assert (response.status_int, response.body) == (202, b"")
     assert cloud.row(shelved)["task_state"] == "unshelving"
     begun = cloud.action(shelved)
-    assert (begun["host"], begun["args"]) == (None, {"wishes": wishes})
+    assert (begun["host"], begun["args"]) == (None, {"wishes": arguments})
     ((topic, host, method, kwargs),) = cloud.bus.sent
     assert (topic, host, method) == ("conductor", None, "unshelve_instance")
     assert kwargs == {"action_ids": [begun["id"]]}
@@ -130,14 +138,14 @@ def test_unshelve_asks_a_conductor_for_a_host(cloud, shelved, zone, version, bod
         ("2.91", {"host": HOST, "availability_zone": "cold"}, ADMIN, 409),
     ],
 )
-def test_wishes_that_are_refused(cloud, shelved, zone, version, body, token, code):
-    answer = cloud.act(shelved, "unshelve", body, version=version, token=token)
-    assert answer.status_int == code, answer.text
+def test_invalid_unshelve_arguments_are_refused(cloud, shelved, zone, version, body, token, code):
+    response = cloud.act(shelved, "unshelve", body, version=version, token=token)
+    assert response.status_int == code, response.text
     assert cloud.row(shelved)["task_state"] is None
     assert cloud.bus.sent == []
 
 
-def test_the_zone_to_which_it_is_pinned_holds(cloud, shelved, zone):
+def test_unshelve_keeps_the_pinned_zone(cloud, shelved, zone):
     cloud.set(shelved, pinned_availability_zone=zone)
     body = {"host": HOST}
     assert cloud.act(shelved, "unshelve", body, version="2.91", token=ADMIN).status_int == 409
@@ -145,30 +153,32 @@ def test_the_zone_to_which_it_is_pinned_holds(cloud, shelved, zone):
     assert cloud.act(shelved, "unshelve", body, version="2.91", token=ADMIN).status_int == 202
 
 
-def test_only_from_no_host_there_is_a_choice(cloud):
+def test_zone_and_host_need_an_offloaded_server(cloud):
     server_id = cloud.boot()
     cloud.set(server_id, vm_state="shelved")
-    told = conflict(cloud, server_id, "unshelve", {"availability_zone": "nova"}, version="2.77")
-    assert "SHELVED_OFFLOADED" in told
+    message = conflict(cloud, server_id, "unshelve", {"availability_zone": "nova"}, version="2.77")
+    assert "SHELVED_OFFLOADED" in message
 
 
-def test_its_volumes_may_hold_it_in_their_zone(cloud, shelved, zone):
+def test_zone_of_volumes_restricts_unshelve(cloud, shelved, zone):
     CONF.set_override("cross_az_attach", False, group="cinder")
     try:
         with stub_cinder.serving() as cinder:
             volume = cinder.add_volume(availability_zone="nova")
             attach = {"volumeAttachment": {"volumeId": volume}}
             path = f"/servers/{shelved}/os-volume_attachments"
-            assert cloud.api.post(path, attach).status_int == 200
+            assert cloud.api.post(path, attach, version="2.20").status_int == 200
             cloud.bus.sent.clear()
-            told = conflict(cloud, shelved, "unshelve", {"availability_zone": zone}, version="2.77")
+            message = conflict(
+                cloud, shelved, "unshelve", {"availability_zone": zone}, version="2.77"
+            )
     finally:
         CONF.clear_override("cross_az_attach", group="cinder")
-    assert volume in told
+    assert volume in message
 
 
 @pytest.mark.parametrize("vm_state", ["active", "stopped", "error"])
-def test_what_is_not_shelved_cannot_be_unshelved(cloud, vm_state):
+def test_unshelve_in_wrong_state_is_409(cloud, vm_state):
     server_id = cloud.boot()
     cloud.set(server_id, vm_state=vm_state)
     assert f"vm_state {vm_state}" in conflict(cloud, server_id, "unshelve")
@@ -177,46 +187,55 @@ def test_what_is_not_shelved_cannot_be_unshelved(cloud, vm_state):
 # -- one that is on no host ----------------------------------------------------------------------
 
 
-def test_nothing_that_needs_a_host_is_begun_without_one(cloud, shelved):
-    """An administrator may say that it is active; it is not."""
+def test_actions_on_offloaded_server_are_409(cloud, shelved):
+    """Also after an administrator has reset its state to active, although it is on no host."""
     assert cloud.act(shelved, "os-resetState", {"state": "active"}, token=ADMIN).status_int == 202
     for action, argument in (
-        ("os-stop", None), ("reboot", {"type": "HARD"}), ("pause", None), ("suspend", None),
-        ("createImage", {"name": "i"}), ("rebuild", {"imageRef": IMAGE}), ("shelve", None),
-    ):  # fmt: skip
+        ("os-stop", None),
+        ("reboot", {"type": "HARD"}),
+        ("pause", None),
+        ("suspend", None),
+        ("createImage", {"name": "i"}),
+        ("rebuild", {"imageRef": IMAGE}),
+        ("shelve", None),
+    ):
         assert "is not ready" in conflict(cloud, shelved, action, argument)
     assert cloud.api.delete(f"/servers/{shelved}").status_int == 204
 
 
-def test_its_delete_is_a_conductors(cloud, shelved):
+def test_delete_of_offloaded_server_is_sent_to_a_conductor(cloud, shelved):
     assert cloud.api.delete(f"/servers/{shelved}").status_int == 204
     assert cloud.bus.methods() == ["delete_unscheduled_instance"]
 
 
-def test_a_volume_is_reserved_for_it(cloud, shelved):
+def test_volume_is_reserved_for_offloaded_server(cloud, shelved):
     with stub_cinder.serving() as cinder:
         volume = cinder.add_volume()
         body = {"volumeAttachment": {"volumeId": volume, "device": "/dev/vdx"}}
         path = f"/servers/{shelved}/os-volume_attachments"
-        answer = cloud.api.post(path, body, version="2.89")
-        assert answer.status_int == 200, answer.text
+        response = cloud.api.post(path, body, version="2.89")
+        assert response.status_int == 200, response.text
         (attachment,) = cinder.of_instance(shelved)
         assert (attachment["status"], cinder.status(volume)) == ("reserved", "reserved")
-        shown = answer.json["volumeAttachment"]
+        shown = cloud.api.get(f"{path}/{volume}", version="2.89").json["volumeAttachment"]
         assert (shown["device"], shown["attachment_id"]) == ("/dev/vdx", attachment["id"])
         assert cloud.bus.methods() == ["attach_volume"]
         db.actions.finish(cloud.action(shelved)["id"], None)
-        assert cloud.api.delete(f"{path}/{volume}").status_int == 202
-        assert cinder.status(volume) == "reserved"  # a conductor is told to free it
+        assert cloud.api.delete(f"{path}/{volume}", version="2.20").status_int == 202
+        assert cinder.status(volume) == "reserved"  # a conductor will free it
         ((_, host, method, _),) = cloud.bus.sent[1:]
         assert (host, method) == (None, "detach_volume")
 
 
-@pytest.mark.parametrize(("asked", "fields"), [({"tag": "t"}, {}), ({}, {"multiattach": True})])
-def test_volumes_that_only_a_host_could_take(cloud, shelved, asked, fields):
+@pytest.mark.parametrize(
+    ("properties", "fields"), [({"tag": "t"}, {}), ({}, {"multiattach": True})]
+)
+def test_volumes_that_need_a_host_are_refused_for_offloaded_server(
+    cloud, shelved, properties, fields
+):
     with stub_cinder.serving() as cinder:
-        body = {"volumeAttachment": {"volumeId": cinder.add_volume(**fields), **asked}}
+        body = {"volumeAttachment": {"volumeId": cinder.add_volume(**fields), **properties}}
         path = f"/servers/{shelved}/os-volume_attachments"
-        answer = cloud.api.post(path, body, version="2.96")
-    assert answer.status_int == 400
-    assert "SHELVED_OFFLOADED" in answer.json["badRequest"]["message"]
+        response = cloud.api.post(path, body, version="2.96")
+    assert response.status_int == 400
+    assert "shelved-offloaded" in response.json["badRequest"]["message"]

@@ -10,7 +10,7 @@ DAY = "start=2026-03-01T00:00:00&end=2026-03-02T00:00:00"
 
 @pytest.fixture
 def servers(cloud):
-    """Two hours of one server and, until after the day, one that runs."""
+    """One server that ran two hours, and one that runs until after the day."""
     short, running = cloud.boot(name="short"), cloud.boot(name="running")
     two_hours = datetime.timedelta(hours=2)
     cloud.set(short, launched_at=NOON, terminated_at=NOON + two_hours)
@@ -18,9 +18,9 @@ def servers(cloud):
     return short, running
 
 
-def test_a_project(cloud, servers):
-    answer = cloud.api.get(f"/os-simple-tenant-usage/project?{DAY}")
-    usage = answer.json["tenant_usage"]
+def test_usage_of_a_project(cloud, servers):
+    response = cloud.api.get(f"/os-simple-tenant-usage/project?{DAY}")
+    usage = response.json["tenant_usage"]
     short, running = usage.pop("server_usages")
     assert usage == {
         "tenant_id": "project",
@@ -38,7 +38,7 @@ def test_a_project(cloud, servers):
     assert short["state"] == "terminated"
 
 
-def test_all_projects(cloud, servers):
+def test_usage_of_all_projects(cloud, servers):
     path = f"/os-simple-tenant-usage?{DAY}"
     assert cloud.api.get(path).status_int == 403
     (usage,) = cloud.api.get(path, token=ADMIN).json["tenant_usages"]
@@ -48,19 +48,19 @@ def test_all_projects(cloud, servers):
     assert len(usage["server_usages"]) == 2
 
 
-def test_another_project(cloud, servers):
+def test_usage_of_another_project(cloud, servers):
     path = f"/os-simple-tenant-usage/project?{DAY}"
     assert cloud.api.get(path, token="user:other").status_int == 403
     path = f"/os-simple-tenant-usage/other?{DAY}"
     assert cloud.api.get(path, token=ADMIN).json == {"tenant_usage": {}}
 
 
-def test_another_day(cloud, servers):
+def test_usage_of_another_period(cloud, servers):
     path = "/os-simple-tenant-usage/project?start=2026-02-01T00:00:00&end=2026-02-02T00:00:00"
     assert cloud.api.get(path).json == {"tenant_usage": {}}
 
 
-def test_pages(cloud, servers):
+def test_pagination_of_usage(cloud, servers):
     path = f"/os-simple-tenant-usage/project?{DAY}&limit=1"
     page = cloud.api.get(path, version="2.40").json
     assert page["tenant_usage"]["total_hours"] == 2.0
@@ -74,5 +74,5 @@ def test_pages(cloud, servers):
 @pytest.mark.parametrize(
     "query", ["start=yesterday", "start=2026-03-02T00:00:00&end=2026-03-01T00:00:00"]
 )
-def test_times_that_cannot_be(cloud, query):
+def test_invalid_times_are_refused(cloud, query):
     assert cloud.api.get(f"/os-simple-tenant-usage/project?{query}").status_int == 400

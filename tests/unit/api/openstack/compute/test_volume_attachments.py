@@ -18,20 +18,25 @@ def cinder():
 
 @pytest.fixture
 def attached(cloud, cinder, context):
-    """A server to which its host gives volumes: ``attached(**asked)`` -> (server, volume, body)."""
+    """``attached(**properties)`` boots a server and attaches a volume -> (server, volume, body)."""
     server_id = cloud.boot()
 
-    def attach(version="2.96", volume=None, ends=None, **asked):
+    def attach(version="2.96", volume=None, ends=None, **properties):
         volume = volume or cinder.add_volume()
         bdm = BlockDeviceMapping.new(
-            context, uuid=IMAGE, instance_uuid=server_id, source_type="volume",
-            destination_type="volume", volume_id=volume, device_name="/dev/vdb",
-            delete_on_termination=asked.get("delete_on_termination", False),
-            tag=asked.get("tag"),
-        )  # fmt: skip
+            context,
+            uuid=IMAGE,
+            instance_uuid=server_id,
+            source_type="volume",
+            destination_type="volume",
+            volume_id=volume,
+            device_name="/dev/vdb",
+            delete_on_termination=properties.get("delete_on_termination", False),
+            tag=properties.get("tag"),
+        )
 
-        class Answers(dict):
-            """The host is asked when the action is known, and records the mapping for it."""
+        class Responses(dict):
+            """The host gets the call when the action is recorded, and creates the mapping."""
 
             def __getitem__(self, method):
                 (*_, (_topic, server, _method, kwargs)) = cloud.bus.sent
@@ -42,10 +47,10 @@ def attached(cloud, cinder, context):
                     ends(bdm)
                 return bdm
 
-        cloud.bus.answers = Answers()
-        body = {"volumeAttachment": {"volumeId": volume, **asked}}
-        answer = cloud.api.post(f"/servers/{server_id}/{PATH}", body, version=version)
-        return server_id, volume, answer
+        cloud.bus.responses = Responses()
+        body = {"volumeAttachment": {"volumeId": volume, **properties}}
+        response = cloud.api.post(f"/servers/{server_id}/{PATH}", body, version=version)
+        return server_id, volume, response
 
     return attach
 
@@ -60,34 +65,41 @@ DEVICE = {"device": "/dev/vdb"}
         ("2.1", {"id": True}),
         ("2.70", {"id": True, "tag": None}),
         ("2.79", {"id": True, "tag": None, "delete_on_termination": False}),
-        ("2.89", {"tag": None, "delete_on_termination": False, "attachment_id": True,
-                  "bdm_uuid": True}),
+        (
+            "2.89",
+            {"tag": None, "delete_on_termination": False, "attachment_id": True, "bdm_uuid": True},
+        ),
     ],
-)  # fmt: skip
-def test_attach_shows_what_its_version_knows(attached, cinder, cloud, version, more):
-    server_id, volume, answer = attached(version=version)
-    assert answer.status_int == 200, answer.text
+)
+def test_response_to_attach_by_version(attached, cinder, cloud, version, more):
+    server_id, volume, response = attached(version=version)
+    assert response.status_int == 200, response.text
     (attachment,) = cinder.of_instance(server_id)
-    expected = {"volumeId": volume, "serverId": server_id, **DEVICE, **more}
-    if "id" in more:
-        expected["id"] = volume
+    common = {"volumeId": volume, "serverId": server_id, **DEVICE, **more}
+    expected = {**common, "id": volume}
+    for name in ("attachment_id", "bdm_uuid"):  # of what is there; the answer to a POST has an id
+        common.pop(name, None)
+    assert response.json["volumeAttachment"] == {**common, "id": volume}
     if "attachment_id" in more:
-        expected["attachment_id"] = attachment["id"]
-        expected["bdm_uuid"] = answer.json["volumeAttachment"]["bdm_uuid"]
-    assert answer.json["volumeAttachment"] == expected
+        (mapping,) = [
+            m for m in db.block_device_mappings.get_by_instances([server_id]) if m["volume_id"]
+        ]
+        expected |= {"attachment_id": attachment["id"], "bdm_uuid": mapping["uuid"]}
+        del expected["id"]
     for path, key in ((f"{PATH}/{volume}", "volumeAttachment"), (PATH, "volumeAttachments")):
         shown = cloud.api.get(f"/servers/{server_id}/{path}", version=version).json[key]
         assert shown == (expected if key == "volumeAttachment" else [expected])
 
 
-def test_the_intent_is_recorded_and_the_host_told(attached, cinder, cloud):
+def test_attach_records_intent_and_casts(attached, cinder, cloud):
     server_id, volume, _ = attached(tag="data", delete_on_termination=True)
     assert cinder.status(volume) == "reserved"
     assert cloud.bus.methods() == ["reserve_block_device_name", "attach_volume"]
     (action, *_) = db.actions.get_by_instance(server_id)
     assert (action["action"], action["host"]) == ("attach_volume", HOST)
-    (mapping,) = [m for m in db.block_device_mappings.get_by_instances([server_id])
-                  if m["volume_id"]]  # fmt: skip
+    (mapping,) = [
+        m for m in db.block_device_mappings.get_by_instances([server_id]) if m["volume_id"]
+    ]
     assert action["args"] == {"bdm_uuid": mapping["uuid"]}
     server = cloud.api.get(f"/servers/{server_id}", version="2.96").json["server"]
     assert server["os-extended-volumes:volumes_attached"] == [
@@ -96,22 +108,24 @@ def test_the_intent_is_recorded_and_the_host_told(attached, cinder, cloud):
 
 
 @pytest.mark.parametrize(
-    ("attachment_id", "code", "told"),
+    ("attachment_id", "code", "last_method"),
     [
         (IMAGE, 200, "attach_volume"),  # started again, it has reserved the volume itself
         (None, 503, "detach_volume"),
     ],
 )
-def test_the_hosts_answer_is_lost(attached, cinder, cloud, attachment_id, code, told):
+def test_attach_when_the_reply_of_the_host_is_lost(
+    attached, cinder, cloud, attachment_id, code, last_method
+):
     def die(bdm):
         if attachment_id:
             bdm.attachment_id = attachment_id
             bdm.save()
         raise messaging.MessagingTimeout("no answer")
 
-    server_id, _volume, answer = attached(ends=die)
-    assert answer.status_int == code, answer.text
-    assert cloud.bus.methods() == ["reserve_block_device_name", told]
+    server_id, _volume, response = attached(ends=die)
+    assert response.status_int == code, response.text
+    assert cloud.bus.methods() == ["reserve_block_device_name", last_method]
     assert not cinder.of_instance(server_id)
 
 
@@ -125,17 +139,17 @@ def test_the_hosts_answer_is_lost(attached, cinder, cloud, attachment_id, code, 
         ({"multiattach": True}, "2.60", 200),
     ],
 )
-def test_which_volumes_can_be_attached(attached, cinder, cloud, fields, version, code):
+def test_attachable_volumes(attached, cinder, cloud, fields, version, code):
     volume = cinder.add_volume(**fields)
-    server_id, _, answer = attached(version=version, volume=volume)
-    assert answer.status_int == code, answer.text
+    server_id, _, response = attached(version=version, volume=volume)
+    assert response.status_int == code, response.text
     if code != 200:
-        assert volume in answer.json["badRequest"]["message"]
+        assert volume in response.json["badRequest"]["message"]
         assert cloud.bus.sent == [] and cinder.attachments == {}
 
 
 @pytest.mark.parametrize(
-    ("asked", "version"),
+    ("properties", "version"),
     [
         ({"volumeId": "no-uuid"}, "2.96"),
         ({"device": "/etc/passwd"}, "2.96"),
@@ -145,12 +159,12 @@ def test_which_volumes_can_be_attached(attached, cinder, cloud, fields, version,
         ({"delete_on_termination": "perhaps"}, "2.96"),
     ],
 )
-def test_bad_bodies(attached, asked, version):
-    _, _, answer = attached(version=version, **asked)
-    assert answer.status_int == 400
+def test_invalid_attach_bodies(attached, properties, version):
+    _, _, response = attached(version=version, **properties)
+    assert response.status_int == 400
 
 
-def test_unknown_things(cloud, cinder, attached):
+def test_unknown_server_or_volume_is_404(cloud, cinder, attached):
     server_id, volume, _ = attached()
     one = f"/servers/{server_id}/{PATH}/{IMAGE}"
     assert cloud.api.get(one).status_int == 404
@@ -162,7 +176,7 @@ def test_unknown_things(cloud, cinder, attached):
     assert cloud.api.delete(others, token="user:other").status_int == 404
 
 
-def test_the_state_of_the_server_must_allow_it(cloud, cinder):
+def test_attach_in_wrong_server_state_is_409(cloud, cinder):
     server_id = cloud.boot()
     cloud.set(server_id, vm_state="suspended")
     body = {"volumeAttachment": {"volumeId": cinder.add_volume()}}
@@ -170,28 +184,28 @@ def test_the_state_of_the_server_must_allow_it(cloud, cinder):
     assert cinder.attachments == {}
 
 
-def test_detach(attached, cinder, cloud):
+def test_detach_records_intent_and_casts(attached, cinder, cloud):
     server_id, volume, _ = attached()
     cinder.volumes[volume]["status"] = "in-use"
-    answer = cloud.api.delete(f"/servers/{server_id}/{PATH}/{volume}")
-    assert answer.status_int == 202
+    response = cloud.api.delete(f"/servers/{server_id}/{PATH}/{volume}")
+    assert response.status_int == 202
     assert cinder.status(volume) == "detaching"
     assert cloud.bus.methods()[-1] == "detach_volume"
 
 
-def test_what_cinder_will_not_detach_is_left_alone(attached, cinder, cloud):
+def test_detach_refused_by_cinder_fails_the_action(attached, cinder, cloud):
     server_id, volume, _ = attached()
-    answer = cloud.api.delete(f"/servers/{server_id}/{PATH}/{volume}")  # it is reserved
-    assert answer.status_int == 400
+    response = cloud.api.delete(f"/servers/{server_id}/{PATH}/{volume}")  # it is reserved
+    assert response.status_int == 400
     assert db.actions.get_by_instance(server_id)[0]["message"] == "Error"
 
 
-def test_whether_it_goes_with_the_server_can_be_changed(attached, cloud):
+def test_update_delete_on_termination(attached, cloud, cinder):
     server_id, volume, _ = attached()
     one = f"/servers/{server_id}/{PATH}/{volume}"
 
-    def put(version="2.85", token="user:project", **asked):
-        body = {"volumeAttachment": {"volumeId": volume, **asked}}
+    def put(version="2.85", token="user:project", **properties):
+        body = {"volumeAttachment": {"volumeId": volume, **properties}}
         return cloud.api.put(one, body, version=version, token=token).status_int
 
     assert put(delete_on_termination=True, device="/dev/vdb") == 202
@@ -200,19 +214,21 @@ def test_whether_it_goes_with_the_server_can_be_changed(attached, cloud):
     assert put(version="2.84", delete_on_termination=True) == 400
     assert put(version="2.84") == 403  # a swap is for administrators
     assert put(volumeId=IMAGE) == 403
+    assert put(volumeId=IMAGE, token=ADMIN) == 409  # Cinder is not moving it
+    cinder.volumes[volume]["migration_status"] = "success"
     assert put(volumeId=IMAGE, token=ADMIN) == 400  # no such volume
 
 
 @pytest.mark.parametrize(("token", "code"), [(ADMIN, 202), ("user:project", 403)])
-def test_who_may_swap(attached, cinder, cloud, token, code):
+def test_swap_by_role(attached, cinder, cloud, token, code):
     server_id, volume, _ = attached()
-    cinder.volumes[volume]["status"] = "in-use"
+    cinder.volumes[volume] |= {"status": "in-use", "migration_status": "success"}
     cloud.bus.sent.clear()
     new = cinder.add_volume()
     body = {"volumeAttachment": {"volumeId": new}}
     one = f"/servers/{server_id}/{PATH}/{volume}"
-    answer = cloud.api.put(one, body, version="2.1", token=token)
-    assert answer.status_int == code, answer.text
+    response = cloud.api.put(one, body, version="2.1", token=token)
+    assert response.status_int == code, response.text
     if code == 202:
         assert cloud.bus.methods() == ["swap_volume"]
         assert (cinder.status(volume), cinder.status(new)) == ("detaching", "reserved")
@@ -222,7 +238,51 @@ def test_who_may_swap(attached, cinder, cloud, token, code):
         assert cinder.status(new) == "available"
 
 
-def test_pages(attached, cloud, context):
+@pytest.mark.parametrize("status", [None, ""])
+def test_swap_of_volume_that_cinder_does_not_migrate_is_409(attached, cinder, cloud, status):
+    server_id, volume, _ = attached()
+    cinder.volumes[volume] |= {"status": "in-use", "migration_status": status}
+    cloud.bus.sent.clear()
+    new = cinder.add_volume()
+    body = {"volumeAttachment": {"volumeId": new}}
+    response = cloud.api.put(f"/servers/{server_id}/{PATH}/{volume}", body, token=ADMIN)
+    assert response.status_int == 409
+    assert "is not migrating" in response.json["conflictingRequest"]["message"]
+    assert (cloud.bus.sent, cinder.status(volume), cinder.status(new)) == (
+        [],
+        "in-use",
+        "available",
+    )
+
+
+@pytest.mark.parametrize("state", ["shelved", "shelved_offloaded"])
+def test_volumes_of_shelved_servers_before_2_20(attached, cinder, cloud, state):
+    server_id, volume, _ = attached()
+    cloud.set(server_id, vm_state=state)
+    new = {"volumeAttachment": {"volumeId": cinder.add_volume()}}
+    cloud.bus.sent.clear()
+    for method, path, body in (("POST", PATH, new), ("DELETE", f"{PATH}/{volume}", None)):
+        response = cloud.api.request(method, f"/servers/{server_id}/{path}", body, version="2.19")
+        assert response.status_int == 409
+        assert f"vm_state {state}" in response.json["conflictingRequest"]["message"]
+    assert cloud.bus.sent == []
+    cinder.volumes[volume]["status"] = "in-use"
+    one = f"/servers/{server_id}/{PATH}/{volume}"
+    assert cloud.api.delete(one, version="2.20").status_int == 202
+
+
+def test_volume_without_attachment_is_hidden_since_2_89(attached, cloud, context):
+    server_id, volume, _ = attached()
+    bdm = BlockDeviceMapping.get_by_volume(context, server_id, volume)
+    bdm.attachment_id = None
+    bdm.save()
+    for version, code, count in (("2.88", 200, 1), ("2.89", 404, 0)):
+        path = f"/servers/{server_id}/{PATH}"
+        assert cloud.api.get(f"{path}/{volume}", version=version).status_int == code
+        assert len(cloud.api.get(path, version=version).json["volumeAttachments"]) == count
+
+
+def test_pagination_of_volume_attachments(attached, cloud, context):
     server_id, volume, _ = attached()
     listed = f"/servers/{server_id}/{PATH}"
     assert len(cloud.api.get(f"{listed}?limit=1").json["volumeAttachments"]) == 1

@@ -1,0 +1,108 @@
+"""The context of an operation that runs on a host."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any, Generic, TypeVar
+
+from nova_mini import disclosure, exception
+from nova_mini.actions.claims import ClaimedAction
+from nova_mini.actions.errors import OWNERSHIP_LOST, RETRYABLE
+from nova_mini.context import RequestContext
+from nova_mini.notifications import notify_about_instance_usage
+from nova_mini.objects.block_device_mapping import BlockDeviceMappingList
+from nova_mini.objects.instance_action import InstanceAction
+from nova_mini.states import vm_states
+
+LOG = logging.getLogger(__name__)
+H = TypeVar("H")
+
+
+class OperationContext(ClaimedAction, Generic[H]):
+    """The argument of every operation. ``host``: the parts of the compute service that operations
+    use, see :class:`nova_mini.compute.host.host_services.HostServices`."""
+
+    def __init__(self, claimed: ClaimedAction, context: RequestContext, host: H):
+        super().__init__(context, claimed.operation, claimed.record, claimed.owner, claimed.at)
+        self.host = host
+
+    @property
+    def block_device_mappings(self) -> BlockDeviceMappingList:
+        """The disks of the server, as they were when the action was claimed."""
+        return self.record.block_device_mappings
+
+    def notify(self, event: str, **details: Any) -> None:
+        """Send the notification ``compute.instance.EVENT`` of the server."""
+        notify_about_instance_usage(self.context, self.instance, event, **details)
+
+    # -- order -------------------------------------------------------------------------------
+
+    def await_earlier_actions(self) -> None:
+        """Raises ActionInterrupted while an earlier action of the server is unfinished.
+
+        For actions on volumes and interfaces, which have no task_state: other actions may begin
+        before they are finished.
+        """
+        if self.has_earlier():
+            raise exception.ActionInterrupted(reason="earlier actions are not finished")
+
+    def is_superseded_by_later(self, action_name: str) -> bool:
+        """Whether an action with the name ``action_name`` was requested after this one."""
+        return InstanceAction.has_later(self.context, self.instance.uuid, self.id, action_name)
+
+    # -- failure -----------------------------------------------------------------------------
+
+    def will_be_retried(self, exc: BaseException) -> bool:
+        if isinstance(exc, exception.Preempted):
+            return True
+        return isinstance(exc, RETRYABLE) and self.has_attempts_left
+
+    def is_final(self, exc: BaseException) -> bool:
+        """Whether this error ends the action, and this process still owns the server."""
+        return self._fails(exc) and self.operation.when_it_fails is None
+
+    def goes_back(self, exc: BaseException) -> bool:
+        """Whether another operation undoes the action after this error."""
+        return self._fails(exc) and self.operation.when_it_fails is not None
+
+    def _fails(self, exc: BaseException) -> bool:
+        if isinstance(exc, (*OWNERSHIP_LOST, exception.RescheduledException)):
+            return False
+        return not self.will_be_retried(exc)
+
+    @contextlib.contextmanager
+    def compensate(
+        self, undo: Callable[[], object], *, also_on: tuple[type[BaseException], ...] = ()
+    ) -> Iterator[None]:
+        """Call ``undo`` when the work inside ends with a final failure.
+
+        ``undo`` is not called when the operation is retried, as the next attempt uses the results
+        of this one; nor after an error which means that the server has another owner now, because
+        that owner cleans up. ``also_on``: errors of this second kind after which ``undo`` is called
+        nevertheless.
+        """
+        try:
+            yield
+        except Exception as exc:
+            if self.is_final(exc) or isinstance(exc, also_on):
+                LOG.warning(
+                    "Instance %s: %s failed and is undone: %s",
+                    self.instance.uuid,
+                    self.operation.name,
+                    disclosure.message_for_operator(exc),
+                )
+                undo()
+            raise
+
+    @contextlib.contextmanager
+    def error_on_failure(self) -> Iterator[None]:
+        """Set the vm_state to ERROR when the work inside ends with a final failure. It is saved
+        with the end of the action."""
+        try:
+            yield
+        except Exception as exc:
+            if self.is_final(exc):
+                self.instance.vm_state = vm_states.ERROR
+            raise

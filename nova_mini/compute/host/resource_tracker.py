@@ -1,0 +1,220 @@
+"""Accounts for the resources of this host and reports its totals.
+
+The scheduler's claim in the ledger decides. The tracker checks again with the present values of the
+hypervisor, and reports the totals that limit the ledger.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+
+from nova_mini import exception
+from nova_mini.compute.host import provider_config
+from nova_mini.conf import CONF
+from nova_mini.context import RequestContext, get_admin_context
+from nova_mini.objects.compute_node import ComputeNode
+from nova_mini.objects.flavor import Flavor
+from nova_mini.objects.instance import Instance, InstanceList
+from nova_mini.objects.migration import Migration, MigrationList
+from nova_mini.states import task_states
+from nova_mini.trace import step
+from nova_mini.virt.driver import ComputeDriver
+
+_RESOURCES = ("vcpus", "memory_mb", "local_gb")
+_REPORT_INTERVAL = 300  # seconds after which unchanged values are reported, too
+
+
+def resources_of(instance: Instance, flavor: Flavor | None = None) -> dict[str, int]:
+    """Return vcpus, memory_mb (MiB) and local_gb (GiB) of a server, with its own flavor or with
+    another one."""
+    flavor = flavor or instance.flavor
+    local_gb = flavor.disk_gb - (flavor.root_gb if instance.is_volume_backed else 0)
+    return {"vcpus": flavor.vcpus, "memory_mb": flavor.memory_mb, "local_gb": local_gb}
+
+
+class ResourceTracker:
+    def __init__(self, host: str, driver: ComputeDriver):
+        self.host = host
+        self.node = host
+        self._driver = driver
+        self._lock = threading.Lock()
+        # By the UUIDs of the allocations' consumers: servers, and at the source of a migration
+        # the migration.
+        self._tracked: dict[str, dict[str, int]] = {}
+        self._moving: dict[str, str] = {}  # consumer -> UUID of its migration
+        self._limits: dict[str, float] = {}
+        self._reported: dict | None = None
+        self._reported_at = 0.0
+        self._configured_traits: dict[str, provider_config.Traits] = {}
+
+    def init_host(self) -> None:
+        """Read the servers of this host and report the host for the first time. Raises
+        ConfigurationError."""
+        self._configured_traits = provider_config.load(CONF.compute.provider_config_location)
+        context = get_admin_context()
+        instances = {i.uuid: i for i in InstanceList.get_by_host(context, self.host)}
+        migrations = MigrationList.get_open_by_host(context, self.host)
+        coming = {m.instance_uuid for m in migrations} - instances.keys()
+        servers = dict(instances)
+        if coming:
+            servers |= {i.uuid: i for i in InstanceList.get_by_uuids(context, sorted(coming))}
+        with self._lock:
+            self._tracked = {uuid: resources_of(instance) for uuid, instance in instances.items()}
+            for migration in migrations:
+                if migration.instance_uuid in servers:
+                    self._track(migration, servers[migration.instance_uuid])
+        self.update_available_resource()
+
+    def _track(self, migration: Migration, instance: Instance) -> None:
+        """Keep what this host has of a server that moves from it or to it."""
+        if migration.source_compute == self.host:
+            self._tracked.pop(instance.uuid, None)
+            self._tracked[migration.uuid] = resources_of(instance, migration.old_flavor)
+            self._moving[migration.uuid] = migration.uuid
+        if migration.dest_compute == self.host:
+            self._tracked[instance.uuid] = resources_of(instance, migration.new_flavor)
+            self._moving[instance.uuid] = migration.uuid
+
+    def update_available_resource(self) -> None:
+        """Report the resources of the host if they have changed. A periodic task."""
+        resource = self._driver.get_available_resource()
+        self.node = resource.hypervisor_hostname
+        totals = {
+            "vcpus": resource.vcpus,
+            "memory_mb": resource.memory_mb,
+            "local_gb": resource.local_gb,
+        }
+        reserved = {
+            "vcpus": CONF.reserved_host_cpus,
+            "memory_mb": CONF.reserved_host_memory_mb,
+            "local_gb": -(-CONF.reserved_host_disk_mb // 1024),
+        }
+        ratios = {
+            "vcpus": CONF.cpu_allocation_ratio,
+            "memory_mb": CONF.ram_allocation_ratio,
+            "local_gb": CONF.disk_allocation_ratio,
+        }
+        with self._lock:
+            self._limits = {
+                name: (totals[name] - reserved[name]) * ratios[name] for name in _RESOURCES
+            }
+        self._report(
+            {
+                "hypervisor_hostname": resource.hypervisor_hostname,
+                "hypervisor_type": resource.hypervisor_type,
+                "hypervisor_version": resource.hypervisor_version,
+                "host_ip": CONF.my_ip,
+                "vcpus": resource.vcpus,
+                "memory_mb": resource.memory_mb,
+                "local_gb": resource.local_gb,
+                "reserved_vcpus": reserved["vcpus"],
+                "reserved_memory_mb": reserved["memory_mb"],
+                "reserved_gb": reserved["local_gb"],
+                "cpu_allocation_ratio": ratios["vcpus"],
+                "ram_allocation_ratio": ratios["memory_mb"],
+                "disk_allocation_ratio": ratios["local_gb"],
+                "disk_available_least": resource.disk_available_least,
+                "disk_pool": resource.disk_pool,
+                "cpu_info": resource.cpu_info,
+                "supported_instances": resource.supported_instances,
+                "traits": sorted({*resource.traits, *self._traits_of_administrator()}),
+            },
+            uptime=resource.host_uptime,
+        )
+
+    def _traits_of_administrator(self) -> provider_config.Traits:
+        return provider_config.traits_of(self.node, self._configured_traits)
+
+    def _report(self, values: dict, uptime: str | None) -> None:
+        """``uptime`` always changes, so a change of it alone is not reported at once."""
+        stale = time.monotonic() > self._reported_at + _REPORT_INTERVAL
+        if values == self._reported and not stale:
+            return
+        ComputeNode.report(get_admin_context(), self.host, {**values, "uptime": uptime})
+        self._reported, self._reported_at = values, time.monotonic()
+
+    @contextlib.contextmanager
+    def instance_claim(
+        self, context: RequestContext, instance: Instance, task_state: str = task_states.NETWORKING
+    ) -> Iterator[None]:
+        """Claim resources for a server, and release them if the body fails.
+
+        First saves host, node and launched_on with ``task_state``: from then on the record names
+        the server's host. Raises ComputeResourcesUnavailable.
+        """
+        with step("ResourceTracker.instance_claim"):
+            self._take(instance)
+            instance.host = self.host
+            instance.node = self.node
+            instance.launched_on = self.host
+            instance.task_state = task_state
+            try:
+                instance.save()
+            except Exception:
+                self.release(instance.uuid)
+                raise
+        try:
+            yield
+        except Exception:
+            self.release(instance.uuid)
+            raise
+
+    def resize_claim(self, instance: Instance, migration: Migration) -> None:
+        """Claim the resources of a server that moves here. They are kept when the phase ends, until
+        :meth:`release`. Raises ComputeResourcesUnavailable."""
+        if migration.is_same_host:
+            self.lend(migration)
+        self._take(instance, migration.new_flavor)
+        self._moving[instance.uuid] = migration.uuid
+
+    def lend(self, migration: Migration) -> None:
+        """At the source: keep the resources of the server for its migration. Idempotent."""
+        with self._lock:
+            if migration.uuid not in self._tracked and migration.instance_uuid in self._tracked:
+                self._tracked[migration.uuid] = self._tracked.pop(migration.instance_uuid)
+                self._moving[migration.uuid] = migration.uuid
+
+    def take_back(self, migration: Migration) -> None:
+        """At the source: undo :meth:`lend`. Idempotent."""
+        with self._lock:
+            lent = self._tracked.pop(migration.uuid, None)
+            if lent is not None:
+                self._tracked[migration.instance_uuid] = lent
+
+    def release_ended_moves(self) -> None:
+        """Release what was kept for servers that were deleted, or went back, while they moved: the
+        other host may have ended the migration. A periodic task."""
+        moving = dict(self._moving)
+        if not moving:
+            return
+        context = get_admin_context()
+        still_open = {m.uuid for m in MigrationList.get_open_by_host(context, self.host)}
+        ended = [consumer for consumer, uuid in moving.items() if uuid not in still_open]
+        if not ended:
+            return
+        here = {instance.uuid for instance in InstanceList.get_by_host(context, self.host)}
+        with self._lock:
+            for consumer in ended:
+                self._moving.pop(consumer, None)
+                if consumer not in here:
+                    self._tracked.pop(consumer, None)
+
+    def _take(self, instance: Instance, flavor: Flavor | None = None) -> None:
+        requested = resources_of(instance, flavor)
+        with self._lock:
+            others = [used for uuid, used in self._tracked.items() if uuid != instance.uuid]
+            for name in _RESOURCES:
+                used = sum(other[name] for other in others)
+                if requested[name] and used + requested[name] > self._limits[name]:
+                    raise exception.ComputeResourcesUnavailable(
+                        reason=f"{self.host} has {self._limits[name] - used:g} {name} left, "
+                        f"{requested[name]} are requested"
+                    )
+            self._tracked[instance.uuid] = requested
+
+    def release(self, instance_uuid: str) -> None:
+        with self._lock:
+            self._tracked.pop(instance_uuid, None)

@@ -1,0 +1,95 @@
+"""Move a server to another host, or give it another flavor: the way forward.
+
+The phases run at the destination, at the source, and at the destination again. Between them the
+action is handed over with the server's record, so that a host that dies leaves an action which the
+host resumes when it returns. Until the user confirms, the source keeps what a revert needs.
+:mod:`.resize_outcome` has the other operations.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from nova_mini import disclosure, exception
+from nova_mini.actions import operations
+from nova_mini.actions.registry import NextPhase
+from nova_mini.clock import utcnow
+from nova_mini.compute.host.host_services import HostOperation
+from nova_mini.compute.operations import host_connections
+from nova_mini.conf import CONF
+from nova_mini.objects.image_meta import ImageMeta
+from nova_mini.states import migration_states, task_states, vm_states
+from nova_mini.trace import traced
+from nova_mini.virt import block_device as driver_block_device
+
+LOG = logging.getLogger(__name__)
+
+
+@traced("prep_resize")
+def prep_resize(op: HostOperation) -> NextPhase:
+    """At the destination. Raises RescheduledException if the server cannot come here."""
+    op.notify("resize.prep.start")
+    migration = op.migration
+    try:
+        op.host.rt.resize_claim(op.instance, migration)
+    except exception.ComputeResourcesUnavailable as exc:
+        message = disclosure.message_for_operator(exc)
+        raise exception.RescheduledException(
+            instance_uuid=op.instance.uuid, internal=message
+        ) from exc
+    migration.dest_node, migration.dest_host = op.host.rt.node, CONF.my_ip
+    migration.status = migration_states.MIGRATING
+    op.notify("resize.prep.end")
+    return NextPhase(operations.RESIZE_INSTANCE, migration.source_compute)
+
+
+@traced("resize_instance")
+def resize_instance(op: HostOperation) -> NextPhase:
+    """At the source. The next phase begins with the record that names the destination."""
+    op.notify("resize.start")
+    instance, migration = op.instance, op.migration
+    instance.task_state = task_states.RESIZE_MIGRATING
+    instance.save()
+    op.host.driver.migrate_disk_and_power_off(
+        op.context,
+        instance,
+        migration,
+        instance.network_info,
+        driver_block_device.get_block_device_info(op.block_device_mappings),
+        timeout=CONF.shutdown_timeout,
+    )
+    host_connections.disconnect(op)
+    op.host.rt.lend(migration)
+    migration.status = migration_states.POST_MIGRATING
+    instance.host, instance.node = migration.dest_compute, migration.dest_node
+    instance.availability_zone = migration.dest_zone
+    instance.task_state = task_states.RESIZE_MIGRATED
+    op.notify("resize.end")
+    return NextPhase(operations.FINISH_RESIZE, migration.dest_compute)
+
+
+@traced("finish_resize")
+def finish_resize(op: HostOperation) -> None:
+    """At the destination. The server is RESIZED then."""
+    op.notify("finish_resize.start")
+    instance, migration = op.instance, op.migration
+    instance.set_flavor(migration.new_flavor)
+    instance.task_state = task_states.RESIZE_FINISH
+    instance.save()
+    block_device_info = host_connections.connect(op)
+    op.host.driver.finish_migration(
+        op.context,
+        instance,
+        migration,
+        ImageMeta.from_instance(instance),
+        instance.network_info,
+        block_device_info,
+        power_on=migration.old_vm_state == vm_states.ACTIVE,
+    )
+    instance.power_state = op.host.driver.get_info(instance).state
+    instance.vm_state = vm_states.RESIZED
+    instance.task_state = None
+    instance.launched_on = op.host.name
+    instance.launched_at = utcnow()
+    migration.status = migration_states.FINISHED
+    op.notify("finish_resize.end", network_info=instance.network_info)

@@ -1,0 +1,105 @@
+"""Move a server to another host or flavor: confirm it, or go back.
+
+A user goes back with revertResize. A move that fails goes back by itself, with the same operations
+and a ``reason``.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from nova_mini import exception
+from nova_mini.actions import operations
+from nova_mini.actions.registry import NextPhase
+from nova_mini.clock import utcnow
+from nova_mini.compute.host.host_services import HostOperation
+from nova_mini.compute.operations import host_connections
+from nova_mini.objects.request_spec import RequestSpec
+from nova_mini.states import migration_states, power_state, task_states, vm_states
+from nova_mini.trace import traced
+from nova_mini.virt import block_device as driver_block_device
+
+LOG = logging.getLogger(__name__)
+
+
+@traced("confirm_resize")
+def confirm_resize(op: HostOperation) -> None:
+    """At the source. Its orphans are removed later if they cannot be removed now: the server is at
+    its destination in any case."""
+    op.notify("resize.confirm.start")
+    instance, migration = op.instance, op.migration
+    try:
+        op.host.driver.confirm_migration(
+            op.context,
+            migration,
+            instance,
+            instance.network_info,
+            driver_block_device.get_block_device_info(op.block_device_mappings),
+        )
+    except exception.NovaException as exc:
+        if not op.is_final(exc):
+            raise
+        LOG.warning("Instance %s: could not remove its old disks: %s", instance.uuid, exc)
+    spec = RequestSpec.get_by_instance_uuid(op.context, instance.uuid)
+    spec.set_flavor(instance.flavor, is_volume_backed=instance.is_volume_backed)
+    spec.save()
+    op.host.rt.release(migration.uuid)
+    runs = instance.power_state != power_state.SHUTDOWN
+    instance.vm_state = vm_states.ACTIVE if runs else vm_states.STOPPED
+    instance.task_state = None
+    migration.status = migration_states.CONFIRMED
+    op.notify("resize.confirm.end")
+
+
+@traced("revert_resize")
+def revert_resize(op: HostOperation) -> NextPhase:
+    """At the destination. The next phase begins with the record that names the source."""
+    op.notify("resize.revert.start")
+    instance, migration = op.instance, op.migration
+    op.host.driver.undo_migration(
+        op.context,
+        migration,
+        instance,
+        instance.network_info,
+        driver_block_device.get_block_device_info(op.block_device_mappings),
+    )
+    host_connections.disconnect(op)
+    op.host.rt.release(instance.uuid)
+    migration.status = migration_states.REVERTING
+    instance.set_flavor(migration.old_flavor)
+    instance.host, instance.node = migration.source_compute, migration.source_node
+    instance.availability_zone = migration.source_zone
+    instance.task_state = task_states.RESIZE_REVERTING
+    return NextPhase(operations.FINISH_REVERT_RESIZE, migration.source_compute, op.parameters)
+
+
+@traced("finish_revert_resize")
+def finish_revert_resize(op: HostOperation) -> None:
+    """At the source. The server is as it was. Raises MigrationError if the move had failed."""
+    with op.error_on_failure():
+        _return(op)
+    op.notify("resize.revert.end")
+    if op.parameters.reason:
+        raise exception.MigrationError(instance_uuid=op.instance.uuid, reason=op.parameters.reason)
+
+
+def _return(op: HostOperation) -> None:
+    instance, migration = op.instance, op.migration
+    # Written with the end of the action. After a final error the server is broken at its source.
+    migration.status = migration_states.ERROR
+    block_device_info = host_connections.connect(op)
+    op.host.driver.finish_revert_migration(
+        op.context,
+        migration,
+        instance,
+        instance.network_info,
+        block_device_info,
+        power_on=migration.old_vm_state == vm_states.ACTIVE,
+    )
+    op.host.rt.take_back(migration)
+    instance.power_state = op.host.driver.get_info(instance).state
+    instance.vm_state = migration.old_vm_state
+    instance.task_state = None
+    instance.launched_at = utcnow()
+    if not op.parameters.reason:
+        migration.status = migration_states.REVERTED

@@ -1,0 +1,120 @@
+"""Choose a destination for a server that moves, and confirm a move without its source."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nova_mini import exception
+from nova_mini.actions import operations
+from nova_mini.actions.claims import ClaimedAction
+from nova_mini.actions.parameters import MigrateParameters
+from nova_mini.conductor.tasks.scheduling import SchedulingTask
+from nova_mini.conf import CONF
+from nova_mini.context import RequestContext
+from nova_mini.notifications import notify_about_instance_usage
+from nova_mini.objects.image_meta import ImageMeta
+from nova_mini.objects.instance_fault import add_instance_fault
+from nova_mini.objects.request_spec import RequestSpec
+from nova_mini.objects.selection import Selection
+from nova_mini.objects.service import MOVES_VERSION, ServiceList
+from nova_mini.states import migration_states, power_state, vm_states
+from nova_mini.trace import collecting, traced
+
+
+class MigrationTask(SchedulingTask):
+    def migrate_servers(self, context: RequestContext, actions: Sequence[ClaimedAction]) -> None:
+        """Schedule each server and hand it over to its destination. Without a valid host, a server
+        stays where it is."""
+        for action in actions:
+            with collecting() as action.steps:
+                try:
+                    self._migrate(context, action)
+                except exception.NoValidHost as exc:
+                    _give_up(action, exc)
+                except Exception as exc:
+                    action.requeue(exc)
+
+    def _migrate(self, context: RequestContext, action: ClaimedAction) -> None:
+        """Raises ActionInterrupted until earlier actions on the server have ended, because they may
+        change its volumes and interfaces."""
+        if action.has_earlier():
+            raise exception.ActionInterrupted(reason="earlier actions are not finished")
+        action.migration.lend_allocation()
+        selection, alternates = self._choose(context, action)
+        action.migration.dest_compute = selection.service_host
+        action.migration.dest_zone = selection.availability_zone
+        parameters = action.parameters.replace(alternates=[each.as_dict() for each in alternates])
+        destination = selection.service_host
+        if self._hand_over(action, operations.PREP_RESIZE, destination, parameters):
+            self._compute_rpcapi.send(action.context, action.record)
+
+    @traced("MigrationTask._choose")
+    def _choose(
+        self, context: RequestContext, action: ClaimedAction
+    ) -> tuple[Selection, list[Selection]]:
+        """The destination, with its claim, and the alternates."""
+        parameters: MigrateParameters = action.parameters
+        tried = parameters.tried
+        if len(tried) >= CONF.scheduler.max_attempts:
+            reason = parameters.reason or "no reason given"
+            raise exception.MaxRetriesExceeded(
+                instance_uuid=action.instance.uuid,
+                internal=f"tried {', '.join(tried)}; last: {reason}",
+            )
+        spec = self._spec(context, action)
+        alternates = [Selection(**each) for each in parameters.alternates]
+        while alternates:
+            candidate = alternates.pop(0)
+            if spec.claim_host(candidate.service_host):
+                return candidate, alternates
+        wanted = CONF.scheduler.max_attempts - 1 - len(tried)
+        ((selection, *alternates),) = self._ask_scheduler(context, [action], [spec], wanted)
+        return selection, alternates
+
+    @staticmethod
+    def _spec(context: RequestContext, action: ClaimedAction) -> RequestSpec:
+        """What the server requires of its destination. Not saved: the server may come back."""
+        instance, migration, parameters = action.instance, action.migration, action.parameters
+        spec = RequestSpec.get_by_instance_uuid(context, instance.uuid)
+        spec.set_flavor(migration.new_flavor, is_volume_backed=instance.is_volume_backed)
+        spec.image_properties = ImageMeta.from_instance(instance).properties
+        spec.force_host = spec.force_node = None
+        spec.requested_host = parameters.host
+        may_stay = migration.is_resize and CONF.allow_resize_to_same_host
+        source = [] if may_stay else [migration.source_compute]
+        spec.ignore_hosts = [*spec.ignore_hosts, *parameters.tried, *source, *_older(context)]
+        return spec
+
+
+def _older(context: RequestContext) -> list[str]:
+    """The hosts of an earlier release, which cannot receive a server."""
+    computes = ServiceList.get_all(context, binary="nova-mini-compute")
+    return [each.host for each in computes if each.version < MOVES_VERSION]
+
+
+def _give_up(action: ClaimedAction, exc: exception.NoValidHost) -> None:
+    """End the action with a fault. The server stays at its source with its old allocation."""
+    context, instance = action.context, action.instance
+    instance.task_state = None
+    action.migration.status = migration_states.ERROR
+    add_instance_fault(context, instance, exc, host=None)
+    notify_about_instance_usage(context, instance, "resize.error", fault=exc)
+    action.finish(exc)
+
+
+def confirm_migrations(actions: Sequence[ClaimedAction]) -> None:
+    """Confirm moves whose source is down. When the source returns, it removes what it still has of
+    the server, because the server does not belong there any more."""
+    for action in actions:
+        try:
+            instance = action.instance
+            runs = instance.power_state != power_state.SHUTDOWN
+            instance.vm_state = vm_states.ACTIVE if runs else vm_states.STOPPED
+            instance.task_state = None
+            spec = RequestSpec.get_by_instance_uuid(action.context, instance.uuid)
+            spec.set_flavor(instance.flavor, is_volume_backed=instance.is_volume_backed)
+            spec.save()
+            action.migration.status = migration_states.CONFIRMED
+            action.finish()
+        except Exception as exc:  # the others do not wait for this one
+            action.requeue(exc)

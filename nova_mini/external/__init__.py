@@ -1,0 +1,1 @@
+"""Images and volumes of servers in external services. Used by both sides of Compute."""

@@ -1,0 +1,28 @@
+"""Notifications about server groups: ``servergroup.<event>``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from nova_mini import rpc
+from nova_mini.conf import CONF
+
+if TYPE_CHECKING:
+    from nova_mini.context import RequestContext
+    from nova_mini.objects.instance_group import InstanceGroup
+
+
+def notify_about_server_group_update(
+    context: RequestContext,
+    group: InstanceGroup,
+    event: str,
+    details: Mapping[str, Any] | None = None,
+) -> None:
+    """Send a notification of ``event`` (``create``, ``delete``, ``addmember``) with ``details``.
+
+    Does nothing when ``[oslo_messaging_notifications] driver`` sends none. Called by the API.
+    """
+    if rpc.are_notifications_enabled():
+        payload = {**(details or {}), "server_group_id": group.uuid}
+        rpc.get_notifier(f"servergroup.{CONF.host}").info(context, f"servergroup.{event}", payload)

@@ -1,0 +1,159 @@
+"""Migrations: the moves of servers to other hosts or flavors."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from oslo_utils import uuidutils
+from oslo_versionedobjects import fields
+
+from nova_mini import db, exception
+from nova_mini.objects import quota_claims
+from nova_mini.objects.base import NovaObject, ObjectList, TimestampedObject, register, remotable
+from nova_mini.objects.flavor import Flavor
+from nova_mini.states import migration_states
+
+if TYPE_CHECKING:
+    from nova_mini.context import RequestContext
+    from nova_mini.objects.instance import Instance
+
+RESIZE = "resize"
+MIGRATION = "migration"
+LIVE_MIGRATION = "live-migration"
+
+
+@register
+class Migration(TimestampedObject, NovaObject):
+    """``status``: see :mod:`.migration_states`. While it is open, source and destination both keep
+    what they have of the server. ``dest_host`` is an address; the zones are availability zones.
+    ``memory_total`` to ``disk_remaining`` are in bytes, None before a live migration runs."""
+
+    VERSION = "1.0"
+
+    fields = {
+        "id": fields.IntegerField(),
+        "uuid": fields.UUIDField(),
+        "instance_uuid": fields.UUIDField(),
+        "migration_type": fields.StringField(),
+        "status": fields.StringField(),
+        "source_compute": fields.StringField(),
+        "source_node": fields.StringField(nullable=True),
+        "dest_compute": fields.StringField(nullable=True),
+        "dest_node": fields.StringField(nullable=True),
+        "dest_host": fields.StringField(nullable=True),
+        "source_zone": fields.StringField(nullable=True),
+        "dest_zone": fields.StringField(nullable=True),
+        "user_id": fields.StringField(nullable=True),
+        "project_id": fields.StringField(nullable=True),
+        "old_flavor": fields.ObjectField("Flavor"),
+        "new_flavor": fields.ObjectField("Flavor"),
+        "old_vm_state": fields.StringField(),
+        "memory_total": fields.IntegerField(nullable=True),
+        "memory_processed": fields.IntegerField(nullable=True),
+        "memory_remaining": fields.IntegerField(nullable=True),
+        "disk_total": fields.IntegerField(nullable=True),
+        "disk_processed": fields.IntegerField(nullable=True),
+        "disk_remaining": fields.IntegerField(nullable=True),
+    }
+
+    @classmethod
+    def begin(cls, context: RequestContext, instance: Instance, new_flavor: Flavor) -> Migration:
+        """A new migration of a server from where it is now; not inserted. A migration to the same
+        flavor is a cold migration, otherwise it is a resize."""
+        is_resize = new_flavor.flavorid != instance.flavor.flavorid
+        return cls(
+            context,
+            uuid=uuidutils.generate_uuid(),
+            instance_uuid=instance.uuid,
+            migration_type=RESIZE if is_resize else MIGRATION,
+            status=migration_states.PRE_MIGRATING,
+            source_compute=instance.host,
+            source_node=instance.node,
+            source_zone=instance.availability_zone,
+            user_id=context.user_id,
+            project_id=context.project_id,
+            old_flavor=instance.flavor,
+            new_flavor=new_flavor,
+            old_vm_state=instance.vm_state,
+        )
+
+    @classmethod
+    def from_row(cls, context: RequestContext, row: Mapping[str, Any]) -> Migration:
+        flavors = {name: Flavor().set_fields(row[name]) for name in ("old_flavor", "new_flavor")}
+        return cls(context).set_fields({**row, **flavors})
+
+    @property
+    def is_resize(self) -> bool:
+        return self.migration_type == RESIZE
+
+    @property
+    def is_same_host(self) -> bool:
+        return self.dest_compute == self.source_compute
+
+    @property
+    def is_ended(self) -> bool:
+        return self.status in migration_states.ENDED
+
+    @classmethod
+    @remotable
+    def get_open(cls, context: RequestContext, instance_uuid: str) -> Migration:
+        """The open migration of a server. Raises MigrationNotFoundForInstance."""
+        row = db.server_migrations.get_open(instance_uuid)
+        if row is None:
+            raise exception.MigrationNotFoundForInstance(instance_id=instance_uuid)
+        return cls.from_row(context, row)
+
+    def insert(self, server_owner: tuple[str, str], limits: quota_claims.Limits) -> None:
+        """Insert it, and use the quota of a larger flavor. Called in the transaction that begins
+        its action. ``server_owner``: project and user of the server. Raises OverQuota."""
+        larger = {
+            name: max(getattr(self.old_flavor, name), getattr(self.new_flavor, name))
+            for name in ("vcpus", "memory_mb")
+        }
+        flavors = {
+            "old_flavor": self.old_flavor.as_dict(),
+            "new_flavor": self.new_flavor.as_dict(),
+        }
+        db.server_migrations.create({**self.obj_get_changes(), **flavors, **larger})
+        more = {
+            "instances": 0,
+            "cores": larger["vcpus"] - self.old_flavor.vcpus,
+            "ram": larger["memory_mb"] - self.old_flavor.memory_mb,
+        }
+        if any(more.values()):
+            quota_claims.claim(*server_owner, more, limits)
+
+    def write(self) -> None:
+        """Write the changed fields, and what their change means in the ledger: see
+        ``db.server_migrations.update``. Called in the transaction that moves its action."""
+        if changes := self.obj_get_changes():
+            db.server_migrations.update(self.uuid, changes)
+
+    @remotable
+    def lend_allocation(self) -> None:
+        """Take over the allocation of the server at the source. Idempotent."""
+        db.allocations.lend(self.instance_uuid, self.uuid)
+
+
+@register
+class MigrationList(ObjectList):
+    VERSION = "1.0"
+    fields = {"objects": fields.ListOfObjectsField("Migration")}
+
+    @classmethod
+    @remotable
+    def get_open_by_host(cls, context: RequestContext, host: str) -> MigrationList:
+        """The open migrations from this host or to it."""
+        rows = db.server_migrations.get_open_by_host(host)
+        return cls.of(context, (Migration.from_row(context, row) for row in rows))
+
+    @classmethod
+    @remotable
+    def get_unconfirmed(
+        cls, context: RequestContext, finished_before: datetime.datetime
+    ) -> MigrationList:
+        """The migrations that wait for a user's confirmation since before then."""
+        rows = db.server_migrations.get_unconfirmed(finished_before)
+        return cls.of(context, (Migration.from_row(context, row) for row in rows))

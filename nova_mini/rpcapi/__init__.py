@@ -1,0 +1,1 @@
+"""The RPC client side of each service."""

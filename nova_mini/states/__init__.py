@@ -1,0 +1,1 @@
+"""The states of servers, and the actions that each state allows."""

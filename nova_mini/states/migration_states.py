@@ -1,0 +1,28 @@
+"""The status of a migration: the move of a server to another host, or to another flavor.
+
+A cold migration or a resize goes from PRE_MIGRATING to FINISHED, then to CONFIRMED (the server
+stays at the destination) or to REVERTED (it is back at the source). A live migration goes from
+QUEUED over PREPARING and RUNNING to POST_MIGRATING.
+"""
+
+PRE_MIGRATING = "pre-migrating"  # a host is being chosen, and prepared
+MIGRATING = "migrating"  # the source stops the guest and gives the server away
+POST_MIGRATING = "post-migrating"  # the destination builds the guest
+FINISHED = "finished"  # the guest runs at the destination; the source keeps what a revert needs
+CONFIRMING = "confirming"
+CONFIRMED = "confirmed"
+REVERTING = "reverting"
+REVERTED = "reverted"
+ERROR = "error"  # the server is at its source again, or broken there
+
+QUEUED = "queued"  # the source has other live migrations to finish first
+PREPARING = "preparing"  # source and destination check and prepare
+RUNNING = "running"  # the memory of the guest is copied
+
+#: The server stays where it was; its destination has nothing of it any more.
+STAYED = frozenset({REVERTED, ERROR})
+#: The server is at its destination; its source has nothing of it any more.
+MOVED = frozenset({CONFIRMED})
+ENDED = STAYED | MOVED
+#: A live migration is in progress.
+LIVE_IN_PROGRESS = frozenset({QUEUED, PREPARING, RUNNING, POST_MIGRATING})

@@ -1,0 +1,160 @@
+"""The traits of a libvirt host, by the names of os-traits: what its guests can have."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import re
+from collections.abc import Iterable
+
+import libvirt
+import os_traits
+from lxml import etree
+
+from nova_mini.conf import CONF
+from nova_mini.guest_options import choices
+from nova_mini.virt import driver
+from nova_mini.virt.libvirt import guest_config
+from nova_mini.virt.libvirt.host import Capabilities, Host
+
+LOG = logging.getLogger(__name__)
+
+# What the methods of this driver do.
+_OF_THE_DRIVER = frozenset(
+    {
+        os_traits.COMPUTE_DEVICE_TAGGING,
+        os_traits.COMPUTE_NET_ATTACH_INTERFACE_WITH_TAG,
+        os_traits.COMPUTE_VOLUME_ATTACH,
+        os_traits.COMPUTE_VOLUME_ATTACH_WITH_TAG,
+        os_traits.COMPUTE_VOLUME_EXTEND,
+        os_traits.COMPUTE_VOLUME_MULTI_ATTACH,
+        *(f"COMPUTE_IMAGE_TYPE_{name}" for name in ("AKI", "AMI", "ARI", "ISO", "QCOW2", "RAW")),
+        *(f"COMPUTE_IMAGE_TYPE_{name}" for name in ("VDI", "VHD", "VHDX", "VMDK")),
+    }
+)
+_CPU_PREFIX = "HW_CPU_X86_"
+# libvirt's name of a feature -> the ends of its traits, where they differ.
+_CPU_FEATURES = {
+    "aes": ("AESNI",),
+    "amd-no-ssb": ("AMD_NO_SSB",),
+    "amd-ssbd": ("AMD_SSBD",),
+    "bmi1": ("BMI",),
+    "fma": ("FMA3",),
+    "gfni": ("AVX512GFNI",),
+    "ibpb": ("AMD_IBPB",),
+    "md-clear": ("INTEL_MD_CLEAR",),
+    "pcid": ("INTEL_PCID",),
+    "pclmuldq": ("CLMUL",),
+    "pclmulqdq": ("CLMUL",),
+    "pni": ("SSE3",),
+    "rtm": ("TSX",),
+    "sha-ni": ("SHA",),
+    "spec-ctrl": ("INTEL_SPEC_CTRL",),
+    "ssbd": ("INTEL_SSBD",),
+    "svm": ("SVM", "AMD_SVM"),
+    "vaes": ("AVX512VAES",),
+    "virt-ssbd": ("AMD_VIRT_SSBD",),
+    "vmx": ("VMX", "INTEL_VMX"),
+    "vpclmulqdq": ("AVX512VPCLMULQDQ",),
+}
+_DEFAULT_MODELS = {"x86_64": "qemu64"}  # QEMU's own, for cpu_mode=none
+
+
+def of_host(host: Host) -> list[str]:
+    """The traits that this host reports, sorted. Raises HypervisorUnavailable."""
+    capabilities = host.capabilities
+    domain = _domain_capabilities(host)
+    found = driver.COMMON_TRAITS | _OF_THE_DRIVER | _of_architecture(capabilities)
+    found |= _named("COMPUTE_FIRMWARE", choices.FIRMWARE_TYPES)
+    found |= _named("COMPUTE_NET_VIF_MODEL", choices.VIF_MODELS)
+    if domain is not None:
+        found |= _of_devices(domain)
+        found |= {trait for name in _cpu_features(host, domain) for trait in _traits_of_cpu(name)}
+    return sorted(found)
+
+
+def _domain_capabilities(host: Host) -> etree._Element | None:
+    """What guests of the configured virt_type can have; None where libvirt does not say it."""
+    arch, virt_type = host.capabilities.arch, CONF.libvirt.virt_type
+    try:
+        return etree.fromstring(
+            host.get_connection().getDomainCapabilities(None, arch, None, virt_type)
+        )
+    except libvirt.libvirtError as exc:
+        LOG.warning("Traits of CPU and devices: could not read them from libvirt: %s", exc)
+        return None
+
+
+def _of_architecture(capabilities: Capabilities) -> set[str]:
+    found = _named("HW_ARCH", [capabilities.arch]) | _named("COMPUTE_ARCH", [capabilities.arch])
+    if capabilities.cpu["topology"].get("threads", 1) > 1:
+        found.add(os_traits.HW_CPU_HYPERTHREADING)
+    return found
+
+
+def _of_devices(domain: etree._Element) -> set[str]:
+    buses = _values(domain, "devices/disk/enum[@name='bus']").intersection(choices.DISK_BUSES)
+    models = _values(domain, "devices/video/enum[@name='modelType']").intersection(
+        choices.VIDEO_MODELS
+    )
+    return _named("COMPUTE_STORAGE_BUS", buses) | _named("COMPUTE_GRAPHICS_MODEL", models)
+
+
+def _values(domain: etree._Element, path: str) -> set[str]:
+    return {node.text for node in domain.iterfind(f"{path}/value")}
+
+
+def _cpu_features(host: Host, domain: etree._Element) -> set[str]:
+    """libvirt's names of the features that the CPU of a guest has, as it is configured."""
+    mode = guest_config.cpu_mode()
+    model, required, disabled = _model(mode, host.capabilities.arch), [], set()
+    if mode in ("host-model", "host-passthrough"):
+        node = domain.find("cpu/mode[@name='host-model'][@supported='yes']")
+        if node is None:
+            return set()
+        model = node.findtext("model")
+        required = node.xpath("feature[@policy='require']/@name")
+        disabled = set(node.xpath("feature[@policy='disable']/@name"))
+    if model is None:
+        return set()
+    return _expanded(host, model, required) - disabled
+
+
+def _model(mode: str | None, arch: str) -> str | None:
+    return CONF.libvirt.cpu_model if mode == "custom" else _DEFAULT_MODELS.get(arch)
+
+
+def _expanded(host: Host, model: str, features: list[str]) -> set[str]:
+    """The features of a CPU model and these features."""
+    cpu = etree.Element("cpu")
+    etree.SubElement(cpu, "arch").text = host.capabilities.arch
+    etree.SubElement(cpu, "model").text = model
+    for name in features:
+        etree.SubElement(cpu, "feature", name=name)
+    try:
+        xml = host.get_connection().baselineCPU(
+            [etree.tostring(cpu, encoding="unicode")],
+            libvirt.VIR_CONNECT_BASELINE_CPU_EXPAND_FEATURES,
+        )
+    except libvirt.libvirtError as exc:
+        LOG.warning("Traits of CPU model %s: could not expand it: %s", model, exc)
+        return set()
+    return set(etree.fromstring(xml).xpath("feature[@policy='require']/@name"))
+
+
+def _traits_of_cpu(feature: str) -> list[str]:
+    """``sse4.1`` -> [HW_CPU_X86_SSE41]; [] for a feature that has no trait."""
+    plain = re.sub(r"[.\-]", "", feature).upper()
+    names = _CPU_FEATURES.get(feature, (plain,))
+    return [trait for name in names if (trait := _CPU_PREFIX + name) in _standard()]
+
+
+def _named(prefix: str, names: Iterable[str]) -> set[str]:
+    """``COMPUTE_STORAGE_BUS``, [``virtio``] -> {COMPUTE_STORAGE_BUS_VIRTIO}, where it exists."""
+    found = {f"{prefix}_{name.upper().replace('-', '_')}" for name in names}
+    return found & _standard()
+
+
+@functools.cache
+def _standard() -> frozenset[str]:
+    return frozenset(os_traits.get_traits())

@@ -1,0 +1,126 @@
+"""A stack of several nodes, as its operator uses it."""
+
+from __future__ import annotations
+
+import pathlib
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from tests.functional.harness.waiting import until
+
+TOOL = pathlib.Path(__file__).parents[3] / "tools" / "stack"
+VERSION = {"OpenStack-API-Version": "compute 2.96"}
+FLAVOR = "42"  # m1.nano
+ACTIVE_SECONDS = 120
+BOOT_SECONDS = 240
+GONE_SECONDS = 60
+
+
+class SeveralNodes:
+    """``names``: of all nodes. ``directory``: of the stack."""
+
+    def __init__(self):
+        from stacklib import choices
+        from stacklib.cloud import Cloud
+        from stacklib.stack import Choices, Stack
+
+        self._stack = Stack(Choices())
+        self._stack.choices = choices.recall(self._stack.directory / "choices.json") or Choices()
+        self._cloud = Cloud(self._stack)
+        self.names = self._stack.node_names
+        self.directory = self._stack.directory
+        assert len(self.names) >= 3, "the tests need `tools/stack up --nodes 3 --local-disks n3`"
+
+    # -- the machine -----------------------------------------------------------------------------
+
+    def tool(self, *words: str) -> None:
+        """Run ``tools/stack``."""
+        done = subprocess.run([sys.executable, str(TOOL), *words], capture_output=True, text=True)
+        assert done.returncode == 0, f"stack {' '.join(words)}: {done.stdout}{done.stderr}"
+
+    def run(self, node: str, *argv: str) -> str:
+        """What a command prints in a node."""
+        return self._stack.on(node).node.run(argv)
+
+    def succeeds(self, node: str, *argv: str) -> bool:
+        command = self._stack.on(node).node.command(argv)
+        return subprocess.run(command, capture_output=True, timeout=60).returncode == 0
+
+    def address(self, node: str) -> str:
+        return self._stack.on(node).node.address
+
+    def domains(self, node: str) -> list[str]:
+        """The uuids of the running guests of a node."""
+        return self.run(node, "virsh", "--quiet", "list", "--uuid").split()
+
+    # -- the cloud -------------------------------------------------------------------------------
+
+    def create(self, node: str, **fields: Any) -> str:
+        """Create a server on a node, in the demo project's network; return its id."""
+        image = self._cloud.find("image", "/images", "images", name="mini-qcow2")
+        network = self._cloud.find("network", "/networks", "networks", name="private")
+        body = {
+            "name": f"on-{node}",
+            "imageRef": image["id"],
+            "flavorRef": FLAVOR,
+            "networks": [{"uuid": network["id"]}],
+            "hypervisor_hostname": node,
+            **fields,
+        }
+        return self._compute("POST", "/servers", {"server": body})["server"]["id"]
+
+    def wait_for(self, server: str, status: str) -> dict:
+        def shown() -> dict | None:
+            found = self._compute("GET", f"/servers/{server}")["server"]
+            assert status == "ERROR" or found["status"] != "ERROR", found.get("fault")
+            return found if found["status"] == status else None
+
+        return until(f"server {server} is {status}", shown, ACTIVE_SECONDS, pause=0.5)
+
+    def show(self, server: str) -> dict:
+        return self._compute("GET", f"/servers/{server}")["server"]
+
+    def act(self, server: str, action: str, arguments: dict | None = None) -> None:
+        self._compute("POST", f"/servers/{server}/action", {action: arguments})
+
+    def newest_action(self, server: str) -> dict:
+        """The newest action of a server, with its events."""
+        path = f"/servers/{server}/os-instance-actions"
+        newest = self._compute("GET", path)["instanceActions"][0]
+        return self._compute("GET", f"{path}/{newest['request_id']}")["instanceAction"]
+
+    def move(self, server: str, node: str) -> None:
+        """Migrate a server to a node, and wait until the user may confirm or revert it."""
+        self.act(server, "migrate", {"host": node})
+        self.wait_for(server, "VERIFY_RESIZE")
+
+    def says(self, server: str, text: str) -> None:
+        """Wait for a text on the console of a server."""
+        body = {"os-getConsoleOutput": {}}
+
+        def heard() -> bool:
+            answer = self._compute("POST", f"/servers/{server}/action", body)
+            return text in answer["output"]
+
+        until(f"{text!r} on the console of {server}", heard, BOOT_SECONDS, pause=1)
+
+    def delete(self, servers: Sequence[str]) -> None:
+        """Delete servers, and wait until they are gone."""
+        for server in servers:
+            self._compute("DELETE", f"/servers/{server}")
+        gone = set(servers).isdisjoint
+        until("the servers are gone", lambda: gone(self._servers()), GONE_SECONDS, pause=0.5)
+
+    def compute_state(self, node: str) -> str:
+        """``up`` or ``down``: what the cloud says of the compute service of a node."""
+        path = f"/os-services?binary=nova-compute&host={node}"
+        (service,) = self._compute("GET", path)["services"]
+        return service["state"]
+
+    def _servers(self) -> list[str]:
+        return [each["id"] for each in self._compute("GET", "/servers")["servers"]]
+
+    def _compute(self, method: str, path: str, body: dict | None = None) -> dict:
+        return self._cloud.request(method, "compute", path, body, VERSION)

@@ -1,0 +1,1 @@
+from tests.unit.bus import bus  # noqa: F401

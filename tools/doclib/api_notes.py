@@ -1,0 +1,77 @@
+"""The parts of the API reference that are not in the code: titles, and differences from Nova."""
+
+from __future__ import annotations
+
+#: The sections, in their order.
+TITLES = {
+    "servers": "Servers",
+    "servers/action": "Server actions",
+    "servers/metadata": "Server metadata",
+    "servers/tags": "Server tags",
+    "servers/ips": "Server addresses",
+    "servers/os-interface": "Server interfaces",
+    "servers/os-security-groups": "Server security groups",
+    "servers/os-volume_attachments": "Server volumes",
+    "servers/os-instance-actions": "Server history",
+    "servers/migrations": "Live migrations of a server",
+    "flavors": "Flavors",
+    "flavors/action": "Flavor actions",
+    "flavors/os-flavor-access": "Flavor access",
+    "flavors/os-extra_specs": "Flavor extra specs",
+    "os-keypairs": "Key pairs",
+    "os-server-groups": "Server groups",
+    "limits": "Limits",
+    "os-quota-sets": "Quotas",
+    "os-quota-class-sets": "Quota classes",
+    "os-simple-tenant-usage": "Usage",
+    "os-services": "Services",
+    "os-hypervisors": "Hypervisors",
+    "os-availability-zone": "Availability zones",
+    "os-aggregates": "Aggregates",
+    "os-migrations": "Migrations",
+    "os-server-external-events": "External events",
+    "versions": "Versions",
+}
+
+NOTES = {
+    "servers": (
+        "the server group of the scheduler hint `group` must be one of the caller's project (for "
+        "administrators: any); otherwise the request is refused with 400. While schedulers or "
+        "conductors of an older release run, it is refused with 409. A flavor or an image that "
+        "asks for what no host can do is refused; see "
+        "[Extra specs and image properties](extra-specs.md). A deleted server can be listed "
+        "until it is purged."
+    ),
+    "servers/action": (
+        "only these actions exist. A delete while another action runs ends that action, in "
+        "every state."
+    ),
+    "servers/os-interface": (
+        "an interface that the host cannot attach yet, because Neutron does not answer, is "
+        "answered with 503 and attached later."
+    ),
+    "servers/os-volume_attachments": ("encrypted volumes are refused with 400."),
+    "servers/os-instance-actions": (
+        "the history has more events: the steps of an operation with their times (for "
+        "administrators), and `recovery_…` events, which say what was recovered and why."
+    ),
+    "servers/migrations": (
+        "a live migration cannot be aborted (`DELETE`) or forced to complete (`force_complete`)."
+    ),
+    "os-server-groups": (
+        "a group of another project is answered with 404. The policies of hard groups are kept by "
+        "every claim of a host, also on a host that an administrator names."
+    ),
+    "limits": (
+        "the rates are always empty, and the used floating IPs and security groups are 0: "
+        "they are Neutron's."
+    ),
+    "os-services": (
+        "names of services begin with `nova-`, as clients expect, although the programs are "
+        "`nova-mini-…`."
+    ),
+    "os-server-external-events": (
+        "`power-update` and `accelerator-request-bound` are answered with 400 in the list, "
+        "because no host acts on them."
+    ),
+}

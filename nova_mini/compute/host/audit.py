@@ -55,7 +55,7 @@ def _finding(
 def _orphans(services: HostServices) -> list[HostFinding]:
     findings: list[HostFinding] = []
     for name, kind in orphans.ALL.items():
-        problem = f"it does not belong to this host any more, which still has {kind.description}"
+        problem = f"it {kind.reason}, and this host still has {kind.description}"
         try:
             uuids = orphans.find(services, kind)
         except exception.NovaException as exc:  # an external service is not available

@@ -23,13 +23,15 @@ LOG = logging.getLogger(__name__)
 class Kind(NamedTuple):
     """One kind of orphans. ``owners(services)``: uuids of all servers that have such a resource;
     ``orphaned(services, uuids)``: those of them that do not belong here; ``destroy(services,
-    uuid)`` removes the resource. ``description`` is for log lines and histories.
+    uuid)`` removes the resource. ``description`` is for log lines and histories. ``reason``: why
+    it does not belong here, as the end of a sentence about the server.
     """
 
     description: str
     owners: Callable[[HostServices], Iterable[str]]
     orphaned: Callable[[HostServices, list[str]], list[str]]
     destroy: Callable[[HostServices, str], None]
+    reason: str = "does not belong to this host any more"
 
 
 def find(services: HostServices, kind: Kind, among: Collection[str] | None = None) -> list[str]:
@@ -42,12 +44,9 @@ def find(services: HostServices, kind: Kind, among: Collection[str] | None = Non
 
 def destroy(services: HostServices, kind: Kind, uuid: str) -> None:
     """Destroy the orphan of a server and record it in the server's history."""
-    LOG.warning("Instance %s: does not belong to this host, destroying %s", uuid, kind.description)
+    LOG.warning("Instance %s: %s, destroying %s", uuid, kind.reason, kind.description)
     kind.destroy(services, uuid)
-    details = (
-        f"The server does not belong to host {services.name} any more, "
-        f"which still had {kind.description}."
-    )
+    details = f"The server {kind.reason}, and host {services.name} still had {kind.description}."
     InstanceAction.record_leftover(get_admin_context(), uuid, services.name, details)
 
 
@@ -154,6 +153,7 @@ RESCUE_DISK = Kind(
     lambda services: services.driver.list_unused_rescue_disks(),
     _not_rescued,
     _remove_rescue_disk,
+    reason="is not rescued any more",
 )
 # By the names that the doctor uses. Guests first, because they use the others.
 ALL = {

@@ -162,6 +162,19 @@ class MigrationError(NovaException):
     safe = True
 
 
+class RemoteCommandFailed(NovaException):
+    """A command on another host failed. Only operators see the reason."""
+
+    msg_fmt = "The command %(command)s failed on another host: %(reason)s"
+
+
+class DisksNotMoved(NovaException):
+    """A phase of a move failed, because of the disks."""
+
+    msg_fmt = "The disks of the server could not be moved: %(reason)s."
+    safe = True
+
+
 class MigrationPreCheckError(NovaException):
     msg_fmt = "Migration pre-check error: %(reason)s"
     code = 400

@@ -27,6 +27,18 @@ class OperationContext(ClaimedAction, Generic[H]):
     def __init__(self, claimed: ClaimedAction, context: RequestContext, host: H):
         super().__init__(context, claimed.operation, claimed.record, claimed.owner, claimed.at)
         self.host = host
+        self._followers: list[Callable[[], object]] = []
+
+    def finish(self, exc: BaseException | None = None, *, saves_instance: bool = True) -> None:
+        super().finish(exc, saves_instance=saves_instance)
+        if exc is None:
+            for follow in self._followers:
+                follow()
+
+    def when_finished(self, follow: Callable[[], object]) -> None:
+        """Call ``follow`` after the success of the action is in the database, for messages that are
+        wrong before. They are hints: the process may die before it calls."""
+        self._followers.append(follow)
 
     @property
     def block_device_mappings(self) -> BlockDeviceMappingList:

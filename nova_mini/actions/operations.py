@@ -178,10 +178,11 @@ PREP_RESIZE = _at_host(
 )
 RESIZE_INSTANCE = _at_host("resize_instance", when_it_fails=FINISH_REVERT_RESIZE)
 FINISH_RESIZE = _at_host("finish_resize", when_it_fails=REVERT_RESIZE)
+CONFIRM_AT_DESTINATION = _at_host("confirm_at_destination")
 CONFIRM_MIGRATION = _at_conductor("confirm_migration", "confirm_migration")
 CONFIRM_RESIZE = _at_host(
     "confirm_resize",
-    # The source removes what it still has of the server when it returns.
+    # To CONFIRM_AT_DESTINATION. The source removes what it has of the server when it returns.
     when_host_is_down=ContinueAtConductor(CONFIRM_MIGRATION, lambda parameters, *_: parameters),
 )
 
@@ -264,5 +265,6 @@ REGISTRY = Registry(
         FINISH_RESIZE,
         FINISH_REVERT_RESIZE,
         CONFIRM_MIGRATION,
+        CONFIRM_AT_DESTINATION,
     ],
 )

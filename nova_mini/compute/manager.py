@@ -315,6 +315,13 @@ class ComputeManager(Manager):
         """At the source: remove what a revert would have needed."""
         resize_outcome.confirm_resize(op)
 
+    @runs(operations.CONFIRM_AT_DESTINATION)
+    @traced("ComputeManager.confirm_at_destination")
+    def confirm_at_destination(self, op: HostOperation) -> None:
+        """At the destination, because the source is down: remove what a revert would have needed
+        from shared storage."""
+        resize_outcome.confirm_at_destination(op)
+
     @runs(operations.REVERT_RESIZE)
     @traced("ComputeManager.revert_resize")
     def revert_resize(self, op: HostOperation) -> NextPhase:
@@ -411,6 +418,12 @@ class ComputeManager(Manager):
         """Remove the data of the unfinished image ``image_id`` from shared storage. Its server was
         made from ``base_image_id``. Called by a conductor."""
         self.driver.discard_copy(context, image_id, base_image_id)
+
+    def remove_orphans(self, context: RequestContext, instance_uuid: str) -> None:
+        """Remove what this host has of a server that was deleted on another host. Cast by that
+        host, or a conductor; without the message, a periodic task removes it."""
+        with self.runner.server_locks.hold(instance_uuid):
+            self._destroy_orphaned_guest(instance_uuid)
 
     @messaging.expected_exceptions(exception.NovaException)
     def examine(self, context: RequestContext) -> list[HostFinding]:

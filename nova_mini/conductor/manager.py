@@ -146,7 +146,8 @@ class ComputeTaskManager:
 
     @traced("ComputeTaskManager.confirm_migration")
     def confirm_migration(self, context: RequestContext, action_ids: list[int]) -> None:
-        """Confirm moves of servers whose source is down. Sent by the reconciler."""
+        """Give moves whose source is down to their destinations to confirm. Sent by the
+        reconciler."""
         with self._claims.of(context, operations.CONFIRM_MIGRATION, action_ids) as actions:
             migrate.confirm_migrations(actions)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import sqlalchemy as sa
 from oslo_db import exception as db_exc
 from oslo_utils import uuidutils
 
 from nova_mini.db import disk_pools, query
 from nova_mini.db.models import compute_nodes
-from nova_mini.db.session import writer
+from nova_mini.db.session import reader, writer
 
 _NODE = compute_nodes.c
 
@@ -45,6 +46,15 @@ def get_by_host(host: str) -> Mapping | None:
 
 def get_all() -> list[Mapping]:
     return query.many(compute_nodes, order_by=[_NODE.id])
+
+
+def get_hosts_with_other_storage(pool: str | None) -> list[str]:
+    """The hosts whose disks are not in ``pool``; for None, those whose disks are in any pool."""
+    other: sa.ColumnElement[bool] = _NODE.disk_pool.is_not(None)
+    if pool is not None:
+        other = sa.or_(~other, _NODE.disk_pool != pool)
+    with reader() as connection:
+        return list(connection.execute(sa.select(_NODE.host).where(other)).scalars())
 
 
 def destroy(host: str) -> None:

@@ -105,6 +105,15 @@ class ComputeNodeList(ObjectList):
 
     @classmethod
     @remotable
+    def hosts_with_other_storage(cls, context: RequestContext, host: str) -> list[str]:
+        """The hosts to which the disks of a server on ``host`` cannot come, because the storage of
+        one of the two is a pool that the other does not share."""
+        row = db.compute_nodes.get_by_host(host)
+        pool = None if row is None else row["disk_pool"]
+        return db.compute_nodes.get_hosts_with_other_storage(pool)
+
+    @classmethod
+    @remotable
     def get_page(
         cls,
         context: RequestContext,

@@ -13,7 +13,7 @@ from nova_mini import db, exception
 from nova_mini.objects import quota_claims
 from nova_mini.objects.base import NovaObject, ObjectList, TimestampedObject, register, remotable
 from nova_mini.objects.flavor import Flavor
-from nova_mini.states import migration_states
+from nova_mini.states import migration_states, vm_states
 
 if TYPE_CHECKING:
     from nova_mini.context import RequestContext
@@ -105,6 +105,19 @@ class Migration(TimestampedObject, NovaObject):
             raise exception.MigrationNotFoundForInstance(instance_id=instance_uuid)
         return cls.from_row(context, row)
 
+    @classmethod
+    def get_hosts_beside(cls, context: RequestContext, instance: Instance) -> list[str]:
+        """The hosts of the open migration of a server on which the server is not, and which may
+        have something of it. Asks the database only if there may be any."""
+        if instance.vm_state != vm_states.RESIZED and instance.launched_on == instance.host:
+            return []
+        try:
+            migration = cls.get_open(context, instance.uuid)
+        except exception.MigrationNotFoundForInstance:
+            return []
+        hosts = {migration.source_compute, migration.dest_compute}
+        return sorted(hosts - {None, instance.host})
+
     def insert(self, server_owner: tuple[str, str], limits: quota_claims.Limits) -> None:
         """Insert it, and use the quota of a larger flavor. Called in the transaction that begins
         its action. ``server_owner``: project and user of the server. Raises OverQuota."""
@@ -130,6 +143,13 @@ class Migration(TimestampedObject, NovaObject):
         ``db.server_migrations.update``. Called in the transaction that moves its action."""
         if changes := self.obj_get_changes():
             db.server_migrations.update(self.uuid, changes)
+
+    @classmethod
+    @remotable
+    def record_copied(cls, context: RequestContext, uuid: str, total: int, copied: int) -> None:
+        """Record how many bytes of the disks are copied."""
+        values = {"disk_total": total, "disk_processed": copied, "disk_remaining": total - copied}
+        db.server_migrations.update(uuid, values)
 
     @remotable
     def lend_allocation(self) -> None:

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 # Incremented when services must distinguish this release from older ones. A compute of version 1
 # (release 0.1.0) does not know Instance 1.1, nor the parameter "before" of a rebuild. Services of
 # version 2 (release 0.2.0) know neither server groups nor moves of servers, and cannot
-# rescue servers.
-SERVICE_VERSION = 3
+# rescue servers. Those of version 3 (no release) do not copy the disks of servers that move.
+SERVICE_VERSION = 4
 SERVER_GROUPS_VERSION = 3
-MOVES_VERSION = 3
+MOVES_VERSION = 4
 RESCUE_VERSION = 3
 
 _heartbeats = Heartbeats()

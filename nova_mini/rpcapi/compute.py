@@ -77,6 +77,10 @@ class ComputeAPI:
         """See ``ComputeManager.discard_copy``. Called by a conductor."""
         self._to(host).call(context, "discard_copy", image_id=image_id, base_image_id=base_image_id)
 
+    def remove_orphans(self, context: RequestContext, host: str, instance_uuid: str) -> None:
+        """Cast: a server was deleted on another host, while it was moving."""
+        rpc.cast_hint(self._to(host), context, "remove_orphans", instance_uuid=instance_uuid)
+
     def external_instance_event(
         self, context: RequestContext, host: str, events: list[ExternalEvent]
     ) -> None:

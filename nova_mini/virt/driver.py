@@ -226,6 +226,16 @@ class ComputeDriver(abc.ABC):
     # In the order of the phases of a resize or cold migration. Until it is confirmed, the source
     # keeps what :meth:`finish_revert_migration` needs.
 
+    def check_destination(  # noqa: B027
+        self,
+        instance: Instance,
+        migration: Migration,
+        source_pool: str | None,
+        block_device_info: BlockDeviceInfo | None = None,
+    ) -> None:
+        """At the destination, before anything is changed. ``source_pool``: the ``disk_pool`` of the
+        source. Raises MigrationPreCheckError if the disks of the instance cannot come here."""
+
     @abc.abstractmethod
     def migrate_disk_and_power_off(
         self,
@@ -252,9 +262,16 @@ class ComputeDriver(abc.ABC):
         block_device_info: BlockDeviceInfo | None = None,
         *,
         power_on: bool,
+        source_address: str | None = None,
+        report: Callable[[int, int], None] | None = None,
     ) -> None:
         """At the destination: make the disks as large as the new flavor, which ``instance`` has
-        already, define the domain and start it. Idempotent."""
+        already, define the domain and start it. Idempotent.
+
+        ``source_address``: the address of the source from which the disks are copied; None if the
+        source has its disks in a pool. ``report(total, copied)``, in bytes, is called now and then
+        meanwhile.
+        """
 
     @abc.abstractmethod
     def confirm_migration(
@@ -266,6 +283,15 @@ class ComputeDriver(abc.ABC):
         block_device_info: BlockDeviceInfo | None = None,
     ) -> None:
         """At the source: remove all that was kept for a revert. Idempotent."""
+
+    def discard_revert_copy(  # noqa: B027
+        self,
+        instance: Instance,
+        migration: Migration,
+        block_device_info: BlockDeviceInfo | None = None,
+    ) -> None:
+        """At the destination, if the source cannot confirm the move: remove what was kept for a
+        revert in storage that both hosts share. The guest runs. Idempotent."""
 
     @abc.abstractmethod
     def undo_migration(

@@ -318,6 +318,8 @@ class FakeDriver(driver.ComputeDriver):
         block_device_info: BlockDeviceInfo | None = None,
         *,
         power_on: bool,
+        source_address: str | None = None,
+        report: Callable[[int, int], None] | None = None,
     ) -> None:
         self._fail_if_requested(instance)
         self._define(instance, image_meta.id, network_info, block_device_info, power_on)

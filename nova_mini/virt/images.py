@@ -25,7 +25,7 @@ from nova_mini import exception
 from nova_mini.conf import CONF
 from nova_mini.objects.image_meta import ImageMeta
 from nova_mini.trace import traced
-from nova_mini.virt import private_files
+from nova_mini.virt import private_files, ssh
 
 if TYPE_CHECKING:
     from nova_mini.context import RequestContext
@@ -43,7 +43,6 @@ _DECLARED = {"vpc": "vhd", "ami": "raw", "ari": "raw", "aki": "raw"}
 # partition table, too.)
 _PLAIN = {"raw", "gpt", "iso"}
 _CHUNK = 4096
-_SSH_OPTIONS = ("-o", "BatchMode=yes", "-o", "ConnectTimeout=10")  # seconds; no prompts
 _QEMU_FORMATS = {"qcow2": "qcow2", "vhd": "vpc", "vhdx": "vhdx", "vmdk": "vmdk", "vdi": "vdi"}
 
 
@@ -192,7 +191,7 @@ def copy_from_host(host: str, image_id: str, target: pathlib.Path) -> None:
     LOG.info("Image %s: not in Glance any more; copying it from host %s", image_id, host)
     part = private_files.prepare(target.with_name(target.name + ".part"))
     try:
-        processutils.execute("scp", "-q", *_SSH_OPTIONS, "--", f"{host}:{target}", str(part))
+        processutils.execute("scp", "-q", *ssh.OPTIONS, "--", f"{host}:{target}", str(part))
         processutils.execute("fallocate", "--dig-holes", str(part))
         publish(part, target)
     except processutils.ProcessExecutionError as exc:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 from oslo_log import log as logging
@@ -9,6 +10,8 @@ from oslo_log import log as logging
 from nova_mini import exception
 from nova_mini.compute.host.host_services import HostOperation
 from nova_mini.external import shelved_image, unfinished_images, volume_cleanup
+from nova_mini.objects.migration import Migration
+from nova_mini.rpcapi.compute import ComputeAPI
 from nova_mini.trace import traced
 from nova_mini.virt import block_device as driver_block_device
 
@@ -22,8 +25,15 @@ def delete_instance(op: HostOperation, image_ids: Sequence[str]) -> None:
     ``image_ids``: images of the server that were unfinished when the delete was requested.
     """
     op.notify("delete.start")
+    others = Migration.get_hosts_beside(op.context, op.instance)
     shutdown_instance(op, image_ids)
     complete_deletion(op)
+    for host in others:
+        op.when_finished(functools.partial(_remove_orphans, op, host))
+
+
+def _remove_orphans(op: HostOperation, host: str) -> None:
+    ComputeAPI().remove_orphans(op.context, host, op.instance.uuid)
 
 
 @traced("shutdown_instance")

@@ -8,16 +8,19 @@ host resumes when it returns. Until the user confirms, the source keeps what a r
 
 from __future__ import annotations
 
+import functools
 import logging
 
-from nova_mini import disclosure, exception
+from nova_mini import disclosure, exception, rpc
 from nova_mini.actions import operations
 from nova_mini.actions.registry import NextPhase
 from nova_mini.clock import utcnow
 from nova_mini.compute.host.host_services import HostOperation
-from nova_mini.compute.operations import host_connections
+from nova_mini.compute.operations import host_connections, resized_swap
 from nova_mini.conf import CONF
+from nova_mini.objects.compute_node import ComputeNode
 from nova_mini.objects.image_meta import ImageMeta
+from nova_mini.objects.migration import Migration
 from nova_mini.states import migration_states, task_states, vm_states
 from nova_mini.trace import traced
 from nova_mini.virt import block_device as driver_block_device
@@ -31,8 +34,9 @@ def prep_resize(op: HostOperation) -> NextPhase:
     op.notify("resize.prep.start")
     migration = op.migration
     try:
+        _check(op)
         op.host.rt.resize_claim(op.instance, migration)
-    except exception.ComputeResourcesUnavailable as exc:
+    except (exception.MigrationPreCheckError, exception.ComputeResourcesUnavailable) as exc:
         message = disclosure.message_for_operator(exc)
         raise exception.RescheduledException(
             instance_uuid=op.instance.uuid, internal=message
@@ -41,6 +45,20 @@ def prep_resize(op: HostOperation) -> NextPhase:
     migration.status = migration_states.MIGRATING
     op.notify("resize.prep.end")
     return NextPhase(operations.RESIZE_INSTANCE, migration.source_compute)
+
+
+def _check(op: HostOperation) -> None:
+    """Raises MigrationPreCheckError if the disks of the server cannot come here."""
+    migration = op.migration
+    if migration.is_same_host:
+        return
+    source = ComputeNode.get_by_host(op.context, migration.source_compute)
+    op.host.driver.check_destination(
+        op.instance,
+        migration,
+        source.disk_pool,
+        driver_block_device.get_block_device_info(op.block_device_mappings),
+    )
 
 
 @traced("resize_instance")
@@ -76,6 +94,7 @@ def finish_resize(op: HostOperation) -> None:
     instance.set_flavor(migration.new_flavor)
     instance.task_state = task_states.RESIZE_FINISH
     instance.save()
+    resized_swap.follow(op, migration.new_flavor)
     block_device_info = host_connections.connect(op)
     op.host.driver.finish_migration(
         op.context,
@@ -85,6 +104,8 @@ def finish_resize(op: HostOperation) -> None:
         instance.network_info,
         block_device_info,
         power_on=migration.old_vm_state == vm_states.ACTIVE,
+        source_address=_address_of_disks(op),
+        report=functools.partial(_record_copied, op),
     )
     instance.power_state = op.host.driver.get_info(instance).state
     instance.vm_state = vm_states.RESIZED
@@ -93,3 +114,20 @@ def finish_resize(op: HostOperation) -> None:
     instance.launched_at = utcnow()
     migration.status = migration_states.FINISHED
     op.notify("finish_resize.end", network_info=instance.network_info)
+
+
+def _record_copied(op: HostOperation, total: int, copied: int) -> None:
+    """Record how many bytes of the disks are copied. The copy goes on if this is not possible."""
+    try:
+        Migration.record_copied(op.context, op.migration.uuid, total, copied)
+    except (exception.NovaException, *rpc.UNANSWERED) as exc:
+        LOG.warning("Instance %s: could not record the progress: %s", op.instance.uuid, exc)
+
+
+def _address_of_disks(op: HostOperation) -> str | None:
+    """The address of the host that has the disks of a server that came here; None if they are in
+    this host's storage."""
+    if op.migration.is_same_host:
+        return None
+    source = ComputeNode.get_by_host(op.context, op.migration.source_compute)
+    return None if source.disk_pool else source.host_ip

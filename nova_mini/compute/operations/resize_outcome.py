@@ -13,7 +13,7 @@ from nova_mini.actions import operations
 from nova_mini.actions.registry import NextPhase
 from nova_mini.clock import utcnow
 from nova_mini.compute.host.host_services import HostOperation
-from nova_mini.compute.operations import host_connections
+from nova_mini.compute.operations import host_connections, resized_swap
 from nova_mini.objects.request_spec import RequestSpec
 from nova_mini.states import migration_states, power_state, task_states, vm_states
 from nova_mini.trace import traced
@@ -40,6 +40,24 @@ def confirm_resize(op: HostOperation) -> None:
         if not op.is_final(exc):
             raise
         LOG.warning("Instance %s: could not remove its old disks: %s", instance.uuid, exc)
+    _keep_resized(op)
+
+
+@traced("confirm_at_destination")
+def confirm_at_destination(op: HostOperation) -> None:
+    """At the destination, because the source is down. The source finds its orphans when it
+    returns."""
+    op.notify("resize.confirm.start")
+    op.host.driver.discard_revert_copy(
+        op.instance,
+        op.migration,
+        driver_block_device.get_block_device_info(op.block_device_mappings),
+    )
+    _keep_resized(op)
+
+
+def _keep_resized(op: HostOperation) -> None:
+    instance, migration = op.instance, op.migration
     spec = RequestSpec.get_by_instance_uuid(op.context, instance.uuid)
     spec.set_flavor(instance.flavor, is_volume_backed=instance.is_volume_backed)
     spec.save()
@@ -87,6 +105,7 @@ def _return(op: HostOperation) -> None:
     instance, migration = op.instance, op.migration
     # Written with the end of the action. After a final error the server is broken at its source.
     migration.status = migration_states.ERROR
+    resized_swap.follow(op, migration.old_flavor)
     block_device_info = host_connections.connect(op)
     op.host.driver.finish_revert_migration(
         op.context,

@@ -48,11 +48,6 @@ def _check_disks(instance: Instance, flavor: Flavor) -> None:
             reason=f"its ephemeral disks have {old.ephemeral_gb} GiB, and the flavor only "
             f"{flavor.ephemeral_gb}."
         )
-    if flavor.swap != old.swap:
-        raise exception.CannotResizeDisk(
-            reason=f"its swap disk has {old.swap} MiB, and the flavor {flavor.swap}; a resize "
-            "keeps the swap disk."
-        )
 
 
 def check_source(instance: Instance) -> None:

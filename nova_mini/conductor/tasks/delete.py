@@ -11,6 +11,7 @@ from nova_mini.image import glance
 from nova_mini.network import neutron
 from nova_mini.notifications import notify_about_instance_usage
 from nova_mini.objects.block_device_mapping import BlockDeviceMappingList
+from nova_mini.objects.migration import Migration
 from nova_mini.rpcapi import compute as compute_rpcapi
 from nova_mini.volume import cinder
 
@@ -43,12 +44,15 @@ def _delete(context: RequestContext, action: ClaimedAction) -> None:
     """Remove the server's resources outside of a host. A host removes its orphans itself."""
     instance = action.instance
     notify_about_instance_usage(context, instance, "delete.start")
+    others = Migration.get_hosts_beside(context, instance)
     neutron.API().deallocate_for_instance(context.elevated(), instance)
     _delete_images(context, action)
     bdms = BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
     volume_cleanup.cleanup_volumes(cinder.API(), context, instance, bdms)
     instance.deleted = True
     action.finish()
+    for host in others:
+        compute_rpcapi.ComputeAPI().remove_orphans(context, host, instance.uuid)
     notify_about_instance_usage(context, instance, "delete.end")
 
 

@@ -1,4 +1,4 @@
-"""Choose a destination for a server that moves, and confirm a move without its source."""
+"""Choose a destination for a server that moves, and who confirms a move without its source."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from collections.abc import Sequence
 from nova_mini import exception
 from nova_mini.actions import operations
 from nova_mini.actions.claims import ClaimedAction
-from nova_mini.actions.parameters import MigrateParameters
+from nova_mini.actions.parameters import MigrateParameters, NoParameters
 from nova_mini.conductor.tasks.scheduling import SchedulingTask
 from nova_mini.conf import CONF
 from nova_mini.context import RequestContext
 from nova_mini.notifications import notify_about_instance_usage
+from nova_mini.objects.compute_node import ComputeNodeList
 from nova_mini.objects.image_meta import ImageMeta
 from nova_mini.objects.instance_fault import add_instance_fault
 from nova_mini.objects.request_spec import RequestSpec
 from nova_mini.objects.selection import Selection
 from nova_mini.objects.service import MOVES_VERSION, ServiceList
-from nova_mini.states import migration_states, power_state, vm_states
+from nova_mini.rpcapi import compute as compute_rpcapi
+from nova_mini.states import migration_states
 from nova_mini.trace import collecting, traced
 
 
@@ -82,7 +84,8 @@ class MigrationTask(SchedulingTask):
         spec.requested_host = parameters.host
         may_stay = migration.is_resize and CONF.allow_resize_to_same_host
         source = [] if may_stay else [migration.source_compute]
-        spec.ignore_hosts = [*spec.ignore_hosts, *parameters.tried, *source, *_older(context)]
+        unfit = [*_older(context), *_with_other_storage(context, action)]
+        spec.ignore_hosts = [*spec.ignore_hosts, *parameters.tried, *source, *unfit]
         return spec
 
 
@@ -90,6 +93,21 @@ def _older(context: RequestContext) -> list[str]:
     """The hosts of an earlier release, which cannot receive a server."""
     computes = ServiceList.get_all(context, binary="nova-mini-compute")
     return [each.host for each in computes if each.version < MOVES_VERSION]
+
+
+def _with_other_storage(context: RequestContext, action: ClaimedAction) -> list[str]:
+    """The hosts to which the disks of the server cannot come. Raises NoValidHost with the reason
+    if this is the only host that may be chosen."""
+    instance, wanted = action.instance, action.parameters.host
+    if instance.is_volume_backed and not instance.ephemeral_gb:
+        return []
+    found = ComputeNodeList.hosts_with_other_storage(context, action.migration.source_compute)
+    if wanted in found:
+        raise exception.NoValidHost(
+            reason="The requested host shares no storage with the host of the server, and disks "
+            "are copied only from files to files."
+        )
+    return found
 
 
 def _give_up(action: ClaimedAction, exc: exception.NoValidHost) -> None:
@@ -103,18 +121,12 @@ def _give_up(action: ClaimedAction, exc: exception.NoValidHost) -> None:
 
 
 def confirm_migrations(actions: Sequence[ClaimedAction]) -> None:
-    """Confirm moves whose source is down. When the source returns, it removes what it still has of
-    the server, because the server does not belong there any more."""
+    """Let the destinations confirm moves whose source is down: they can remove what only a revert
+    would need from shared storage."""
     for action in actions:
         try:
-            instance = action.instance
-            runs = instance.power_state != power_state.SHUTDOWN
-            instance.vm_state = vm_states.ACTIVE if runs else vm_states.STOPPED
-            instance.task_state = None
-            spec = RequestSpec.get_by_instance_uuid(action.context, instance.uuid)
-            spec.set_flavor(instance.flavor, is_volume_backed=instance.is_volume_backed)
-            spec.save()
-            action.migration.status = migration_states.CONFIRMED
-            action.finish()
+            host = action.instance.host
+            if action.hand_over(operations.CONFIRM_AT_DESTINATION, host, NoParameters()):
+                compute_rpcapi.ComputeAPI().send(action.context, action.record)
         except Exception as exc:  # the others do not wait for this one
             action.requeue(exc)

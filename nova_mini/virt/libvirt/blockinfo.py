@@ -26,6 +26,7 @@ _DEFAULT_MAX_DISKS = len(string.ascii_lowercase)
 ROOT = "root"
 LOCAL_ROOT = "disk"
 SWAP = "disk.swap"
+OLD_SWAP = "disk.swap.before_resize"
 CONFIG_DRIVE = "disk.config"
 RESCUE = "disk.rescue"
 RESCUE_CONFIG_DRIVE = "disk.config.rescue"

@@ -469,6 +469,16 @@ class LibvirtDriver(driver.ComputeDriver):
     def _moved_disks(self, instance, migration, block_device_info) -> moved_disks.MovedDisks:
         return moved_disks.MovedDisks(self.image_backend, instance, migration, block_device_info)
 
+    @traced("LibvirtDriver.check_destination")
+    def check_destination(
+        self,
+        instance: Instance,
+        migration: Migration,
+        source_pool: str | None,
+        block_device_info: BlockDeviceInfo | None = None,
+    ) -> None:
+        self._moved_disks(instance, migration, block_device_info).check_destination(source_pool)
+
     @traced("LibvirtDriver.migrate_disk_and_power_off")
     def migrate_disk_and_power_off(
         self,
@@ -484,6 +494,7 @@ class LibvirtDriver(driver.ComputeDriver):
         self.power_off(instance, timeout, _SHUTDOWN_RETRY)
         local_disks.keep_for_revert()
         self.destroy(context, instance, network_info, block_device_info, destroy_disks=False)
+        local_disks.offer()
 
     @traced("LibvirtDriver.finish_migration")
     def finish_migration(
@@ -496,8 +507,12 @@ class LibvirtDriver(driver.ComputeDriver):
         block_device_info: BlockDeviceInfo | None = None,
         *,
         power_on: bool,
+        source_address: str | None = None,
+        report: Callable[[int, int], None] | None = None,
     ) -> None:
-        self._moved_disks(instance, migration, block_device_info).grow()
+        local_disks = self._moved_disks(instance, migration, block_device_info)
+        local_disks.fetch(source_address, report)
+        local_disks.grow()
         self.spawn(
             context,
             instance,
@@ -518,9 +533,17 @@ class LibvirtDriver(driver.ComputeDriver):
         network_info: NetworkInfo,
         block_device_info: BlockDeviceInfo | None = None,
     ) -> None:
-        self._moved_disks(instance, migration, block_device_info).forget_kept()
+        self.discard_revert_copy(instance, migration, block_device_info)
         if not migration.is_same_host:
             _delete_instance_files(instance)
+
+    def discard_revert_copy(
+        self,
+        instance: Instance,
+        migration: Migration,
+        block_device_info: BlockDeviceInfo | None = None,
+    ) -> None:
+        self._moved_disks(instance, migration, block_device_info).discard_revert_copy()
 
     @traced("LibvirtDriver.undo_migration")
     def undo_migration(
@@ -561,7 +584,7 @@ class LibvirtDriver(driver.ComputeDriver):
                 block_device_info,
                 power_on=power_on,
             )
-        local_disks.forget_kept()
+        local_disks.discard_revert_copy()
 
     # -- rescue ------------------------------------------------------------------------------
 
@@ -772,11 +795,12 @@ class LibvirtDriver(driver.ComputeDriver):
 
 
 def _delete_instance_files(instance) -> None:
-    """Rename the folder before its removal, so that an interrupted removal leaves no instance."""
-    path = utils.get_instance_path(instance)
-    deleted = path.with_name(path.name + utils.DELETED_SUFFIX)
-    if deleted.exists():
-        shutil.rmtree(deleted)
-    if path.exists():
-        os.rename(path, deleted)
-        shutil.rmtree(deleted)
+    """Remove the folder of the instance, also that of a move. It is renamed before its removal, so
+    that an interrupted removal leaves no instance."""
+    for path in (utils.get_instance_path(instance), utils.get_moved_path(instance)):
+        deleted = path.with_name(path.name + utils.DELETED_SUFFIX)
+        if deleted.exists():
+            shutil.rmtree(deleted)
+        if path.exists():
+            os.rename(path, deleted)
+            shutil.rmtree(deleted)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from nova_mini.virt.libvirt.guest import Guest
 
 DELETED_SUFFIX = "_del"
+MOVED_SUFFIX = "_resize"  # as Nova's
 CONSOLE_LOG = "console.log"
 
 
@@ -55,16 +56,25 @@ def get_instance_path(instance: Instance | Guest, *names: str) -> pathlib.Path:
     return path_below(instances_path(), instance.uuid, *names)
 
 
+def get_moved_path(instance: Instance) -> pathlib.Path:
+    """The folder of an instance that has moved to another host, until the move is confirmed."""
+    return path_below(instances_path(), instance.uuid + MOVED_SUFFIX)
+
+
 def get_cache_path(name: str) -> pathlib.Path:
     """The path of a file in the image cache. Raises UnsafeFileName."""
     return path_below(base_dir(), name)
 
 
 def list_instance_dirs() -> set[str]:
-    """Uuids of the instances with files on this host, also those of an interrupted removal."""
+    """Uuids of the instances with files on this host, also those of an interrupted removal and of
+    a move that is not confirmed."""
     if not instances_path().is_dir():
         return set()
-    names = {path.name.removesuffix(DELETED_SUFFIX) for path in instances_path().iterdir()}
+    names = {
+        path.name.removesuffix(DELETED_SUFFIX).removesuffix(MOVED_SUFFIX)
+        for path in instances_path().iterdir()
+    }
     return {name for name in names if uuidutils.is_uuid_like(name)}
 
 

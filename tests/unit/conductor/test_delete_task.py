@@ -158,3 +158,13 @@ def test_parameters_that_cannot_be_read_do_not_stop_the_others(tasks, context):
     tasks.delete_unscheduled_instance(context, [unknown, other])
     assert task_records.is_requeued(unknown, METHOD, "UnknownParameters")
     assert_deleted(other)
+
+
+def test_the_other_host_of_a_server_that_moves_is_asked_to_clean_up(tasks, bus, context):
+    server = {"host": "h2", "vm_state": "resized"}
+    action_id = begin(args={"host_is_down": True}, server=server)
+    uuid = row(action_id)["instance_uuid"]
+    records.add_migration(uuid, status="finished", source_compute="h1", dest_compute="h2")
+    tasks.delete_unscheduled_instance(context, [action_id])
+    assert_deleted(action_id)
+    assert bus.casts == [("h1", "remove_orphans", {"instance_uuid": uuid})]

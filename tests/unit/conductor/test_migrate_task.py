@@ -1,4 +1,4 @@
-"""Choose destinations for servers that move, and confirm moves without their source."""
+"""Choose destinations for servers that move, and who confirms moves without their source."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import pytest
 
 from nova_mini import db, exception
 from nova_mini.db import models, query
+from nova_mini.objects.service import MOVES_VERSION
 from tests.unit.conductor import task_records
 from tests.unit.conductor.task_records import fault_of, place, row, server_of
 from tests.unit.db import records
 from tests.unit.scheduler import cloud
 
 SOURCE = "h1"
+IMAGE = "11111111-0000-0000-0000-000000000001"
 
 
 @pytest.fixture
@@ -19,12 +21,15 @@ def hosts(database) -> None:
     """The source, and two other hosts of which h3 has the most memory."""
     for number in (1, 2, 3):
         cloud.add_host(f"h{number}", memory_mb=4096 * number)
-    query.update(models.services, {"version": 3}, models.services.c.host.in_(["h1", "h2", "h3"]))
+    query.update(
+        models.services, {"version": MOVES_VERSION}, models.services.c.host.in_(["h1", "h2", "h3"])
+    )
 
 
 def begin(args: dict | None = None, kind: str = "resize", **columns) -> int:
     """A server on the source, with an allocation there, that shall move."""
     server = {"vm_state": "active", "task_state": "resize_prep", "host": SOURCE, "power_state": 1}
+    server |= {"image_ref": IMAGE}
     action_id = task_records.add_request(
         "migrate_server", server=server, action=kind, args=args or {}, **columns
     )
@@ -106,7 +111,7 @@ def test_only_a_resize_may_stay_on_its_host(tasks, hosts, context, override, kin
 
 
 def test_hosts_of_an_older_release_get_no_server(tasks, hosts, context):
-    query.update(models.services, {"version": 2}, models.services.c.host == "h3")
+    query.update(models.services, {"version": MOVES_VERSION - 1}, models.services.c.host == "h3")
     action_id = begin()
     tasks.migrate_server(context, [action_id])
     assert place(action_id) == ("h2", "prep_resize")
@@ -145,23 +150,49 @@ def test_it_waits_for_earlier_actions(tasks, hosts, context):
     assert task_records.is_requeued(action_id, "migrate_server", error)
 
 
-def test_a_move_is_confirmed_without_its_source(tasks, hosts, context):
+def test_a_move_whose_source_is_down_is_confirmed_by_its_destination(tasks, bus, hosts, context):
     server = {"vm_state": "resized", "host": "h2", "power_state": 4}
     action_id = task_records.add_request(
-        "confirm_migration",
-        server=server,
-        spec={"memory_mb": 1},  # of the flavor before the resize
-        action="confirmResize",
-        args={},
+        "confirm_migration", server=server, action="confirmResize", args={}
     )
-    uuid = row(action_id)["instance_uuid"]
-    records.allocate(uuid, "h2")
-    migration = records.add_migration(uuid, status="confirming")
-    records.allocate(migration["uuid"], SOURCE)
+    records.add_migration(row(action_id)["instance_uuid"], status="confirming")
     tasks.confirm_migration(context, [action_id])
-    assert server_of(action_id)["vm_state"] == "stopped"
-    assert migration_of(action_id)["status"] == "confirmed"
-    (spec,) = db.request_specs.get([uuid]).values()
-    assert spec["memory_mb"] == server_of(action_id)["memory_mb"]
-    assert task_records.allocated_to(action_id) == "h2" and lent(action_id) is None
-    assert row(action_id)["message"] is None and row(action_id)["finish_time"]
+    assert place(action_id) == ("h2", "confirm_at_destination")
+    assert [cast[:2] for cast in bus.casts] == [("h2", "confirm_at_destination")]
+    assert migration_of(action_id)["status"] == "confirming"
+
+
+# -- storage -------------------------------------------------------------------------------------
+
+
+def set_pool(host: str, pool: str | None) -> None:
+    query.update(models.compute_nodes, {"disk_pool": pool}, models.compute_nodes.c.host == host)
+
+
+@pytest.mark.parametrize(("source", "h3"), [(None, "a"), ("a", None), ("a", "b")])
+def test_hosts_with_other_storage_are_not_chosen(tasks, hosts, context, source, h3):
+    for host, pool in (("h1", source), ("h2", source), ("h3", h3)):
+        set_pool(host, pool)
+        if pool:
+            db.disk_pools.report(pool, 1000)
+    action_id = begin()
+    tasks.migrate_server(context, [action_id])
+    assert place(action_id) == ("h2", "prep_resize")
+
+
+def test_a_requested_host_with_other_storage_is_refused_with_the_reason(tasks, hosts, context):
+    set_pool("h2", "a")
+    action_id = begin({"host": "h2"}, kind="migration")
+    tasks.migrate_server(context, [action_id])
+    assert "shares no storage" in fault_of(action_id)["message"]
+    assert (row(action_id)["message"], migration_of(action_id)["status"]) == ("Error", "error")
+
+
+def test_a_server_on_volumes_goes_to_every_storage(tasks, hosts, context):
+    set_pool("h3", "a")
+    db.disk_pools.report("a", 1000)
+    action_id = begin()
+    uuid = row(action_id)["instance_uuid"]
+    query.update(models.instances, {"image_ref": None}, models.instances.c.uuid == uuid)
+    tasks.migrate_server(context, [action_id])
+    assert place(action_id) == ("h3", "prep_resize")

@@ -123,8 +123,13 @@ class Image(abc.ABC):
         """Bring back what was kept; without it, do nothing."""
 
     @abc.abstractmethod
-    def forget_kept(self) -> None:
+    def discard_revert_copy(self) -> None:
         """Remove what was kept. A guest may use the disk."""
+
+    @abc.abstractmethod
+    def rename(self, other: Image) -> None:
+        """Give the disk, which exists, the name of another one, which does not. Not for disks of a
+        backend that is not ``is_resizable``."""
 
     @abc.abstractmethod
     def snapshot_extract(self, target: pathlib.Path, out_format: str) -> None:

@@ -80,8 +80,12 @@ class FileImage(WritableImage):
         if self._kept.exists():
             images.publish(self._kept, self.path)
 
-    def forget_kept(self) -> None:
+    def discard_revert_copy(self) -> None:
         self._kept.unlink(missing_ok=True)
+
+    def rename(self, other: Image) -> None:
+        os.rename(self.path, other.path)
+        images.fsync(self.path.parent)
 
     def snapshot_extract(self, target: pathlib.Path, out_format: str) -> None:
         images.qemu_img(
@@ -135,6 +139,7 @@ class Backend:
     files; subclasses are for the others."""
 
     is_shared = False  # whether other hosts see the same disks
+    is_resizable = True  # whether disks can be resized and moved, and both can be reverted
     _BACKENDS: Mapping[str, type[FileImage]] = {
         "default": Qcow2,
         "qcow2": Qcow2,

@@ -80,15 +80,16 @@ class Lvm(Image):
             self._group.extend(self.volume_name, size)
 
     def keep_for_revert(self) -> None:
-        raise exception.MigrationPreCheckError(
-            reason="disks that are logical volumes can be neither moved nor resized"
-        )
+        raise NotImplementedError("logical volumes have no snapshots here")
 
     def revert(self) -> None:
         """Nothing was kept."""
 
-    def forget_kept(self) -> None:
+    def discard_revert_copy(self) -> None:
         """Nothing was kept."""
+
+    def rename(self, other: Image) -> None:
+        raise NotImplementedError("logical volumes keep their names")
 
     def snapshot_extract(self, target: pathlib.Path, out_format: str) -> None:
         images.qemu_img(
@@ -109,6 +110,8 @@ class Lvm(Image):
 
 class LvmBackend(Backend):
     """The config drive is a file in the instance's folder."""
+
+    is_resizable = False
 
     def __init__(self):
         name = CONF.libvirt.images_volume_group

@@ -140,8 +140,12 @@ class Rbd(WritableImage):
         self.ceph.roll_back_to_snap(self.rbd_name, _BEFORE_RESIZE)
         self.ceph.remove_snap(self.rbd_name, _BEFORE_RESIZE)
 
-    def forget_kept(self) -> None:
+    def discard_revert_copy(self) -> None:
         self.ceph.remove_snap(self.rbd_name, _BEFORE_RESIZE)
+
+    def rename(self, other: Image) -> None:
+        assert isinstance(other, Rbd)  # of the same backend
+        self.ceph.rename(self.rbd_name, other.rbd_name)
 
     @contextlib.contextmanager
     def snapshot(self, name: str) -> Iterator[Location]:

@@ -181,6 +181,30 @@ class MigrationPreCheckError(NovaException):
     safe = True
 
 
+class LiveMigrationCancelled(NovaException):
+    """A user or an option ended the live migration. The guest runs at the source."""
+
+    msg_fmt = "The live migration of instance %(instance_uuid)s was cancelled: %(reason)s"
+    safe = True
+
+
+class MigrationNotFound(NotFound):
+    msg_fmt = "Migration %(migration_id)s not found for instance %(instance_uuid)s"
+
+
+class InvalidMigrationState(Invalid):
+    msg_fmt = (
+        "Migration %(migration_id)s state of instance %(instance_uuid)s is %(state)s. Cannot "
+        "%(method)s while the migration is in this state."
+    )
+
+
+class SourceServiceUnavailable(Invalid):
+    """``internal`` names the host."""
+
+    msg_fmt = "The compute service of the server's host is unavailable at this time."
+
+
 class InstanceNeverActive(Conflict):
     msg_fmt = "Cannot '%(method)s' instance %(instance_uuid)s, it has never been active"
 

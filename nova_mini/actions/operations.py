@@ -10,6 +10,7 @@ from nova_mini.actions.parameters import (
     BuildParameters,
     DeleteParameters,
     DetachInterfaceParameters,
+    LiveMigrateParameters,
     MigrateParameters,
     RebootParameters,
     RebuildParameters,
@@ -191,6 +192,68 @@ MIGRATE = Action("migrate", starts_from="migrate", on_host=MIGRATE_SERVER)
 CONFIRM = Action("confirmResize", starts_from="confirmResize", on_host=CONFIRM_RESIZE)
 REVERT = Action("revertResize", starts_from="revertResize", on_host=REVERT_RESIZE)
 
+# -- move a running guest ------------------------------------------------------------------------
+# LIVE_MIGRATE_INSTANCE, CHECK_CAN_LIVE_MIGRATE_SOURCE, LIVE_MIGRATE_INSTANCE again (it has a host
+# then), PRE_LIVE_MIGRATION (destination), LIVE_MIGRATION (source),
+# POST_LIVE_MIGRATION_AT_DESTINATION. A failure of the source goes back with
+# ROLLBACK_LIVE_MIGRATION (source) and ROLLBACK_LIVE_MIGRATION_AT_DESTINATION. Where nobody knows
+# where the guest runs, FIND_LIVE_MIGRATED_GUEST asks the hypervisor of the destination.
+
+LIVE_MIGRATE_INSTANCE = _at_conductor(
+    "live_migrate_instance", "live_migrate_instance", parameters=LiveMigrateParameters
+)
+FIND_GUEST_WITHOUT_SOURCE = _at_conductor(
+    "find_guest_without_source", "find_guest_without_source", parameters=LiveMigrateParameters
+)
+ROLLBACK_WITHOUT_DESTINATION = _at_conductor(
+    "rollback_without_destination", "rollback_without_destination", parameters=RevertParameters
+)
+
+
+def _migrate_to_next_host(
+    parameters: LiveMigrateParameters, host: str, reason: str
+) -> LiveMigrateParameters:
+    return parameters.replace(tried=[*parameters.tried, host], reason=reason)
+
+
+CHECK_CAN_LIVE_MIGRATE_SOURCE = _at_host(
+    "check_can_live_migrate_source",
+    parameters=LiveMigrateParameters,
+    # The conductor gives up then: without its source, no guest can be moved.
+    when_host_is_down=ContinueAtConductor(LIVE_MIGRATE_INSTANCE, lambda parameters, *_: parameters),
+)
+ROLLBACK_LIVE_MIGRATION_AT_DESTINATION = _at_host(
+    "rollback_live_migration_at_destination",
+    parameters=RevertParameters,
+    # The destination removes what it still has of the server when it returns.
+    when_host_is_down=ContinueAtConductor(
+        ROLLBACK_WITHOUT_DESTINATION, lambda parameters, *_: parameters
+    ),
+)
+ROLLBACK_LIVE_MIGRATION = _at_host("rollback_live_migration", parameters=RevertParameters)
+PRE_LIVE_MIGRATION = _at_host(
+    "pre_live_migration",
+    parameters=LiveMigrateParameters,
+    when_host_is_down=ContinueAtConductor(LIVE_MIGRATE_INSTANCE, _migrate_to_next_host),
+    when_rescheduled=ContinueAtConductor(LIVE_MIGRATE_INSTANCE, _migrate_to_next_host),
+    when_it_fails=ROLLBACK_LIVE_MIGRATION_AT_DESTINATION,
+)
+LIVE_MIGRATION = _at_host(
+    "live_migration",
+    parameters=LiveMigrateParameters,
+    waits_for_slot=True,
+    when_host_is_down=ContinueAtConductor(
+        FIND_GUEST_WITHOUT_SOURCE, lambda parameters, *_: parameters
+    ),
+    when_it_fails=ROLLBACK_LIVE_MIGRATION,
+)
+FIND_LIVE_MIGRATED_GUEST = _at_host("find_live_migrated_guest", parameters=LiveMigrateParameters)
+POST_LIVE_MIGRATION_AT_DESTINATION = _at_host(
+    "post_live_migration_at_destination", error_when_given_up=True
+)
+
+LIVE_MIGRATE = Action("live-migration", starts_from="os-migrateLive", on_host=LIVE_MIGRATE_INSTANCE)
+
 # -- interfaces ----------------------------------------------------------------------------------
 
 HOST_ATTACH_INTERFACE = _at_host("attach_interface", parameters=AttachInterfaceParameters)
@@ -251,6 +314,7 @@ REGISTRY = Registry(
         MIGRATE,
         CONFIRM,
         REVERT,
+        LIVE_MIGRATE,
         ATTACH_INTERFACE,
         DETACH_INTERFACE,
         ATTACH_VOLUME,
@@ -266,5 +330,14 @@ REGISTRY = Registry(
         FINISH_REVERT_RESIZE,
         CONFIRM_MIGRATION,
         CONFIRM_AT_DESTINATION,
+        CHECK_CAN_LIVE_MIGRATE_SOURCE,
+        PRE_LIVE_MIGRATION,
+        LIVE_MIGRATION,
+        POST_LIVE_MIGRATION_AT_DESTINATION,
+        FIND_LIVE_MIGRATED_GUEST,
+        FIND_GUEST_WITHOUT_SOURCE,
+        ROLLBACK_LIVE_MIGRATION,
+        ROLLBACK_LIVE_MIGRATION_AT_DESTINATION,
+        ROLLBACK_WITHOUT_DESTINATION,
     ],
 )

@@ -163,10 +163,30 @@ class MigrateParameters(Parameters):
 
 
 @dataclass(frozen=True, repr=False)
+class LiveMigrateParameters(Parameters):
+    """``host``, ``alternates``, ``tried``, ``reason``: as in MigrateParameters; ``is_forced``:
+    ``host`` is not checked by the scheduler. ``block_migration``: whether local disks are copied;
+    None: if it is necessary. ``source``: what the source has found out, a ``SourceFacts``, and
+    ``destination`` what the destination has prepared, a ``DestinationFacts`` of the driver."""
+
+    host: str | None = None
+    is_forced: bool = False
+    block_migration: bool | None = None
+    disk_over_commit: bool = False
+    alternates: Sequence[SelectionFields] = ()
+    tried: Sequence[str] = ()
+    reason: str | None = None
+    source: dict[str, Any] | None = None
+    destination: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, repr=False)
 class RevertParameters(Parameters):
-    """``reason``: why a phase of a migration failed; None if a user requests the revert."""
+    """``reason``: why a phase of a migration failed; None if a user requests the revert.
+    ``is_not_at_destination``: the guest of a live migration was looked for there."""
 
     reason: str | None = None
+    is_not_at_destination: bool = False
 
 
 @dataclass(frozen=True, repr=False)

@@ -63,7 +63,8 @@ class Operation:
     when the process has died in every attempt. ``when_host_is_down``: None: the operation waits for
     its host, because only this host has the server's disks. ``when_rescheduled``: what follows a
     RescheduledException. ``when_it_fails``: the operation that undoes the action at the same host
-    after a final failure; it gets RevertParameters with the reason.
+    after a final failure; it gets RevertParameters with the reason. ``waits_for_slot``: it takes
+    long, so only ``max_concurrent_live_migrations`` of them run on a host at a time.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Operation:
     when_host_is_down: ContinueAtConductor | None = None
     when_rescheduled: ContinueAtConductor | None = None
     when_it_fails: Operation | None = None
+    waits_for_slot: bool = False
 
 
 @dataclass(frozen=True, eq=False)

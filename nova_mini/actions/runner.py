@@ -49,6 +49,7 @@ Work = Callable[[Any, OperationContext[Any]], Any]
 _OPERATION = "operation"  # attribute of a decorated method
 _RESUMING_THREADS = 8
 _URGENT_THREADS = 4  # a separate pool: all resuming threads may wait for guests
+_MANY_THREADS = 1000  # of live migrations, if their number is not limited
 
 
 class HostRunner(Generic[H]):
@@ -79,6 +80,10 @@ class HostRunner(Generic[H]):
         self._user_contexts = UserContexts()
         self._resuming = futures.ThreadPoolExecutor(_RESUMING_THREADS, "resumed")
         self._urgent = futures.ThreadPoolExecutor(_URGENT_THREADS, "urgent")
+        slots = CONF.max_concurrent_live_migrations or _MANY_THREADS
+        self._slots = futures.ThreadPoolExecutor(slots, "long")
+        # Server -> its operation that waits for a slot, and how it is run.
+        self._waiting: dict[str, tuple[futures.Future[None], Callable[[], None]]] = {}
         self._handlers: Mapping[Operation, Callable[..., Any]] = {}
 
     # -- in the background -------------------------------------------------------------------
@@ -113,7 +118,7 @@ class HostRunner(Generic[H]):
         self._resuming.submit(function, *args)
 
     def stop(self) -> None:
-        for pool in (self._resuming, self._urgent):
+        for pool in (self._resuming, self._urgent, self._slots):
             pool.shutdown(wait=False, cancel_futures=True)
 
     # -- a turn ------------------------------------------------------------------------------
@@ -132,24 +137,94 @@ class HostRunner(Generic[H]):
             self._cancel_event_waits(uuid)
         if not self._running_actions.enter(action_id):
             return None
+        if operation.waits_for_slot:
+            self._enqueue(work, operation, context, uuid, action_id)
+            return None
         is_preempted = False
         try:
             with self.server_locks.hold(uuid, urgent=operation.is_urgent):
-                claimed = claim(
-                    context, operation, action_id, self._owner, host=self._host, at=self._host
-                )
-                if claimed is None:
-                    return None
-                context = self._user_contexts.take(action_id, context)
-                return self._take_turn(OperationContext(claimed, context, self._services), work)
+                claimed = self._claim(context, operation, action_id)
+                return None if claimed is None else self._take_turn(claimed, work)
         except exception.Preempted:
             is_preempted = True
         finally:
-            self._running_actions.leave(action_id)
-            self._operation_ended(uuid)
+            self._leave(uuid, action_id)
         if is_preempted:  # the action was left above, so it can be entered again
             self.resume(operation.name, uuid, action_id, context.to_dict())
         return None
+
+    def _claim(
+        self, context: RequestContext, operation: Operation, action_id: int
+    ) -> OperationContext[H] | None:
+        claimed = claim(context, operation, action_id, self._owner, host=self._host, at=self._host)
+        if claimed is None:
+            return None
+        context = self._user_contexts.take(action_id, context)
+        return OperationContext(claimed, context, self._services)
+
+    def _leave(self, uuid: str, action_id: int) -> None:
+        self._running_actions.leave(action_id)
+        self._operation_ended(uuid)
+
+    # -- operations that wait for a slot -------------------------------------------------------
+
+    def _enqueue(
+        self,
+        work: Callable[[OperationContext[H]], Any],
+        operation: Operation,
+        context: RequestContext,
+        uuid: str,
+        action_id: int,
+    ) -> None:
+        """Claim an entered action, so that no conductor sends it again, and let it wait for a free
+        thread. Other operations on the server may run meanwhile."""
+        try:
+            claimed = self._claim(context, operation, action_id)
+        except Exception:
+            self._leave(uuid, action_id)
+            raise
+        if claimed is None:
+            self._leave(uuid, action_id)
+        else:
+            take = functools.partial(self._take_slot, claimed, work)
+            future = self._slots.submit(take)
+            self._waiting[uuid] = (future, take)
+            future.add_done_callback(functools.partial(self._forget_waiting, uuid))
+
+    def _forget_waiting(self, uuid: str, future: futures.Future[None]) -> None:
+        if self._waiting.get(uuid, (None,))[0] is future:
+            self._waiting.pop(uuid, None)
+
+    def _take_slot(
+        self, op: OperationContext[H], work: Callable[[OperationContext[H]], Any]
+    ) -> None:
+        """Run a claimed operation. No caller waits for its errors."""
+        uuid = op.instance.uuid
+        is_preempted = False
+        try:
+            with self.server_locks.hold(uuid):
+                self._take_turn(op, work)
+        except exception.Preempted:
+            is_preempted = True
+        except Exception as exc:
+            LOG.error(
+                "Instance %s: %s failed: %s",
+                uuid,
+                op.operation.name,
+                disclosure.message_for_operator(exc),
+                exc_info=not isinstance(exc, exception.NovaException),
+            )
+        finally:
+            self._leave(uuid, op.id)
+        if is_preempted:
+            self.resume(op.operation.name, uuid, op.id, op.context.to_dict())
+
+    def run_at_once(self, uuid: str) -> None:
+        """Let the operation on a server that waits for a slot run now, if there is one. Called when
+        a user has cancelled it."""
+        future, take = self._waiting.get(uuid, (None, None))
+        if future is not None and take is not None and future.cancel():
+            self._resuming.submit(take)
 
     def _take_turn(
         self, op: OperationContext[H], work: Callable[[OperationContext[H]], Any]

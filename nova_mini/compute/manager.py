@@ -32,6 +32,8 @@ from nova_mini.compute.operations import (
     attached_volumes,
     delete,
     interfaces,
+    live_migration,
+    live_migration_outcome,
     power,
     rebuild,
     rescue,
@@ -184,7 +186,7 @@ class ComputeManager(Manager):
     def periodic_tasks(self) -> list[Periodic]:
         tasks = [
             (CONF.update_resources_interval, self.rt.update_available_resource),
-            (CONF.update_resources_interval, self.rt.release_ended_moves),
+            (CONF.update_resources_interval, self._release_ended_moves),
             (CONF.sync_power_state_interval, self._sync_power_states),
             (CONF.sync_power_state_interval * 5, self._destroy_orphans),
             (CONF.shelved_poll_interval, self._poll_shelved_instances),
@@ -334,6 +336,48 @@ class ComputeManager(Manager):
         """At the source: start the guest as it was before the move."""
         resize_outcome.finish_revert_resize(op)
 
+    @runs(operations.CHECK_CAN_LIVE_MIGRATE_SOURCE)
+    @traced("ComputeManager.check_can_live_migrate_source")
+    def check_can_live_migrate_source(self, op: HostOperation) -> NextPhase:
+        """At the source: check a guest that will be moved while it runs."""
+        return live_migration.check_can_live_migrate_source(op)
+
+    @runs(operations.PRE_LIVE_MIGRATION)
+    @traced("ComputeManager.pre_live_migration")
+    def pre_live_migration(self, op: HostOperation) -> NextPhase:
+        """At the destination: check the guest, and prepare what it needs here."""
+        return live_migration.pre_live_migration(op)
+
+    @runs(operations.LIVE_MIGRATION)
+    @traced("ComputeManager.live_migration")
+    def live_migration(self, op: HostOperation) -> NextPhase:
+        """At the source: move the guest while it runs."""
+        return live_migration.live_migration(op)
+
+    @runs(operations.POST_LIVE_MIGRATION_AT_DESTINATION)
+    @traced("ComputeManager.post_live_migration_at_destination")
+    def post_live_migration_at_destination(self, op: HostOperation) -> None:
+        """At the destination: the guest has arrived."""
+        live_migration_outcome.post_live_migration_at_destination(op)
+
+    @runs(operations.FIND_LIVE_MIGRATED_GUEST)
+    @traced("ComputeManager.find_live_migrated_guest")
+    def find_live_migrated_guest(self, op: HostOperation) -> NextPhase:
+        """At the destination: find out whether the guest has arrived."""
+        return live_migration_outcome.find_live_migrated_guest(op)
+
+    @runs(operations.ROLLBACK_LIVE_MIGRATION)
+    @traced("ComputeManager.rollback_live_migration")
+    def rollback_live_migration(self, op: HostOperation) -> NextPhase:
+        """At the source: cancel a live migration; the guest goes on running here."""
+        return live_migration_outcome.rollback_live_migration(op)
+
+    @runs(operations.ROLLBACK_LIVE_MIGRATION_AT_DESTINATION)
+    @traced("ComputeManager.rollback_live_migration_at_destination")
+    def rollback_live_migration_at_destination(self, op: HostOperation) -> NextPhase | None:
+        """At the destination: remove what was prepared for a guest that does not come."""
+        return live_migration_outcome.rollback_live_migration_at_destination(op)
+
     @runs(operations.SNAPSHOT_INSTANCE)
     @traced("ComputeManager.snapshot_instance")
     def snapshot_instance(self, op: HostOperation) -> None:
@@ -436,6 +480,11 @@ class ComputeManager(Manager):
         with self.runner.server_locks.hold(instance_uuid):
             audit.repair(self.services, kind, instance_uuid)
 
+    def live_migration_requested(self, context: RequestContext, instance_uuid: str) -> None:
+        """A user has requested something of a live migration from this host. Cast by the API."""
+        self.services.live_requests.add(instance_uuid)
+        self.runner.run_at_once(instance_uuid)
+
     def external_instance_event(self, context: RequestContext, events: list[ExternalEvent]) -> None:
         """Handle events of Neutron and Cinder about servers here. Cast by the API."""
         external_events.handle(self, context, events)
@@ -453,6 +502,11 @@ class ComputeManager(Manager):
     def _destroy_orphans(self) -> None:
         orphans.destroy_all(self.services, orphans.ALL.values())
         orphans.clean_shared_disks(self.services)
+
+    def _release_ended_moves(self) -> None:
+        """The other host may have ended a move, or the server was deleted meanwhile."""
+        if uuids := self.rt.release_ended_moves():
+            orphans.destroy_all(self.services, [orphans.GUEST], uuids)
 
     def _poll_shelved_instances(self) -> None:
         for context, action in shelved_servers.begin_offloads(self.host):

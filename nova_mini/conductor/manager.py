@@ -16,7 +16,7 @@ from nova_mini import db, exception
 from nova_mini.actions import operations
 from nova_mini.actions.claims import ConductorClaims
 from nova_mini.actions.registry import Operation
-from nova_mini.conductor.tasks import build, cache_images, migrate, unshelve
+from nova_mini.conductor.tasks import build, cache_images, live_migrate, migrate, unshelve
 from nova_mini.context import RequestContext
 from nova_mini.objects.base import NovaObject
 from nova_mini.trace import collecting, traced
@@ -91,6 +91,7 @@ class ComputeTaskManager:
     def __init__(self, owner: str):
         self._builder = build.BuildTask()
         self._migrator = migrate.MigrationTask()
+        self._live_migrator = live_migrate.LiveMigrationTask()
         self._unshelver = unshelve.UnshelveTask()
         self._claims = ConductorClaims(owner)
 
@@ -151,6 +152,26 @@ class ComputeTaskManager:
         with self._claims.of(context, operations.CONFIRM_MIGRATION, action_ids) as actions:
             migrate.confirm_migrations(actions)
 
+    @traced("ComputeTaskManager.live_migrate_instance")
+    def live_migrate_instance(self, context: RequestContext, action_ids: list[int]) -> None:
+        """Find destinations for guests that move while they run. Cast by the API, and by a
+        destination that has refused a guest."""
+        with self._claims.of(context, operations.LIVE_MIGRATE_INSTANCE, action_ids) as actions:
+            self._live_migrator.live_migrate_instances(context, actions)
+
+    @traced("ComputeTaskManager.find_guest_without_source")
+    def find_guest_without_source(self, context: RequestContext, action_ids: list[int]) -> None:
+        """Continue live migrations whose source is down. Sent by the reconciler."""
+        with self._claims.of(context, operations.FIND_GUEST_WITHOUT_SOURCE, action_ids) as actions:
+            live_migrate.find_guests_without_source(actions)
+
+    @traced("ComputeTaskManager.rollback_without_destination")
+    def rollback_without_destination(self, context: RequestContext, action_ids: list[int]) -> None:
+        """End failed live migrations whose destination is down. Sent by the reconciler."""
+        operation = operations.ROLLBACK_WITHOUT_DESTINATION
+        with self._claims.of(context, operation, action_ids) as actions:
+            live_migrate.roll_back_without_destination(actions)
+
     @traced("ComputeTaskManager.attach_volume")
     def attach_volume(self, context: RequestContext, action_ids: list[int]) -> None:
         """Attach volumes to servers that are on no host. Cast by the API."""
@@ -177,6 +198,9 @@ _TASKS = {
     operations.FIND_HOST_TO_UNSHELVE: ComputeTaskManager.unshelve_instance,
     operations.MIGRATE_SERVER: ComputeTaskManager.migrate_server,
     operations.CONFIRM_MIGRATION: ComputeTaskManager.confirm_migration,
+    operations.LIVE_MIGRATE_INSTANCE: ComputeTaskManager.live_migrate_instance,
+    operations.FIND_GUEST_WITHOUT_SOURCE: ComputeTaskManager.find_guest_without_source,
+    operations.ROLLBACK_WITHOUT_DESTINATION: ComputeTaskManager.rollback_without_destination,
     operations.CONDUCTOR_ATTACH_VOLUME: ComputeTaskManager.attach_volume,
     operations.CONDUCTOR_DETACH_VOLUME: ComputeTaskManager.detach_volume,
 }

@@ -151,6 +151,13 @@ OPTIONS: dict[str, list[cfg.Opt]] = {
             min=0,
             help="Maximum number of concurrent builds of one compute service; 0 for no limit.",
         ),
+        cfg.IntOpt(
+            "max_concurrent_live_migrations",
+            default=1,
+            min=0,
+            help="Maximum number of concurrent live migrations from one host; 0 for no limit. The "
+            "others wait with the status queued.",
+        ),
         cfg.StrOpt(
             "default_ephemeral_format",
             choices=["ext2", "ext3", "ext4", "xfs", "vfat", "ntfs"],

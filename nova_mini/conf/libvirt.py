@@ -18,6 +18,76 @@ OPTIONS = {
             help="URI of the libvirt daemon; empty for qemu:///system.",
         ),
         cfg.StrOpt(
+            "live_migration_uri",
+            help="URI of the libvirt of a destination, for the libvirt of the source; %s stands "
+            "for the address of the destination. Unset, it is made of live_migration_scheme.",
+        ),
+        cfg.StrOpt(
+            "live_migration_scheme",
+            default="ssh",
+            choices=["ssh", "tcp", "tls"],
+            help="How the libvirt of a source reaches that of a destination, if "
+            "live_migration_uri is unset. With ssh, root of each host must be able to log in to "
+            "the others.",
+        ),
+        cfg.HostAddressOpt(
+            "live_migration_inbound_addr",
+            help="Address at which this host receives guests; unset, it is my_ip.",
+        ),
+        cfg.IntOpt(
+            "live_migration_bandwidth",
+            default=0,
+            min=0,
+            help="Highest bandwidth of a live migration, in MiB/s; 0 for no limit.",
+        ),
+        cfg.IntOpt(
+            "live_migration_downtime",
+            default=500,
+            min=100,
+            help="Longest time, in milliseconds, for which a guest may stop at the end of its live "
+            "migration. It is reached in several steps.",
+        ),
+        cfg.IntOpt(
+            "live_migration_downtime_steps",
+            default=10,
+            min=3,
+            help="Number of steps in which the permitted downtime grows.",
+        ),
+        cfg.IntOpt(
+            "live_migration_downtime_delay",
+            default=75,
+            min=3,
+            help="Seconds between two of these steps, for each GiB that is copied (at least 2).",
+        ),
+        cfg.IntOpt(
+            "live_migration_completion_timeout",
+            default=800,
+            min=0,
+            help="Seconds for each GiB that is copied (at least 2) after which "
+            "live_migration_timeout_action follows; 0 for never.",
+        ),
+        cfg.StrOpt(
+            "live_migration_timeout_action",
+            default="abort",
+            choices=["abort", "force_complete"],
+            help="What follows the completion timeout. abort: the guest stays at the source. "
+            "force_complete: post-copy if it is permitted, else the guest is stopped until its "
+            "memory is copied.",
+        ),
+        cfg.BoolOpt(
+            "live_migration_permit_post_copy",
+            default=False,
+            help="Permit a live migration that is completed by force to start the guest at the "
+            "destination before all its memory is there. If a host or the network fails then, the "
+            "guest is lost.",
+        ),
+        cfg.BoolOpt(
+            "live_migration_permit_auto_converge",
+            default=False,
+            help="Permit QEMU to slow a guest down that changes its memory faster than it is "
+            "copied. Without effect with live_migration_permit_post_copy.",
+        ),
+        cfg.StrOpt(
             "images_type",
             default="default",
             choices=["default", "raw", "flat", "qcow2", "rbd", "lvm"],

@@ -235,6 +235,7 @@ def _explain_refusal(
 _KEEP_NETWORK = (
     "attach_volume",
     "detach_volume",
+    "live_migration",
     "remove_interface",
     "snapshot_instance",
     "swap_volume",

@@ -360,6 +360,7 @@ migrations = _table(
     sa.Column("disk_total", sa.BigInteger),
     sa.Column("disk_processed", sa.BigInteger),
     sa.Column("disk_remaining", sa.BigInteger),
+    sa.Column("requested", sa.String(16)),  # of a live migration: abort or force_complete
     sa.Index(None, "instance_uuid", "status"),
     sa.Index(None, "source_compute", "status"),
     sa.Index(None, "dest_compute", "status"),

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from nova_mini import exception
 from nova_mini.db import allocations, project_usages, query
-from nova_mini.db.models import instances, migrations
+from nova_mini.db.models import instance_actions, instances, migrations
 from nova_mini.db.open_migrations import is_at, is_open
 from nova_mini.db.session import reader, writer
 from nova_mini.states import migration_states
@@ -112,6 +112,38 @@ def update(uuid: str, values: Mapping[str, Any]) -> None:
         elif values.get("status") in migration_states.STAYED:
             allocations.return_to(row["instance_uuid"], uuid)
             _stop_charging(row, row["old_flavor"])
+
+
+def request(
+    instance_uuid: str, migration_id: int, requested: str, statuses: Collection[str]
+) -> bool:
+    """Store a user's request to a migration that has one of the ``statuses``. Returns False if it
+    has not."""
+    values = {"requested": sa.case((_MIGRATION.requested == "abort", "abort"), else_=requested)}
+    return bool(
+        query.update(
+            migrations,
+            values,
+            _MIGRATION.id == migration_id,
+            _MIGRATION.instance_uuid == instance_uuid,
+            _MIGRATION.status.in_(statuses),
+        )
+    )
+
+
+def report_progress(uuid: str, claim: tuple[int, str], values: Mapping[str, Any]) -> str | None:
+    """Change an open migration whose action is owned as ``claim`` (action ID, owner) says. Returns
+    the stored request. Raises InstanceOwnershipLost."""
+    action = instance_actions.c
+    is_owned = sa.exists().where(
+        action.id == claim[0], action.owner == claim[1], action.finish_time.is_(None)
+    )
+    with writer():
+        query.update(migrations, values, _MIGRATION.uuid == uuid, is_open(), is_owned)
+        row = query.one(migrations, _MIGRATION.uuid == uuid, is_open(), is_owned)
+    if row is None:
+        raise exception.InstanceOwnershipLost(instance_uuid=uuid, host=None)
+    return row["requested"]
 
 
 def _stop_charging(row: Mapping[str, Any], flavor: Mapping[str, Any]) -> None:

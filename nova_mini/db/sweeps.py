@@ -320,6 +320,7 @@ def find_stranded_migrations(before: datetime.datetime) -> list[Row]:
         sa.select(
             migration.uuid,
             migration.status,
+            migration.migration_type,
             migration.updated_at,
             migration.source_compute,
             migration.dest_compute,
@@ -352,7 +353,10 @@ def _status_of_stranded(row: Row) -> str:
     if row["vm_state"] == "resized":
         return migration_states.FINISHED
     has_moved = row["host"] == row["dest_compute"] != row["source_compute"]
-    return migration_states.CONFIRMED if has_moved else migration_states.ERROR
+    if not has_moved:
+        return migration_states.ERROR
+    is_live = row["migration_type"] == "live-migration"
+    return migration_states.COMPLETED if is_live else migration_states.CONFIRMED
 
 
 ORPHANED_ALLOCATIONS = Sweep(

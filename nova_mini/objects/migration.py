@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from oslo_utils import uuidutils
+from oslo_utils import uuidutils, versionutils
 from oslo_versionedobjects import fields
 
 from nova_mini import db, exception
@@ -23,14 +23,22 @@ RESIZE = "resize"
 MIGRATION = "migration"
 LIVE_MIGRATION = "live-migration"
 
+ABORT, FORCE_COMPLETE = "abort", "force_complete"  # what users request of a live migration
+
+
+# Columns of the progress, or the status, and their values.
+Progress = Mapping[str, Any]
+
 
 @register
 class Migration(TimestampedObject, NovaObject):
     """``status``: see :mod:`.migration_states`. While it is open, source and destination both keep
     what they have of the server. ``dest_host`` is an address; the zones are availability zones.
-    ``memory_total`` to ``disk_remaining`` are in bytes, None before a live migration runs."""
+    ``memory_total`` to ``disk_remaining`` are in bytes, None before a live migration runs.
+    ``requested``: ABORT or FORCE_COMPLETE, of a live migration."""
 
-    VERSION = "1.0"
+    # 1.1: requested, record_copied(), report_progress()
+    VERSION = "1.1"
 
     fields = {
         "id": fields.IntegerField(),
@@ -56,7 +64,13 @@ class Migration(TimestampedObject, NovaObject):
         "disk_total": fields.IntegerField(nullable=True),
         "disk_processed": fields.IntegerField(nullable=True),
         "disk_remaining": fields.IntegerField(nullable=True),
+        "requested": fields.StringField(nullable=True),
     }
+
+    def obj_make_compatible(self, primitive: dict[str, Any], target_version: str) -> None:
+        super().obj_make_compatible(primitive, target_version)
+        if versionutils.convert_version_to_tuple(target_version) < (1, 1):
+            primitive.pop("requested", None)
 
     @classmethod
     def begin(cls, context: RequestContext, instance: Instance, new_flavor: Flavor) -> Migration:
@@ -80,6 +94,14 @@ class Migration(TimestampedObject, NovaObject):
         )
 
     @classmethod
+    def begin_live(cls, context: RequestContext, instance: Instance) -> Migration:
+        """A new live migration of a server; not inserted."""
+        migration = cls.begin(context, instance, instance.flavor)
+        migration.migration_type = LIVE_MIGRATION
+        migration.status = migration_states.ACCEPTED
+        return migration
+
+    @classmethod
     def from_row(cls, context: RequestContext, row: Mapping[str, Any]) -> Migration:
         flavors = {name: Flavor().set_fields(row[name]) for name in ("old_flavor", "new_flavor")}
         return cls(context).set_fields({**row, **flavors})
@@ -87,6 +109,18 @@ class Migration(TimestampedObject, NovaObject):
     @property
     def is_resize(self) -> bool:
         return self.migration_type == RESIZE
+
+    @property
+    def is_live(self) -> bool:
+        return self.migration_type == LIVE_MIGRATION
+
+    @property
+    def status_if_guest_stays(self) -> str:
+        """The final status of a live migration whose guest did not leave its source."""
+        if self.requested == ABORT:
+            return migration_states.CANCELLED
+        has_begun = self.status not in (migration_states.ACCEPTED, migration_states.PREPARING)
+        return migration_states.FAILED if has_begun else migration_states.ERROR
 
     @property
     def is_same_host(self) -> bool:
@@ -150,6 +184,23 @@ class Migration(TimestampedObject, NovaObject):
         """Record how many bytes of the disks are copied."""
         values = {"disk_total": total, "disk_processed": copied, "disk_remaining": total - copied}
         db.server_migrations.update(uuid, values)
+
+    @classmethod
+    def request(
+        cls, instance_uuid: str, migration_id: int, requested: str, statuses: Collection[str]
+    ) -> bool:
+        """Store what a user requests of a live migration that has one of the ``statuses``. An
+        abort is not replaced. Returns False if the status has changed."""
+        return db.server_migrations.request(instance_uuid, migration_id, requested, statuses)
+
+    @classmethod
+    @remotable
+    def report_progress(
+        cls, context: RequestContext, uuid: str, action_id: int, owner: str, progress: Progress
+    ) -> str | None:
+        """Store the progress of a live migration. Returns what is requested of it, ABORT or
+        FORCE_COMPLETE. Raises InstanceOwnershipLost if ``owner`` does not own its action."""
+        return db.server_migrations.report_progress(uuid, (action_id, owner), progress)
 
     @remotable
     def lend_allocation(self) -> None:

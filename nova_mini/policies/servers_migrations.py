@@ -6,6 +6,8 @@ _NAME = "os_compute_api:servers:migrations:"
 INDEX = _NAME + "index"
 INDEX_HOST = _NAME + "index:host"
 SHOW = _NAME + "show"
+DELETE = _NAME + "delete"
+FORCE_COMPLETE = _NAME + "force_complete"
 
 _ALL = ("GET", "/servers/{server_id}/migrations")
 _ONE = ("GET", "/servers/{server_id}/migrations/{migration_id}")
@@ -18,5 +20,17 @@ RULES = [
         _ALL,
     ),
     base.rule(INDEX_HOST, base.ADMIN, "See the hosts in the live migrations of a server", _ALL),
+    base.rule(
+        DELETE,
+        base.PROJECT_MANAGER_OR_ADMIN,
+        "Abort a live migration that is in progress",
+        ("DELETE", "/servers/{server_id}/migrations/{migration_id}"),
+    ),
+    base.rule(
+        FORCE_COMPLETE,
+        base.PROJECT_MANAGER_OR_ADMIN,
+        "Let a live migration end soon, even if the guest is paused for it",
+        ("POST", "/servers/{server_id}/migrations/{migration_id}/action"),
+    ),
     base.rule(SHOW, base.ADMIN, "Show a live migration of a server that is in progress", _ONE),
 ]

@@ -81,6 +81,14 @@ class ComputeAPI:
         """Cast: a server was deleted on another host, while it was moving."""
         rpc.cast_hint(self._to(host), context, "remove_orphans", instance_uuid=instance_uuid)
 
+    def live_migration_requested(
+        self, context: RequestContext, host: str, instance_uuid: str
+    ) -> None:
+        """Let a host read now what was requested of a live migration. The cast may be lost."""
+        rpc.cast_hint(
+            self._to(host), context, "live_migration_requested", instance_uuid=instance_uuid
+        )
+
     def external_instance_event(
         self, context: RequestContext, host: str, events: list[ExternalEvent]
     ) -> None:

@@ -2,7 +2,8 @@
 
 A cold migration or a resize goes from PRE_MIGRATING to FINISHED, then to CONFIRMED (the server
 stays at the destination) or to REVERTED (it is back at the source). A live migration goes from
-QUEUED over PREPARING and RUNNING to POST_MIGRATING.
+ACCEPTED over PREPARING, QUEUED, RUNNING and POST_MIGRATING to COMPLETED; or it ends as ERROR (it
+could not begin), FAILED or CANCELLED, and the guest runs at the source.
 """
 
 PRE_MIGRATING = "pre-migrating"  # a host is being chosen, and prepared
@@ -15,14 +16,18 @@ REVERTING = "reverting"
 REVERTED = "reverted"
 ERROR = "error"  # the server is at its source again, or broken there
 
-QUEUED = "queued"  # the source has other live migrations to finish first
-PREPARING = "preparing"  # source and destination check and prepare
+ACCEPTED = "accepted"  # a host is being chosen, and the source is checked
+PREPARING = "preparing"  # the destination checks and prepares
+QUEUED = "queued"  # the destination is ready; the source has other live migrations to finish first
 RUNNING = "running"  # the memory of the guest is copied
+COMPLETED = "completed"
+FAILED = "failed"
+CANCELLED = "cancelled"
 
 #: The server stays where it was; its destination has nothing of it any more.
-STAYED = frozenset({REVERTED, ERROR})
+STAYED = frozenset({REVERTED, ERROR, FAILED, CANCELLED})
 #: The server is at its destination; its source has nothing of it any more.
-MOVED = frozenset({CONFIRMED})
+MOVED = frozenset({CONFIRMED, COMPLETED})
 ENDED = STAYED | MOVED
 #: A live migration is in progress.
 LIVE_IN_PROGRESS = frozenset({QUEUED, PREPARING, RUNNING, POST_MIGRATING})

@@ -24,6 +24,8 @@ _TAKES_VOLUMES = (
 )
 _MOVES = (vm_states.ACTIVE, vm_states.STOPPED)
 _MOVED = (vm_states.RESIZED,)
+_MOVES_LIVE = (vm_states.ACTIVE, vm_states.PAUSED)
+_MIGRATING = (task_states.MIGRATING,)
 # A hard reboot also supersedes tasks that hang, such as a soft reboot.
 _HARD_REBOOT_TASKS = (
     None,
@@ -74,6 +76,9 @@ ALLOWED = {
     "migrate": Allowed(_MOVES),
     "confirmResize": Allowed(_MOVED),
     "revertResize": Allowed(_MOVED),
+    "os-migrateLive": Allowed(_MOVES_LIVE),
+    "abort live migration": Allowed(ANY, _MIGRATING),
+    "force_complete": Allowed(ANY, _MIGRATING),
     "attach_interface": Allowed((vm_states.ACTIVE, vm_states.PAUSED, vm_states.STOPPED)),
     "detach_interface": Allowed((vm_states.ACTIVE, vm_states.PAUSED, vm_states.STOPPED)),
     "attach_volume": Allowed(_TAKES_VOLUMES, on_host=False),

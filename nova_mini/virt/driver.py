@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from nova_mini.objects.migration import Migration
     from nova_mini.objects.network_model import VIF, NetworkInfo
     from nova_mini.virt.block_device_info import BlockDeviceInfo
+    from nova_mini.virt.live_migration import DestinationFacts, GuestPlace, SourceFacts, Watch
     from nova_mini.virt.virtapi import VirtAPI
     from nova_mini.volume.connection_info import ConnectionInfo
 
@@ -318,6 +319,91 @@ class ComputeDriver(abc.ABC):
     ) -> None:
         """At the source: give the guest its disks as they were when it was stopped, define it, and
         start it with ``power_on``. Also called if it was not stopped yet. Idempotent."""
+
+    # -- live migration ------------------------------------------------------------------------
+    # In the order of its phases. Every method is idempotent.
+
+    @abc.abstractmethod
+    def check_can_live_migrate_source(
+        self, context: RequestContext, instance: Instance, block_device_info: BlockDeviceInfo
+    ) -> SourceFacts:
+        """At the source: what the destination must know. Raises MigrationPreCheckError if the guest
+        cannot be moved while it runs."""
+
+    @abc.abstractmethod
+    def check_can_live_migrate_destination(
+        self,
+        context: RequestContext,
+        instance: Instance,
+        source: SourceFacts,
+        *,
+        block_migration: bool | None,
+        disk_over_commit: bool,
+    ) -> None:
+        """At the destination, before anything is changed. ``block_migration``: whether local disks
+        are to be copied; None: if it is necessary. ``disk_over_commit``: without space for their
+        full size. Raises MigrationPreCheckError, whose text users see."""
+
+    @abc.abstractmethod
+    def pre_live_migration(
+        self,
+        context: RequestContext,
+        instance: Instance,
+        source: SourceFacts,
+        network_info: NetworkInfo,
+        block_device_info: BlockDeviceInfo,
+    ) -> DestinationFacts:
+        """At the destination: make what the guest needs here. ``network_info`` and
+        ``block_device_info`` are those of this host."""
+
+    @abc.abstractmethod
+    def live_migration(
+        self,
+        context: RequestContext,
+        instance: Instance,
+        migration: Migration,
+        destination: DestinationFacts,
+        watch: Watch,
+    ) -> None:
+        """At the source: move the guest; returns when it runs at the destination. A migration that
+        an earlier attempt has begun is continued. Raises LiveMigrationCancelled, MigrationError,
+        Preempted: then the guest runs here, unless :meth:`find_live_guest` says something else."""
+
+    @abc.abstractmethod
+    def find_live_guest(self, instance: Instance) -> GuestPlace:
+        """At either host: what the hypervisor has of the guest. At the source the guest is ACTIVE
+        during the migration."""
+
+    @abc.abstractmethod
+    def post_live_migration(
+        self,
+        context: RequestContext,
+        instance: Instance,
+        network_info: NetworkInfo,
+        block_device_info: BlockDeviceInfo,
+    ) -> None:
+        """At the source: remove what is left of a guest that has moved."""
+
+    @abc.abstractmethod
+    def post_live_migration_at_destination(
+        self, context: RequestContext, instance: Instance, network_info: NetworkInfo
+    ) -> None:
+        """At the destination: the guest runs here now, and stays."""
+
+    @abc.abstractmethod
+    def rollback_live_migration(self, instance: Instance) -> GuestPlace:
+        """At the source: cancel the migration if it still runs. Returns where the guest is then."""
+
+    @abc.abstractmethod
+    def rollback_live_migration_at_destination(
+        self,
+        context: RequestContext,
+        instance: Instance,
+        network_info: NetworkInfo,
+        block_device_info: BlockDeviceInfo,
+    ) -> None:
+        """At the destination: remove what :meth:`pre_live_migration` has made. Disks that the
+        source uses are kept."""
 
     # -- rescue ------------------------------------------------------------------------------
 

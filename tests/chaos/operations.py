@@ -130,6 +130,12 @@ def _migrate(site, server: Server) -> requests.Response:
     return site.admin.request("POST", f"/servers/{server.id}/action", {"migrate": None})
 
 
+def _live_migrate(site, server: Server) -> requests.Response:
+    arguments = {"host": None, "block_migration": "auto"}
+    path = f"/servers/{server.id}/action"
+    return site.admin.request("POST", path, {"os-migrateLive": arguments})
+
+
 ALL = {
     each.name: each
     for each in (
@@ -175,6 +181,14 @@ ALL = {
         Operation("unshelve", "SHELVED_OFFLOADED", "ACTIVE", _unshelve),
         Operation("resize", "ACTIVE", "VERIFY_RESIZE", _resize, moves=True),
         Operation("migrate", "ACTIVE", "VERIFY_RESIZE", _migrate, moves=True),
+        Operation(
+            "live migrate",
+            "ACTIVE",
+            "ACTIVE",
+            _live_migrate,
+            sets_status=False,
+            moves=True,
+        ),
         Operation(
             "confirm resize", "VERIFY_RESIZE", "ACTIVE", _action("confirmResize"), moves=True
         ),

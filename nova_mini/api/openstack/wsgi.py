@@ -68,6 +68,11 @@ class VersionedMethod:
             tuple[versions.APIVersion, versions.APIVersion, FunctionType]
         ] = []
 
+    @property
+    def action_name(self) -> str:
+        """The action that the method serves. Raises AttributeError if it serves none."""
+        return cast("Any", self.implementations[0][2]).action_name
+
     def api_version(self, minimum: str, maximum: str | None = None) -> Callable:
         first = versions.parse(minimum)
         last = versions.parse(maximum) if maximum else versions.MAX_VERSION

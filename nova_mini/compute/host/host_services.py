@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from nova_mini.actions.context import OperationContext
 from nova_mini.compute.host.events import InstanceEvents
+from nova_mini.compute.host.live_requests import LiveRequests
 from nova_mini.compute.host.resource_tracker import ResourceTracker
 from nova_mini.conf import CONF
 from nova_mini.context import get_admin_context
@@ -26,7 +27,7 @@ def _build_slots() -> threading.BoundedSemaphore:
 @dataclass
 class HostServices:
     """``name`` is the host's name. ``rt`` accounts for its resources. ``build_slots`` limits the
-    number of concurrent builds."""
+    number of concurrent builds. ``live_requests``: messages about live migrations."""
 
     name: str
     driver: ComputeDriver
@@ -37,6 +38,7 @@ class HostServices:
     volume_api: cinder.API
     instance_events: InstanceEvents
     build_slots: threading.BoundedSemaphore = field(default_factory=_build_slots)
+    live_requests: LiveRequests = field(default_factory=LiveRequests)
     _builds_failed: bool = False
 
     def build_failed(self) -> None:

@@ -44,7 +44,7 @@ class ResourceTracker:
         # By the UUIDs of the allocations' consumers: servers, and at the source of a migration
         # the migration.
         self._tracked: dict[str, dict[str, int]] = {}
-        self._moving: dict[str, str] = {}  # consumer -> UUID of its migration
+        self._moving: dict[str, Migration] = {}  # by their consumers
         self._limits: dict[str, float] = {}
         self._reported: dict | None = None
         self._reported_at = 0.0
@@ -73,10 +73,10 @@ class ResourceTracker:
         if migration.source_compute == self.host:
             self._tracked.pop(instance.uuid, None)
             self._tracked[migration.uuid] = resources_of(instance, migration.old_flavor)
-            self._moving[migration.uuid] = migration.uuid
+            self._moving[migration.uuid] = migration
         if migration.dest_compute == self.host:
             self._tracked[instance.uuid] = resources_of(instance, migration.new_flavor)
-            self._moving[instance.uuid] = migration.uuid
+            self._moving[instance.uuid] = migration
 
     def update_available_resource(self) -> None:
         """Report the resources of the host if they have changed. A periodic task."""
@@ -168,14 +168,14 @@ class ResourceTracker:
         if migration.is_same_host:
             self.lend(migration)
         self._take(instance, migration.new_flavor)
-        self._moving[instance.uuid] = migration.uuid
+        self._moving[instance.uuid] = migration
 
     def lend(self, migration: Migration) -> None:
         """At the source: keep the resources of the server for its migration. Idempotent."""
         with self._lock:
             if migration.uuid not in self._tracked and migration.instance_uuid in self._tracked:
                 self._tracked[migration.uuid] = self._tracked.pop(migration.instance_uuid)
-                self._moving[migration.uuid] = migration.uuid
+                self._moving[migration.uuid] = migration
 
     def take_back(self, migration: Migration) -> None:
         """At the source: undo :meth:`lend`. Idempotent."""
@@ -184,23 +184,24 @@ class ResourceTracker:
             if lent is not None:
                 self._tracked[migration.instance_uuid] = lent
 
-    def release_ended_moves(self) -> None:
+    def release_ended_moves(self) -> list[str]:
         """Release what was kept for servers that were deleted, or went back, while they moved: the
-        other host may have ended the migration. A periodic task."""
+        other host may have ended the migration. Returns the UUIDs of these servers."""
         moving = dict(self._moving)
         if not moving:
-            return
+            return []
         context = get_admin_context()
         still_open = {m.uuid for m in MigrationList.get_open_by_host(context, self.host)}
-        ended = [consumer for consumer, uuid in moving.items() if uuid not in still_open]
+        ended = {name: each for name, each in moving.items() if each.uuid not in still_open}
         if not ended:
-            return
+            return []
         here = {instance.uuid for instance in InstanceList.get_by_host(context, self.host)}
         with self._lock:
             for consumer in ended:
                 self._moving.pop(consumer, None)
                 if consumer not in here:
                     self._tracked.pop(consumer, None)
+        return sorted({each.instance_uuid for each in ended.values()})
 
     def _take(self, instance: Instance, flavor: Flavor | None = None) -> None:
         requested = resources_of(instance, flavor)

@@ -9,7 +9,7 @@ from nova_mini.objects.compute_node import ComputeNode
 from nova_mini.objects.flavor import Flavor
 from nova_mini.objects.image_meta import ImageMeta
 from nova_mini.objects.instance import Instance
-from nova_mini.objects.service import MOVES_VERSION, Service
+from nova_mini.objects.service import LIVE_MIGRATION_VERSION, MOVES_VERSION, Service
 
 
 def new_flavor(context: RequestContext, instance: Instance, flavor_id: str) -> Flavor:
@@ -56,6 +56,17 @@ def check_source(instance: Instance) -> None:
         raise exception.Conflict(
             f"The host of instance {instance.uuid} must be upgraded before the server can move."
         )
+
+
+def check_live_source(context: RequestContext, instance: Instance) -> None:
+    """Raises Conflict as :func:`check_source`; SourceServiceUnavailable if the host is down."""
+    service = Service.get_by_host_and_binary(context, instance.host, "nova-mini-compute")
+    if service.version < LIVE_MIGRATION_VERSION:
+        raise exception.Conflict(
+            f"The host of instance {instance.uuid} must be upgraded before the server can move."
+        )
+    if not service.is_alive:
+        raise exception.SourceServiceUnavailable(internal=instance.host)
 
 
 def check_destination(context: RequestContext, instance: Instance, host: str) -> None:

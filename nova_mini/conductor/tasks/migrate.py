@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from nova_mini import exception
 from nova_mini.actions import operations
 from nova_mini.actions.claims import ClaimedAction
-from nova_mini.actions.parameters import MigrateParameters, NoParameters
+from nova_mini.actions.parameters import LiveMigrateParameters, MigrateParameters, NoParameters
 from nova_mini.conductor.tasks.scheduling import SchedulingTask
 from nova_mini.conf import CONF
 from nova_mini.context import RequestContext
@@ -24,6 +24,8 @@ from nova_mini.trace import collecting, traced
 
 
 class MigrationTask(SchedulingTask):
+    MINIMUM_VERSION = MOVES_VERSION  # of a destination
+
     def migrate_servers(self, context: RequestContext, actions: Sequence[ClaimedAction]) -> None:
         """Schedule each server and hand it over to its destination. Without a valid host, a server
         stays where it is."""
@@ -55,7 +57,7 @@ class MigrationTask(SchedulingTask):
         self, context: RequestContext, action: ClaimedAction
     ) -> tuple[Selection, list[Selection]]:
         """The destination, with its claim, and the alternates."""
-        parameters: MigrateParameters = action.parameters
+        parameters: MigrateParameters | LiveMigrateParameters = action.parameters
         tried = parameters.tried
         if len(tried) >= CONF.scheduler.max_attempts:
             reason = parameters.reason or "no reason given"
@@ -73,8 +75,7 @@ class MigrationTask(SchedulingTask):
         ((selection, *alternates),) = self._ask_scheduler(context, [action], [spec], wanted)
         return selection, alternates
 
-    @staticmethod
-    def _spec(context: RequestContext, action: ClaimedAction) -> RequestSpec:
+    def _spec(self, context: RequestContext, action: ClaimedAction) -> RequestSpec:
         """What the server requires of its destination. Not saved: the server may come back."""
         instance, migration, parameters = action.instance, action.migration, action.parameters
         spec = RequestSpec.get_by_instance_uuid(context, instance.uuid)
@@ -84,15 +85,16 @@ class MigrationTask(SchedulingTask):
         spec.requested_host = parameters.host
         may_stay = migration.is_resize and CONF.allow_resize_to_same_host
         source = [] if may_stay else [migration.source_compute]
-        unfit = [*_older(context), *_with_other_storage(context, action)]
+        older = _older(context, self.MINIMUM_VERSION)
+        unfit = [*older, *_with_other_storage(context, action)]
         spec.ignore_hosts = [*spec.ignore_hosts, *parameters.tried, *source, *unfit]
         return spec
 
 
-def _older(context: RequestContext) -> list[str]:
+def _older(context: RequestContext, version: int) -> list[str]:
     """The hosts of an earlier release, which cannot receive a server."""
     computes = ServiceList.get_all(context, binary="nova-mini-compute")
-    return [each.host for each in computes if each.version < MOVES_VERSION]
+    return [each.host for each in computes if each.version < version]
 
 
 def _with_other_storage(context: RequestContext, action: ClaimedAction) -> list[str]:

@@ -9,6 +9,7 @@ from oslo_log import log as logging
 
 from nova_mini import disclosure, exception, service_auth
 from nova_mini.network.neutron import (
+    bindings,
     constants,
     networks,
     nw_info,
@@ -174,6 +175,37 @@ class API:
             client = _service(context)
             for port in ports.of_device(client, instance.uuid):
                 ports.unbind(client, host, port)
+
+    # -- live migration ----------------------------------------------------------------------------
+
+    def bind_to_second_host(
+        self, context: RequestContext, instance: Instance, host: str
+    ) -> NetworkInfo:
+        """Let ``host`` be ready for the server's ports, which stay bound to their present host.
+        Returns the interfaces as they will be on ``host``. Bindings to other hosts are removed.
+        Idempotent. Raises PortBindingFailed."""
+        if not service_auth.is_configured("neutron"):
+            return NetworkInfo()
+        client = _service(context)
+        found = [
+            bindings.add(client, port, host) for port in ports.of_device(client, instance.uuid)
+        ]
+        return nw_info.build(client, self._topology, found, instance.network_info)
+
+    def activate_binding(self, context: RequestContext, instance: Instance, host: str) -> None:
+        """Let the ports' traffic go to ``host``, which has a binding. Idempotent."""
+        if service_auth.is_configured("neutron"):
+            client = _service(context)
+            for port in ports.of_device(client, instance.uuid):
+                bindings.activate(client, port, host)
+
+    def remove_second_binding(self, context: RequestContext, instance: Instance, host: str) -> None:
+        """Leave the ports only the binding to ``host``, which is activated. Idempotent."""
+        if service_auth.is_configured("neutron"):
+            client = _service(context)
+            for port in ports.of_device(client, instance.uuid):
+                bindings.activate(client, port, host)
+                bindings.remove_others(client, port, host)
 
     # -- security groups of a server (the API service) -------------------------------------------
 

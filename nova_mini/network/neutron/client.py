@@ -78,6 +78,16 @@ class NeutronClient:
             )
         return response.json()[_key(resource)[:-1]]
 
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Create a part of a resource. Not retried, as :meth:`create`."""
+        with _translated():
+            return self._adapter.post(f"/v2.0/{path}", json=body).json()
+
+    def put(self, path: str) -> None:
+        """Request an action of a resource, which is idempotent."""
+        with _translated():
+            self._adapter.put(f"/v2.0/{path}", **_retries())
+
     def delete(self, resource: str, item_id: str) -> None:
         """Idempotent."""
         with contextlib.suppress(ks_exc.NotFound), _translated(passing=ks_exc.NotFound):

@@ -29,6 +29,11 @@ _TRANSITIONS = {
     libvirt.VIR_DOMAIN_EVENT_SUSPENDED: LifecycleTransition.PAUSED,
     libvirt.VIR_DOMAIN_EVENT_RESUMED: LifecycleTransition.RESUMED,
 }
+_LEFT = (
+    (libvirt.VIR_DOMAIN_EVENT_SUSPENDED, libvirt.VIR_DOMAIN_EVENT_SUSPENDED_MIGRATED),
+    (libvirt.VIR_DOMAIN_EVENT_SUSPENDED, libvirt.VIR_DOMAIN_EVENT_SUSPENDED_POSTCOPY),
+    (libvirt.VIR_DOMAIN_EVENT_STOPPED, libvirt.VIR_DOMAIN_EVENT_STOPPED_MIGRATED),
+)
 _loop_started = threading.Lock()
 
 
@@ -82,6 +87,7 @@ class EventHandler:
         self._emit = emit
         self._queue: queue.SimpleQueue[LifecycleEvent] = queue.SimpleQueue()
         self._waiters: dict[tuple[str, str], DeviceWaiter] = {}
+        self._leaving: dict[str, threading.Event] = {}
         threading.Thread(target=self._deliver, name="libvirt-dispatch", daemon=True).start()
 
     def register(self, conn: libvirt.virConnect) -> None:
@@ -102,7 +108,18 @@ class EventHandler:
         finally:
             del self._waiters[uuid, alias]
 
+    @contextlib.contextmanager
+    def guest_left(self, uuid: str) -> Iterator[threading.Event]:
+        """Context manager: the event is set when a guest stops here because it moves."""
+        left = self._leaving[uuid] = threading.Event()
+        try:
+            yield left
+        finally:
+            del self._leaving[uuid]
+
     def _on_lifecycle(self, conn, domain, event, detail, opaque) -> None:
+        if (event, detail) in _LEFT and (left := self._leaving.get(domain.UUIDString())):
+            left.set()
         transition = _TRANSITIONS.get(event)
         if (event, detail) == (
             libvirt.VIR_DOMAIN_EVENT_STOPPED,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import libvirt
 from oslo_log import log as logging
@@ -38,6 +39,38 @@ AGENT_SECONDS = 60  # timeout for an answer of the guest agent; libvirt's defaul
 # A namespace prefix that libvirt adds to the element. It must differ from the prefix that the
 # element already has; Nova uses the same.
 _METADATA_KEY = "instance"
+
+
+_PAUSED_BY_MIGRATION = (
+    libvirt.VIR_DOMAIN_PAUSED_MIGRATION,
+    libvirt.VIR_DOMAIN_PAUSED_POSTCOPY,
+    libvirt.VIR_DOMAIN_PAUSED_POSTCOPY_FAILED,
+)
+_NO_JOB = (libvirt.VIR_ERR_OPERATION_INVALID, libvirt.VIR_ERR_NO_DOMAIN)
+
+
+@contextlib.contextmanager
+def _job_may_have_ended() -> Iterator[None]:
+    try:
+        yield
+    except libvirt.libvirtError as exc:
+        if exc.get_error_code() not in _NO_JOB:
+            raise
+
+
+class MigrationJob:
+    """``stats``: as libvirt reports them."""
+
+    def __init__(self, stats: dict[str, Any]):
+        self._stats = stats
+
+    def progress(self) -> dict[str, int]:
+        """Bytes, by the names that :class:`nova_mini.virt.live_migration.Watch` takes."""
+        names = [f"{what}_{how}" for what in ("memory", "disk") for how in _PROGRESS]
+        return {name: int(self._stats[name]) for name in names if name in self._stats}
+
+
+_PROGRESS = ("total", "processed", "remaining")
 
 
 class Guest:
@@ -132,6 +165,66 @@ class Guest:
         except libvirt.libvirtError as exc:
             if exc.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
                 raise
+
+    # -- migration ---------------------------------------------------------------------------
+
+    def get_definition(self, migratable: bool = False, persistent: bool = False) -> str:
+        """The XML of the domain as it runs, or of its persistent definition. ``migratable``: as
+        another libvirt takes it, with its secrets."""
+        flags = libvirt.VIR_DOMAIN_XML_INACTIVE if persistent else 0
+        if migratable:
+            flags |= libvirt.VIR_DOMAIN_XML_MIGRATABLE | libvirt.VIR_DOMAIN_XML_SECURE
+        return self._domain.XMLDesc(flags)
+
+    @traced("Guest.migrate")
+    def migrate(self, uri: str, parameters: dict[str, Any], flags: int) -> None:
+        """Move the domain to the libvirt at ``uri``; returns when it runs there."""
+        self._domain.migrateToURI3(uri, parameters, flags)
+
+    def get_migration_job(self) -> MigrationJob | None:
+        """The migration from this host that runs now."""
+        try:
+            stats = self._domain.jobStats()
+        except libvirt.libvirtError as exc:
+            if exc.get_error_code() in _NO_JOB:
+                return None
+            raise
+        is_running = stats["type"] in (
+            libvirt.VIR_DOMAIN_JOB_BOUNDED,
+            libvirt.VIR_DOMAIN_JOB_UNBOUNDED,
+        )
+        if (
+            not is_running
+            or stats.get("operation") != libvirt.VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT
+        ):
+            return None
+        return MigrationJob(stats)
+
+    def is_incoming(self) -> bool:
+        """Whether this libvirt receives the domain from another one now."""
+        try:
+            operation = self._domain.jobStats().get("operation")
+        except libvirt.libvirtError as exc:
+            # libvirt tells the progress at the source only.
+            return exc.get_error_code() == libvirt.VIR_ERR_OPERATION_INVALID and self.is_active()
+        return operation == libvirt.VIR_DOMAIN_JOB_OPERATION_MIGRATION_IN
+
+    def is_paused_by_migration(self) -> bool:
+        """Whether it neither runs nor was paused by a user: a migration did not come to its end."""
+        state, reason = self._domain.state()
+        return state == libvirt.VIR_DOMAIN_PAUSED and reason in _PAUSED_BY_MIGRATION
+
+    def set_migration_downtime(self, milliseconds: int) -> None:
+        with _job_may_have_ended():
+            self._domain.migrateSetMaxDowntime(milliseconds, 0)
+
+    def abort_migration(self) -> None:
+        with _job_may_have_ended():
+            self._domain.abortJob()
+
+    def start_post_copy(self) -> None:
+        with _job_may_have_ended():
+            self._domain.migrateStartPostCopy(0)
 
     # -- devices -----------------------------------------------------------------------------
 

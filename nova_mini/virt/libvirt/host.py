@@ -190,6 +190,16 @@ class Host:
         """The hypervisor's version: major * 1,000,000 + minor * 1,000 + release."""
         return self.get_connection().getVersion()
 
+    def compare_cpu(self, arch: str, machine: str, virt_type: str, cpu: str) -> int:
+        """Compare the CPU of a guest, an element of its definition, with what this host offers.
+        Returns a VIR_CPU_COMPARE_* value."""
+        conn = self.get_connection()
+        return conn.compareHypervisorCPU(None, arch, machine, virt_type, cpu, 0)
+
+    def guest_left(self, uuid: str) -> contextlib.AbstractContextManager[threading.Event]:
+        """See :meth:`.events.EventHandler.guest_left`."""
+        return self._events.guest_left(uuid)
+
     def supports_virt_type(self, virt_type: str) -> bool:
         arch = self.capabilities.arch
         return any(name == arch and virt_type in types for name, types in self.capabilities.guests)

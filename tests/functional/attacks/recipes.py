@@ -56,6 +56,7 @@ OBJECTS = {
     "/servers/{server_id}/os-instance-actions/{id}": Object(SERVER, {"id": "{request_id}"}),
     "/servers/{server_id}/migrations": Object(SERVER),
     "/servers/{server_id}/migrations/{id}": Object(SERVER, {"id": "1"}),
+    "/servers/{server_id}/migrations/{id}/action": Object(SERVER, {"id": "1"}),
     "/flavors": Object(COLLECTION),
     "/flavors/detail": Object(COLLECTION),
     "/flavors/{id}": Object(PRIVATE_FLAVOR),
@@ -146,6 +147,10 @@ BODIES: dict[str, object] = {
     "/servers/{id}/action unshelve": {"unshelve": None},
     "/servers/{id}/action resize": {"resize": {"flavorRef": "tiny"}},
     "/servers/{id}/action migrate": {"migrate": None},
+    "/servers/{id}/action os-migrateLive": {
+        "os-migrateLive": {"host": None, "block_migration": "auto"}
+    },
+    "/servers/{server_id}/migrations/{id}/action force_complete": {"force_complete": None},
     **{
         f"/servers/{{id}}/action {action}": {action: None}
         for action in (

@@ -59,7 +59,8 @@ def _open_migrations(cloud: Cloud) -> dict[str, dict]:
     if schema["version_num"] < "0006":  # a cloud that was not upgraded yet
         return {}
     rows = cloud.query(
-        "SELECT * FROM migrations WHERE status NOT IN ('confirmed', 'reverted', 'error')"
+        "SELECT * FROM migrations WHERE status NOT IN "
+        "('confirmed', 'reverted', 'error', 'completed', 'failed', 'cancelled')"
     )
     return {row["instance_uuid"]: row for row in rows}
 

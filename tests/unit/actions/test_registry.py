@@ -77,7 +77,7 @@ def test_only_a_move_begins_at_a_conductor_although_the_server_is_on_a_host():
     found = {
         each.name for each in REGISTRY.actions.values() if each.on_host.place is not Place.HOST
     }
-    assert found == {"resize", "migrate"}
+    assert found == {"resize", "migrate", "live-migration"}
 
 
 def test_a_phase_that_fails_is_followed_by_one_that_goes_back_at_the_same_host():
@@ -89,6 +89,8 @@ def test_a_phase_that_fails_is_followed_by_one_that_goes_back_at_the_same_host()
     assert back == {
         "resize_instance": operations.FINISH_REVERT_RESIZE,
         "finish_resize": operations.REVERT_RESIZE,
+        "pre_live_migration": operations.ROLLBACK_LIVE_MIGRATION_AT_DESTINATION,
+        "live_migration": operations.ROLLBACK_LIVE_MIGRATION,
     }
     assert all(each.place is Place.HOST for each in back.values())
     assert all(each.parameters is RevertParameters for each in back.values())

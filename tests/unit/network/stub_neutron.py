@@ -21,6 +21,7 @@ class StubNeutron:
 
     def __init__(self):
         self.networks, self.subnets, self.ports, self.floatingips = {}, {}, {}, {}
+        self.inactive: dict[str, dict] = {}  # port -> host -> binding
         self.security_groups = {}
         self.quota = {"limit": -1, "used": 0, "reserved": 0}
         self.auto_network = None
@@ -128,6 +129,8 @@ class StubNeutron:
                 return self._error(400, "AutoAllocationFailure")
             found = "dry-run=pass" if query else self.auto_network
             return 200, {"auto_allocated_topology": {"id": found}}
+        if rest[1:2] == ["bindings"]:
+            return self._serve_bindings(method, self.ports[rest[0]], rest[2:], body)
         key = resource.replace("-", "_")
         items = getattr(self, key)
         if method == "GET":
@@ -154,6 +157,31 @@ class StubNeutron:
         port.update(body["port"], revision_number=port["revision_number"] + 1)
         self._bind(port)
         return 200, {"port": port}
+
+    def _serve_bindings(self, method, port, rest, body):
+        """The bindings of a port: the active one is in the port, the others in ``inactive``."""
+        others = self.inactive.setdefault(port["id"], {})
+        if method == "GET":
+            active = self._binding(port["binding:host_id"], "ACTIVE")
+            return 200, {"bindings": [active, *others.values()]}
+        if method == "POST":
+            host = body["binding"]["host"]
+            if host in others or host == port["binding:host_id"]:
+                return self._error(409, "PortBindingAlreadyExists")
+            others[host] = self._binding(host, "INACTIVE")
+            return 201, {"binding": others[host]}
+        if method == "DELETE":
+            return (204, b"") if others.pop(rest[0], None) else self._error(404, "NotFound")
+        former, port["binding:host_id"] = port["binding:host_id"], rest[0]
+        del others[rest[0]]
+        others[former] = self._binding(former, "INACTIVE")
+        self._bind(port)
+        return 200, {}
+
+    def _binding(self, host, status):
+        kind = "binding_failed" if host in self.failing_hosts else "ovs"
+        details = {"bridge_name": "br-int", "port_filter": True}
+        return {"host": host, "status": status, "vif_type": kind, "vif_details": details}
 
     def _make_port(self, body):
         port_id = uuidutils.generate_uuid()

@@ -145,7 +145,11 @@ ROUTE_LIST: tuple[tuple[str, dict[str, Any]], ...] = (
     ("/servers/{server_id}/os-instance-actions", {"GET": InstanceActionsController.index}),
     ("/servers/{server_id}/os-instance-actions/{id}", {"GET": InstanceActionsController.show}),
     ("/servers/{server_id}/migrations", {"GET": ServerMigrationsController.index}),
-    ("/servers/{server_id}/migrations/{id}", {"GET": ServerMigrationsController.show}),
+    (
+        "/servers/{server_id}/migrations/{id}",
+        {"GET": ServerMigrationsController.show, "DELETE": ServerMigrationsController.delete},
+    ),
+    ("/servers/{server_id}/migrations/{id}/action", {"POST": (ServerMigrationsController,)}),
     ("/versions/{id}", {"GET": VersionsController.show}),
     ("/os-keypairs", {"GET": KeypairsController.index, "POST": KeypairsController.create}),
     ("/os-keypairs/{id}", {"GET": KeypairsController.show, "DELETE": KeypairsController.delete}),

@@ -6,15 +6,19 @@ from nova_mini import exception, policy
 from nova_mini.api import validation
 from nova_mini.api.openstack import common, wsgi
 from nova_mini.api.openstack.compute.schemas import migrations as schema
-from nova_mini.api.openstack.compute.server_access import get_record, target_of
+from nova_mini.api.openstack.compute.server_access import get_instance, get_record, target_of
 from nova_mini.api.openstack.compute.views import migrations as view
 from nova_mini.api.openstack.request import Request
+from nova_mini.compute.api import API
 from nova_mini.objects import migration_records
 from nova_mini.objects.migration_records import MigrationRecord
 from nova_mini.policies import servers_migrations as migrations_policy
 
 
 class ServerMigrationsController(wsgi.Controller):
+    def __init__(self):
+        self.compute_api = API()
+
     @wsgi.api_version("2.23")
     @validation.query_schema(schema.of_server)
     def index(self, req: Request, server_id: str) -> dict:
@@ -31,6 +35,22 @@ class ServerMigrationsController(wsgi.Controller):
         server = get_record(req, server_id, migrations_policy.SHOW)
         found = _get_live_in_progress(server.uuid, id)
         return {"migration": view.of_server(req, found, with_host=True)}
+
+    @wsgi.api_version("2.24")
+    @wsgi.response(202)
+    def delete(self, req: Request, server_id: str, id: str) -> None:
+        """Since 2.65 also a migration whose guest does not move yet."""
+        instance = get_instance(req, server_id, migrations_policy.DELETE)
+        also_queued = req.api_version >= (2, 65)
+        self.compute_api.live_migrate_abort(req.context, instance, id, also_queued=also_queued)
+
+    @wsgi.api_version("2.22")
+    @wsgi.action("force_complete")
+    @wsgi.response(202)
+    @validation.schema(schema.force_complete)
+    def force_complete(self, req: Request, server_id: str, id: str, body: dict) -> None:
+        instance = get_instance(req, server_id, migrations_policy.FORCE_COMPLETE)
+        self.compute_api.live_migrate_force_complete(req.context, instance, id)
 
 
 def _get_live_in_progress(server_id: str, migration_id: str) -> MigrationRecord:

@@ -1,9 +1,11 @@
-"""``POST /servers/{id}/action``: resize and migrate, and their confirmation and reversal."""
+"""``POST /servers/{id}/action``: resize, migrate and live migration, and their outcome."""
 
 from __future__ import annotations
 
+from nova_mini import exception
+from nova_mini.actions.parameters import LiveMigrateParameters
 from nova_mini.api import validation
-from nova_mini.api.openstack import wsgi
+from nova_mini.api.openstack import common, wsgi
 from nova_mini.api.openstack.compute.schemas import server_actions as action_schema
 from nova_mini.api.openstack.compute.schemas import server_moves as schema
 from nova_mini.api.openstack.compute.server_access import get_instance
@@ -41,6 +43,25 @@ class ServerMovesController(wsgi.Controller):
         instance = get_instance(req, id, server_policy.REVERT_RESIZE)
         self.compute_api.revert_resize(req.context, instance)
 
+    @wsgi.action("os-migrateLive")
+    @wsgi.response(202)
+    @validation.schema(schema.migrate_live, "2.1", "2.24")
+    @validation.schema(schema.migrate_live_v225, "2.25", "2.29")
+    @validation.schema(schema.migrate_live_v230, "2.30", "2.67")
+    @validation.schema(schema.migrate_live_v225, "2.68")
+    def migrate_live(self, req: Request, id: str, body: dict) -> None:
+        requested = body["os-migrateLive"]
+        host = requested["host"]
+        rule = migrate_policy.MIGRATE_LIVE if host is None else migrate_policy.MIGRATE_LIVE_HOST
+        instance = get_instance(req, id, rule)
+        parameters = LiveMigrateParameters(
+            host=host,
+            is_forced=_is_forced(req, requested),
+            block_migration=_block_migration(requested["block_migration"]),
+            disk_over_commit=common.is_true(requested.get("disk_over_commit")),
+        )
+        self.compute_api.live_migrate(req.context, instance, parameters)
+
     @wsgi.action("migrate")
     @wsgi.response(202)
     @validation.schema(action_schema.plain, "2.1", "2.55")
@@ -50,3 +71,18 @@ class ServerMovesController(wsgi.Controller):
         host = requested.get("host")
         rule = migrate_policy.MIGRATE if host is None else migrate_policy.MIGRATE_HOST
         self.compute_api.migrate(req.context, get_instance(req, id, rule), host)
+
+
+def _is_forced(req: Request, requested: dict) -> bool:
+    """Whether the host is used without asking the scheduler: before 2.30 every named host is.
+    Raises InvalidInput for ``force`` without a host."""
+    if req.api_version < (2, 30):
+        return requested["host"] is not None
+    is_forced = common.is_true(requested.get("force"))
+    if is_forced and requested["host"] is None:
+        raise exception.InvalidInput(reason="Can't force to a non-provided destination")
+    return is_forced
+
+
+def _block_migration(value: bool | str) -> bool | None:
+    return None if value == "auto" else common.is_true(value)

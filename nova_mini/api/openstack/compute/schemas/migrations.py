@@ -29,3 +29,10 @@ index_v259 = types.query_params(_V259, strict=True)
 index_v266 = types.query_params(_V266, strict=True)
 index_v280 = types.query_params(_V280, strict=True)
 of_server = types.query_params({})
+
+force_complete = {
+    "type": "object",
+    "properties": {"force_complete": {"type": "null"}},
+    "required": ["force_complete"],
+    "additionalProperties": False,
+}

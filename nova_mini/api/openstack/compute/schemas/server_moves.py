@@ -1,4 +1,4 @@
-"""Bodies of the actions resize and migrate."""
+"""Bodies of the actions that move a server."""
 
 from __future__ import annotations
 
@@ -22,3 +22,20 @@ migrate_v256 = {
     "required": ["migrate"],
     "additionalProperties": False,
 }
+
+_HOST = {**types.fqdn, "type": ["string", "null"]}
+_AUTO = {"enum": [*types.BOOLEAN_VALUES, "auto"]}
+
+migrate_live = types.body_of(
+    "os-migrateLive",
+    {"block_migration": types.boolean, "disk_over_commit": types.boolean, "host": _HOST},
+    ["block_migration", "disk_over_commit", "host"],
+)
+migrate_live_v225 = types.body_of(
+    "os-migrateLive", {"block_migration": _AUTO, "host": _HOST}, ["block_migration", "host"]
+)
+migrate_live_v230 = types.body_of(
+    "os-migrateLive",
+    {"block_migration": _AUTO, "host": _HOST, "force": types.boolean},
+    ["block_migration", "host"],
+)

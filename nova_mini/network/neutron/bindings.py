@@ -1,0 +1,89 @@
+"""The bindings of a port to two hosts, while its server moves from one to the other.
+
+One binding is active: Neutron sends the port's traffic to its host. The other host has the port
+prepared, and gets the traffic when its binding is activated. A port that another program has
+changed meanwhile may have lost a binding, so every function looks at what is there.
+"""
+
+from __future__ import annotations
+
+import urllib.parse
+from typing import Any
+
+from nova_mini import exception
+from nova_mini.network.neutron import constants
+from nova_mini.network.neutron.client import NeutronClient
+from nova_mini.objects import network_model
+
+Port = dict[str, Any]
+
+
+def add(client: NeutronClient, port: Port, host: str) -> Port:
+    """Bind a port also to ``host``, and remove its other inactive bindings. Returns the port as it
+    will be on that host. Raises PortBindingFailed."""
+    if port[constants.BINDING_HOST] == host:
+        return port  # this binding is active
+    binding = None
+    for each in _bindings(client, port):
+        if each["host"] == host and _is_usable(each):
+            binding = each
+        elif each["status"] != "ACTIVE":
+            _remove(client, port, each["host"])
+    if binding is None:
+        binding = _create(client, port, host)
+    if not _is_usable(binding):
+        raise exception.PortBindingFailed(port_id=port["id"])
+    return {
+        **port,
+        constants.BINDING_HOST: host,
+        constants.BINDING_VIF_TYPE: binding["vif_type"],
+        constants.BINDING_VIF_DETAILS: binding["vif_details"],
+    }
+
+
+def activate(client: NeutronClient, port: Port, host: str) -> None:
+    """Activate the binding to ``host``. A port without such a binding is bound to the host anew."""
+    for each in _bindings(client, port):
+        if each["host"] == host:
+            if each["status"] != "ACTIVE":
+                client.put(f"{_path(port)}/{_quoted(host)}/activate")
+            return
+    client.update("ports", port["id"], {constants.BINDING_HOST: host})
+
+
+def remove_others(client: NeutronClient, port: Port, host: str) -> None:
+    for each in _bindings(client, port):
+        if each["host"] != host:
+            _remove(client, port, each["host"])
+
+
+def _create(client: NeutronClient, port: Port, host: str) -> dict[str, Any]:
+    body = {
+        "host": host,
+        "vnic_type": port.get(constants.BINDING_VNIC_TYPE, "normal"),
+        "profile": port.get(constants.BINDING_PROFILE) or {},
+    }
+    return client.post(_path(port), {"binding": body})["binding"]
+
+
+def _remove(client: NeutronClient, port: Port, host: str) -> None:
+    client.delete(_path(port), _quoted(host))
+
+
+def _bindings(client: NeutronClient, port: Port) -> list[dict[str, Any]]:
+    return client.get(_path(port))["bindings"]
+
+
+def _is_usable(binding: dict[str, Any]) -> bool:
+    return binding["vif_type"] not in (
+        network_model.VIF_TYPE_UNBOUND,
+        network_model.VIF_TYPE_BINDING_FAILED,
+    )
+
+
+def _path(port: Port) -> str:
+    return f"ports/{port['id']}/bindings"
+
+
+def _quoted(host: str) -> str:
+    return urllib.parse.quote(host, safe="")

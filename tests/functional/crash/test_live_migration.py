@@ -1,0 +1,162 @@
+"""Processes die while a guest moves: the records follow the guest, wherever it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.functional.harness import oracle
+from tests.functional.harness.waiting import until
+
+SOURCE, DESTINATION = "c1", "c2"
+_SECONDS = 60
+_ENDED = ("completed", "error", "failed", "cancelled")
+
+AT_SOURCE = (
+    "check_can_live_migrate_source",
+    "before FakeDriver.live_migration",
+    "FakeDriver.live_migration",
+    "FakeDriver.post_live_migration",
+    "_leave_source",
+    "live_migration",
+)
+AT_DESTINATION = (
+    "FakeDriver.check_can_live_migrate_destination",
+    "FakeDriver.pre_live_migration",
+    "pre_live_migration",
+    "FakeDriver.post_live_migration_at_destination",
+    "post_live_migration_at_destination",
+)
+BACK_AT_SOURCE = ("FakeDriver.rollback_live_migration", "rollback_live_migration")
+BACK_AT_DESTINATION = (
+    "FakeDriver.rollback_live_migration_at_destination",
+    "rollback_live_migration_at_destination",
+)
+
+
+def status(cloud, server_id: str) -> str:
+    path = f"/os-migrations?instance_uuid={server_id}"
+    return cloud.admin.get(path)["migrations"][0]["status"]
+
+
+@pytest.fixture
+def begin(cloud, project):
+    """``begin(**metadata)``: let a server with this metadata move from SOURCE to DESTINATION."""
+
+    def begin(**metadata: str) -> str:
+        items = {f"fake:{name}": value for name, value in metadata.items()}
+        server_id = project.boot(host=SOURCE, metadata=items)
+        arguments = {"host": DESTINATION, "block_migration": "auto"}
+        project.admin.act(server_id, "os-migrateLive", arguments)
+        return server_id
+
+    return begin
+
+
+def ends(cloud, project, server_id: str, expected: str, host: str) -> None:
+    until("the migration ends", lambda: status(cloud, server_id) in _ENDED, _SECONDS)
+    project.user.wait_for(server_id, "ACTIVE", _SECONDS)
+    assert status(cloud, server_id) == expected
+    assert project.host_of(server_id) == host
+    oracle.assert_clean(cloud, _SECONDS)
+
+
+def die_at(cloud, host: str, point: str) -> None:
+    cloud.computes[host].inject_at(point)
+
+
+def comes_back(cloud, host: str, point: str) -> None:
+    daemon = cloud.computes[host]
+    daemon.wait_injected(point)
+    daemon.process.wait_dead(_SECONDS)
+    daemon.start()
+
+
+@pytest.mark.parametrize(
+    ("host", "point"),
+    [(SOURCE, each) for each in AT_SOURCE] + [(DESTINATION, each) for each in AT_DESTINATION],
+)
+def test_a_compute_dies_and_comes_back(cloud, project, begin, host, point):
+    die_at(cloud, host, point)
+    server_id = begin()
+    comes_back(cloud, host, point)
+    ends(cloud, project, server_id, "completed", DESTINATION)
+
+
+@pytest.mark.parametrize(
+    ("host", "point"),
+    [(SOURCE, each) for each in BACK_AT_SOURCE]
+    + [(DESTINATION, each) for each in BACK_AT_DESTINATION],
+)
+def test_a_compute_dies_on_the_way_back(cloud, project, begin, host, point):
+    die_at(cloud, host, point)
+    server_id = begin(fail_live_migration="yes")
+    comes_back(cloud, host, point)
+    ends(cloud, project, server_id, "failed", SOURCE)
+
+
+@pytest.mark.parametrize("point", ["FakeDriver.live_migration", "_leave_source"])
+def test_the_source_dies_when_the_guest_has_left(cloud, project, begin, point):
+    """The destination finds the guest, although the source stays down."""
+    die_at(cloud, SOURCE, point)
+    server_id = begin()
+    cloud.computes[SOURCE].wait_injected(point)
+    ends(cloud, project, server_id, "completed", DESTINATION)
+
+
+@pytest.mark.parametrize("point", ["FakeDriver.pre_live_migration", "pre_live_migration"])
+def test_the_destination_dies_and_stays_away(cloud, project, begin, point):
+    die_at(cloud, DESTINATION, point)
+    server_id = begin()
+    cloud.computes[DESTINATION].wait_injected(point)
+    ends(cloud, project, server_id, "error", SOURCE)
+
+
+@pytest.mark.parametrize("point", BACK_AT_DESTINATION)
+def test_the_destination_dies_on_the_way_back_and_stays_away(cloud, project, begin, point):
+    die_at(cloud, DESTINATION, point)
+    server_id = begin(fail_live_migration="yes")
+    cloud.computes[DESTINATION].wait_injected(point)
+    ends(cloud, project, server_id, "failed", SOURCE)
+
+
+@pytest.mark.parametrize(
+    "point",
+    ["before InstanceAction.hand_over", "InstanceAction.hand_over", "Migration.lend_allocation"],
+)
+def test_a_conductor_dies(cloud, project, begin, point):
+    cloud.conductor.inject_at(point)
+    server_id = begin()
+    cloud.conductor.wait_injected(point)
+    cloud.conductor.process.wait_dead(_SECONDS)
+    cloud.conductor.start()
+    ends(cloud, project, server_id, "completed", DESTINATION)
+
+
+def test_the_broker_dies_while_a_guest_moves(cloud, project, begin):
+    server_id = begin(live_migration_seconds="6")
+    until("it moves", lambda: status(cloud, server_id) == "running", _SECONDS)
+    cloud.engines.rabbitmq.process.kill()
+    cloud.engines.rabbitmq.start()
+    cloud.engines.rabbitmq.wait_ready()
+    ends(cloud, project, server_id, "completed", DESTINATION)
+
+
+def test_the_message_of_an_abort_is_lost(cloud, project, begin):
+    """The source reads the request with its next report of the progress."""
+    server_id = begin(live_migration_seconds="60")
+    until("it moves", lambda: status(cloud, server_id) == "running", _SECONDS)
+    cloud.damage(
+        "UPDATE migrations SET requested = 'abort' WHERE instance_uuid = :id", id=server_id
+    )
+    ends(cloud, project, server_id, "cancelled", SOURCE)
+
+
+def test_an_aborted_migration_is_not_resumed(cloud, project, begin):
+    server_id = begin(live_migration_seconds="60")
+    until("it moves", lambda: status(cloud, server_id) == "running", _SECONDS)
+    cloud.computes[SOURCE].kill()
+    cloud.damage(
+        "UPDATE migrations SET requested = 'abort' WHERE instance_uuid = :id", id=server_id
+    )
+    cloud.computes[SOURCE].start()
+    ends(cloud, project, server_id, "cancelled", SOURCE)

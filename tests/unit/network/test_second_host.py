@@ -1,0 +1,69 @@
+"""The ports of a server that moves while it runs have two bindings."""
+
+import pytest
+
+from nova_mini import exception
+from nova_mini.objects.network_model import NetworkRequest
+
+SOURCE, DESTINATION, THIRD = "host1", "host2", "host 3/x"
+
+
+@pytest.fixture
+def port(stub, api, ctxt, instance) -> dict:
+    requested = [NetworkRequest(stub.add_network())]
+    instance.network_info = api.allocate_for_instance(ctxt, instance, requested, [], SOURCE)
+    (vif,) = instance.network_info
+    return stub.ports[vif.id]
+
+
+def hosts(stub, port) -> tuple[str, set[str]]:
+    """The host with the active binding, and the others."""
+    return port["binding:host_id"], set(stub.inactive.get(port["id"], {}))
+
+
+def test_a_second_host_is_prepared_while_the_port_stays_where_it_is(
+    stub, api, ctxt, instance, port
+):
+    (vif,) = api.bind_to_second_host(ctxt, instance, DESTINATION)
+    assert (vif.id, vif.type) == (port["id"], "ovs")
+    assert hosts(stub, port) == (SOURCE, {DESTINATION})
+
+
+def test_a_repeated_preparation_changes_nothing(stub, api, ctxt, instance, port):
+    api.bind_to_second_host(ctxt, instance, DESTINATION)
+    created = stub.count("POST", "bindings")
+    api.bind_to_second_host(ctxt, instance, DESTINATION)
+    assert stub.count("POST", "bindings") == created
+    assert hosts(stub, port) == (SOURCE, {DESTINATION})
+
+
+def test_the_binding_to_a_host_that_was_tried_before_is_removed(stub, api, ctxt, instance, port):
+    api.bind_to_second_host(ctxt, instance, "host9")
+    api.bind_to_second_host(ctxt, instance, DESTINATION)
+    assert hosts(stub, port) == (SOURCE, {DESTINATION})
+
+
+def test_a_host_without_the_network_is_refused(stub, api, ctxt, instance, port):
+    stub.failing_hosts.add(DESTINATION)
+    with pytest.raises(exception.PortBindingFailed):
+        api.bind_to_second_host(ctxt, instance, DESTINATION)
+
+
+def test_the_traffic_goes_to_the_host_whose_binding_is_activated(stub, api, ctxt, instance, port):
+    api.bind_to_second_host(ctxt, instance, DESTINATION)
+    for _ in range(2):
+        api.activate_binding(ctxt, instance, DESTINATION)
+        assert hosts(stub, port) == (DESTINATION, {SOURCE})
+
+
+def test_a_binding_that_was_lost_is_made_anew(stub, api, ctxt, instance, port):
+    api.activate_binding(ctxt, instance, DESTINATION)
+    assert hosts(stub, port) == (DESTINATION, set())
+
+
+@pytest.mark.parametrize("left", [SOURCE, DESTINATION])
+def test_one_host_is_left_at_the_end(stub, api, ctxt, instance, port, left):
+    api.bind_to_second_host(ctxt, instance, DESTINATION)
+    for _ in range(2):
+        api.remove_second_binding(ctxt, instance, left)
+        assert hosts(stub, port) == (left, set())

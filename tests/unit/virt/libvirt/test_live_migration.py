@@ -1,0 +1,212 @@
+"""Live migration with libvirt: checks, the definition at the destination, and the pace."""
+
+from __future__ import annotations
+
+import types
+
+import libvirt
+import pytest
+from lxml import etree
+
+from nova_mini import exception
+from nova_mini.conf import CONF
+from nova_mini.virt.libvirt.imagebackend.base import Storage
+from nova_mini.virt.libvirt.migration import checks, live
+from nova_mini.virt.libvirt.migration.checks import Facts
+from nova_mini.virt.libvirt.migration.definition import Destination, for_destination
+from nova_mini.virt.libvirt.migration.pace import Pace
+
+POOL = "rbd:fsid/vms"
+SOURCE = Facts(
+    arch="x86_64",
+    virt_type="kvm",
+    machine="pc-q35-7.2",
+    emulator_version=7_002_000,
+    cpu="<cpu><model>Nehalem</model></cpu>",
+    local_disks=["disk"],
+    pool=POOL,
+)
+
+
+class Host:
+    """The destination. ``cpu``: what libvirt answers to a comparison."""
+
+    capabilities = types.SimpleNamespace(arch="x86_64", machines=frozenset({"pc-q35-7.2"}))
+    version = 7_002_000
+    cpu = libvirt.VIR_CPU_COMPARE_SUPERSET
+
+    def get_version(self) -> int:
+        return self.version
+
+    def compare_cpu(self, arch, machine, virt_type, cpu) -> int:
+        assert (arch, machine, virt_type, cpu) == ("x86_64", "pc-q35-7.2", "kvm", SOURCE.cpu)
+        return self.cpu
+
+
+class Backend:
+    is_shared = True
+
+    def __init__(self, pool: str | None = POOL):
+        self._pool = pool
+
+    def get_storage(self):
+        return self._pool and Storage(self._pool, 0, 0)
+
+
+def refusal(host=None, backend=None, block_migration=None, **facts) -> str:
+    source = Facts(**{**SOURCE.__dict__, **facts})
+    with pytest.raises(exception.MigrationPreCheckError) as caught:
+        checks.check(host or Host(), backend or Backend(), source, block_migration)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("block_migration", [None, False])
+def test_a_guest_with_shared_disks_is_accepted(block_migration):
+    checks.check(Host(), Backend(), SOURCE, block_migration)
+
+
+@pytest.mark.parametrize("block_migration", [None, False, True])
+def test_a_guest_without_local_disks_needs_no_shared_storage(block_migration):
+    source = Facts(**{**SOURCE.__dict__, "local_disks": [], "pool": None})
+    checks.check(Host(), Backend(None), source, block_migration)
+
+
+def test_disks_of_one_host_are_refused():
+    assert "migrate it cold" in refusal(backend=Backend(None))
+    assert "migrate it cold" in refusal(backend=Backend("rbd:other/vms"))
+    assert "share their storage" in refusal(backend=Backend(None), block_migration=False)
+
+
+def test_block_migration_of_shared_disks_is_refused():
+    assert "shared storage" in refusal(block_migration=True)
+
+
+def test_a_weaker_cpu_is_refused():
+    host = Host()
+    host.cpu = libvirt.VIR_CPU_COMPARE_INCOMPATIBLE
+    assert "CPU" in refusal(host)
+
+
+def test_an_older_hypervisor_and_other_machines_are_refused():
+    host = Host()
+    host.version = 7_001_000
+    assert "older" in refusal(host)
+    assert "machine type" in refusal(machine="pc-q35-9.0")
+    assert "aarch64" in refusal(arch="aarch64")
+    assert "qemu" in refusal(virt_type="qemu")
+
+
+# -- the definition ------------------------------------------------------------------------------
+
+XML = """<domain type='kvm'><os><type>hvm</type><kernel>/src/uuid/kernel</kernel></os><devices>
+<disk type='network' device='disk'><driver name='qemu' type='raw' cache='none'/>
+<source protocol='rbd' name='vms/uuid_disk' index='1'><host name='192.0.2.1' port='6789'/></source>
+<backingStore/><target dev='vda' bus='virtio'/><alias name='virtio-disk0'/>
+<address type='pci' slot='0x04'/></disk>
+<disk type='block' device='disk'><driver name='qemu' type='raw'/><source dev='/dev/sdx'/>
+<target dev='vdb' bus='virtio'/><serial>volume</serial></disk>
+<interface type='bridge'><mac address='fa:16:3e:00:00:01'/><source bridge='br-int'/>
+<virtualport type='openvswitch'><parameters interfaceid='port'/></virtualport>
+<target dev='tap1'/><model type='virtio'/><address type='pci' slot='0x03'/></interface>
+<serial type='pty'><log file='/src/uuid/console.log' append='on'/></serial>
+<graphics type='vnc' port='5900' listen='192.0.2.1'><listen type='address' address='192.0.2.1'/>
+</graphics></devices></domain>"""
+
+DESTINATION = Destination(
+    uri="qemu+ssh://192.0.2.2/system",
+    address="tcp://192.0.2.2",
+    folder="/dst/uuid",
+    disks={
+        "vda": "<disk type='network'><driver name='qemu' type='raw' cache='none'/>"
+        "<source protocol='rbd' name='vms/uuid_disk'><host name='192.0.2.9' port='6789'/></source>"
+        "</disk>",
+        "vdb": "<disk type='block'><driver name='qemu' type='raw' cache='none'/>"
+        "<source dev='/dev/sdy'/></disk>",
+    },
+    interfaces={
+        "fa:16:3e:00:00:01": "<interface type='bridge'><source bridge='qbr1'/>"
+        "<target dev='tap1'/></interface>"
+    },
+    graphics_listen="192.0.2.2",
+)
+
+
+@pytest.fixture
+def moved() -> etree._Element:
+    return etree.fromstring(for_destination(XML, "/src/uuid", DESTINATION))
+
+
+def test_disks_have_the_sources_of_the_destination(moved):
+    first, second = moved.findall("devices/disk")
+    assert first.find("source/host").get("name") == "192.0.2.9"
+    assert second.find("source").get("dev") == "/dev/sdy"
+    assert len(first.findall("source")) == 1 and first.find("backingStore") is None
+    assert second.find("driver").get("cache") == "none"
+
+
+def test_all_that_the_guest_sees_stays(moved):
+    first, second = moved.findall("devices/disk")
+    assert first.find("address").get("slot") == "0x04"
+    assert (second.find("target").get("dev"), second.findtext("serial")) == ("vdb", "volume")
+    interface = moved.find("devices/interface")
+    assert interface.find("address").get("slot") == "0x03"
+    assert interface.find("mac").get("address") == "fa:16:3e:00:00:01"
+
+
+def test_interfaces_graphics_and_files_are_those_of_the_destination(moved):
+    interface = moved.find("devices/interface")
+    assert interface.find("source").get("bridge") == "qbr1"
+    assert interface.find("virtualport") is None
+    graphics = moved.find("devices/graphics")
+    assert graphics.get("listen") == graphics.find("listen").get("address") == "192.0.2.2"
+    assert moved.find("devices/serial/log").get("file") == "/dst/uuid/console.log"
+    assert moved.findtext("os/kernel") == "/dst/uuid/kernel"
+
+
+# -- addresses and pace --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def options():
+    """``options(name=value)`` sets options of [libvirt]."""
+    names = []
+
+    def override(**values) -> None:
+        for name, value in values.items():
+            names.append(name)
+            CONF.set_override(name, value, group="libvirt")
+
+    yield override
+    for name in names:
+        CONF.clear_override(name, group="libvirt")
+
+
+@pytest.mark.parametrize(
+    ("values", "uri"),
+    [
+        ({}, "qemu+ssh://192.0.2.2/system"),
+        ({"live_migration_scheme": "tls"}, "qemu+tls://192.0.2.2/system"),
+        ({"live_migration_uri": "qemu+tcp://%s:99/system"}, "qemu+tcp://192.0.2.2:99/system"),
+    ],
+)
+def test_the_uri_of_the_destination(options, values, uri):
+    options(**values)
+    assert live._uri("192.0.2.2") == uri
+
+
+def test_the_downtime_grows_in_steps_up_to_the_permitted_one(options):
+    options(live_migration_downtime=500, live_migration_downtime_steps=10)
+    options(live_migration_downtime_delay=10)
+    pace = Pace.of(memory_mb=512)  # counts as 2 GiB: a step is 20 seconds
+    found = [pace.downtime_after(seconds) for seconds in range(0, 400, 20)]
+    assert found[0] == 50 and found[10] == 500 and found[19] == 500
+    assert found[:11] == sorted(set(found[:11]))
+    assert pace.downtime_after(19.9) == 50
+
+
+def test_the_timeout_grows_with_the_guest(options):
+    options(live_migration_completion_timeout=800)
+    assert Pace.of(memory_mb=64).timeout == 1600
+    assert Pace.of(memory_mb=8192).timeout == 6400
+    options(live_migration_completion_timeout=0)
+    assert Pace.of(memory_mb=8192).timeout is None

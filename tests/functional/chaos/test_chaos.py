@@ -18,7 +18,7 @@ _BESIDE = 4  # more operations in it
 _IDLE = 8  # servers that wait for one
 _PARTITION_SECONDS = 6
 _OUTAGE_SECONDS = 2
-_SAME_STEP = 3  # operations in which a daemon dies at a step that they have in common
+_SAME_STEP = 1  # operations in which a daemon dies at a step that they have in common
 _CALLS = 40  # of all calls, those after which a daemon dies where time is short
 _OPERATIONS = [operations.ALL[name] for name in operations.PLAIN]
 _WALKED = [each for each in _OPERATIONS if each.name != "migrate"]  # has the phases of resize

@@ -3,7 +3,7 @@
 import sys
 
 import pytest
-from testlib import tiers
+from testlib.commands import Commands
 
 PYTEST = [sys.executable, "-m", "pytest", "--override-ini=addopts=", "--rootdir=/"]
 
@@ -11,7 +11,7 @@ PYTEST = [sys.executable, "-m", "pytest", "--override-ini=addopts=", "--rootdir=
 def outcome(tmp_path, text, *arguments):
     file = tmp_path / "test_it.py"
     file.write_text(text)
-    return tiers._pytest("it", PYTEST, [str(file), *arguments])
+    return Commands().pytest("it", PYTEST, [str(file), *arguments])
 
 
 def test_one_passed_test_is_enough(tmp_path):

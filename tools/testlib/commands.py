@@ -1,0 +1,88 @@
+"""The commands of a tier, and what they come to."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
+from xml.etree import ElementTree
+
+from stacklib.stack import REPOSITORY
+
+from testlib.outcome import Outcome
+
+NO_TESTS_COLLECTED = 5  # an exit status of pytest
+SECONDS = 3600  # after which a command has failed, whatever it is doing
+
+
+class Commands:
+    """Runs commands in the checkout. ``output``: where they print; None: where this process does.
+
+    A tier that runs beside another one has an output of its own, so that lines do not mix.
+    """
+
+    def __init__(self, output: TextIO | None = None):
+        self.output = output
+
+    def check(self, name: str, command: Sequence[str]) -> Outcome:
+        """Run a command that counts as one test."""
+        status, seconds = self._run(command)
+        return Outcome(name, passed=int(status == 0), failed=int(status != 0), seconds=seconds)
+
+    def pytest(self, name: str, command: Sequence[str], arguments: Sequence[str]) -> Outcome:
+        """Run pytest, and count its tests."""
+        # In the checkout: a node has it, but not the machine's /tmp.
+        with tempfile.TemporaryDirectory(prefix=".test-", dir=REPOSITORY) as directory:
+            report = Path(directory) / "report.xml"
+            options = ["-p", "no:cacheprovider", f"--junitxml={report}"]
+            status, seconds = self._run([*command, *options, *arguments])
+            outcome = _counted(name, report) if report.exists() else Outcome(name)
+        outcome.seconds = seconds
+        if not outcome.passed and not outcome.failed:
+            outcome.failed, outcome.reason = 1, _nothing_tested(status, outcome.skipped)
+        elif status and not outcome.failed:
+            outcome.failed = 1
+            outcome.reason = f"pytest exited with {status}, though no test failed"
+        return outcome
+
+    def _run(self, command: Sequence[str]) -> tuple[int, float]:
+        """Return the exit status and the seconds."""
+        begun = time.monotonic()
+        environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+        try:
+            status = subprocess.run(
+                command,
+                cwd=REPOSITORY,
+                env=environment,
+                timeout=SECONDS,
+                stdout=self.output,
+                stderr=subprocess.STDOUT if self.output else None,
+            ).returncode
+        except subprocess.TimeoutExpired:
+            print(f"test: not done after {SECONDS} s", file=self.output or sys.stderr)
+            status = 124
+        return status, time.monotonic() - begun
+
+
+def _nothing_tested(status: int, skipped: int) -> str:
+    """The outcome of a run without any result, which is a failure, with its reason."""
+    if skipped:
+        return f"no test ran: all {skipped} were skipped"
+    if status == NO_TESTS_COLLECTED:
+        return "no test ran: none matches the arguments"
+    return f"no test ran: pytest exited with {status} before the first one; its error is above"
+
+
+def _counted(name: str, report: Path) -> Outcome:
+    outcome = Outcome(name)
+    for suite in ElementTree.parse(report).getroot().iter("testsuite"):
+        total, failures, errors, skipped = (
+            int(suite.get(key, 0)) for key in ("tests", "failures", "errors", "skipped")
+        )
+        outcome.failed += failures + errors
+        outcome.skipped += skipped
+        outcome.passed += total - failures - errors - skipped
+    return outcome

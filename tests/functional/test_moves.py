@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.functional.harness import oracle
+from tests.functional.harness.waiting import until
 
 LARGER = {"name": "larger", "id": "larger", "vcpus": 2, "ram": 128, "disk": 2}
 
@@ -91,6 +92,50 @@ def test_the_source_keeps_its_part_until_the_end(cloud, project, resized):
     project.user.wait_gone(resized)
     oracle.assert_clean(cloud)
     assert cores(project) == 0
+
+
+def test_a_deleted_server_leaves_its_source_at_once(cloud, project, resized):
+    """And not with the next search for orphans."""
+    (migration,) = migrations(cloud, resized)
+    source = migration["source_compute"]
+    assert resized in cloud.guests(source)
+    project.user.delete(f"/servers/{resized}")
+    project.user.wait_gone(resized)
+    until("the source has no guest", lambda: resized not in cloud.guests(source), 5)
+
+
+SWAPS = {"without": 0, "small": 8, "large": 64}
+
+
+@pytest.fixture(scope="module")
+def swaps(cloud, _flavor) -> None:
+    for name, size in SWAPS.items():
+        body = {"name": name, "id": name, "vcpus": 1, "ram": 64, "disk": 2, "swap": size}
+        cloud.admin.post("/flavors", {"flavor": body})
+
+
+@pytest.mark.parametrize(("before", "after"), [("small", "large"), ("large", "without")])
+@pytest.mark.parametrize("end", ["confirmResize", "revertResize"])
+@pytest.mark.usefixtures("swaps")
+def test_a_resize_changes_the_swap_disk(cloud, project, before, after, end):
+    server_id = project.boot(flavorRef=before)
+    assert swap_of(cloud, server_id) == SWAPS[before]
+    project.user.act(server_id, "resize", {"flavorRef": after})
+    project.user.wait_for(server_id, "VERIFY_RESIZE")
+    assert swap_of(cloud, server_id) == SWAPS[after]
+    project.user.act(server_id, end, expect=204 if end == "confirmResize" else 202)
+    project.user.wait_for(server_id, "ACTIVE")
+    assert swap_of(cloud, server_id) == SWAPS[after if end == "confirmResize" else before]
+    oracle.assert_clean(cloud)
+
+
+def swap_of(cloud, server_id: str) -> int:
+    rows = cloud.query(
+        "SELECT volume_size FROM block_device_mapping WHERE instance_uuid = :server "
+        "AND guest_format = 'swap'",
+        server=server_id,
+    )
+    return sum(row["volume_size"] for row in rows)
 
 
 def test_migrate_to_a_chosen_host(cloud, project):

@@ -55,7 +55,7 @@ def integration(commands: Commands, stack: Stack, arguments: Sequence[str]) -> l
 def nodes(commands: Commands, stack: Stack, arguments: Sequence[str]) -> list[Outcome]:
     """Several nodes, which the tests disturb from the machine. The stack keeps running."""
     up = commands.check(
-        "stack up", [sys.executable, STACK, "up", "--nodes", "3", "--local-disks", "n3"]
+        "stack up", [sys.executable, STACK, "up", "--nodes", "4", "--local-disks", "n3,n4"]
     )
     if not up.well:
         return [up]

@@ -30,7 +30,7 @@ from nova_mini.actions import preemption
 from nova_mini.objects.instance import Instance
 from nova_mini.objects.migration import Migration
 from nova_mini.trace import traced
-from nova_mini.virt import images
+from nova_mini.virt import images, private_files
 from nova_mini.virt.libvirt import blockinfo, utils
 from nova_mini.virt.libvirt.imagebackend.file import Backend, FileImage
 
@@ -109,7 +109,9 @@ def offer(
 
 def _describe(backend: Backend, instance: Instance, path: pathlib.Path) -> MovedFile:
     driver_format = "raw"
-    if path.name.startswith(blockinfo.LOCAL_ROOT):
+    if path.name.startswith(utils.CONSOLE_LOG):
+        _detach_log(path)
+    elif path.name.startswith(blockinfo.LOCAL_ROOT):
         disk = backend.by_name(instance, path.name)
         if isinstance(disk, FileImage):
             disk.flatten()
@@ -117,6 +119,13 @@ def _describe(backend: Backend, instance: Instance, path: pathlib.Path) -> Moved
     stat = path.stat()
     data = min(stat.st_size, stat.st_blocks * 512)
     return MovedFile(path.name, driver_format, stat.st_size, data, checksum(path))
+
+
+def _detach_log(path: pathlib.Path) -> None:
+    """Replace a log by a copy: virtlogd may still write the guest's last words to the old file."""
+    copy = private_files.prepare(path.with_name(path.name + ".part"))
+    shutil.copyfile(path, copy)
+    os.replace(copy, path)
 
 
 @traced("moved_files.take_back")

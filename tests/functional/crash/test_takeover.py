@@ -126,6 +126,33 @@ def test_a_server_is_deleted_while_its_host_is_dead(cloud, project, only):
     assert server_id not in cloud.guests(HOST)
 
 
+@pytest.mark.parametrize(
+    "moment", [None, "before confirm_at_destination", "confirm_at_destination"]
+)
+def test_a_move_is_confirmed_while_its_source_is_dead(cloud, project, only, moment):
+    """Also if the destination dies while it confirms."""
+    only(HOST)
+    server_id = project.boot()
+    only(None)
+    project.admin.act(server_id, "migrate", {"host": _OTHER})
+    project.user.wait_for(server_id, "VERIFY_RESIZE", _SECONDS)
+    cloud.computes[HOST].kill()
+    destination = cloud.computes[_OTHER]
+    if moment:
+        destination.inject_at(moment)
+    project.user.act(server_id, "confirmResize", expect=204)
+    if moment:
+        destination.wait_injected(moment)
+        destination.process.wait_dead(_SECONDS)
+        destination.start()
+    project.user.wait_for(server_id, "ACTIVE", _SECONDS)
+    assert server_id in cloud.guests(HOST), "nothing has reached the source"
+    cloud.computes[HOST].start()
+    oracle.assert_clean(cloud, _SECONDS)
+    assert server_id not in cloud.guests(HOST)
+    assert project.host_of(server_id) == _OTHER
+
+
 def _image_whose_host_dies(cloud, project, only, images) -> tuple[str, str]:
     """(server, image): an unfinished image that no process works on any more."""
     host = cloud.computes[HOST]

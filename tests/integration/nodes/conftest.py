@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import pathlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -22,15 +23,26 @@ def nodes() -> SeveralNodes:
     return SeveralNodes()
 
 
+class Boot:
+    """``boot(node)`` creates a server on a node, waits until it is active, and returns it."""
+
+    def __init__(self, nodes: SeveralNodes):
+        self._nodes = nodes
+        self._made: list[str] = []
+
+    def __call__(self, node: str, **fields: Any) -> dict:
+        server = self._nodes.create(node, **fields)
+        self._made.append(server)
+        return self._nodes.wait_for(server, "ACTIVE")
+
+    def delete(self) -> None:
+        """Delete the servers, at the end of the test or earlier."""
+        self._nodes.delete(self._made)
+        self._made.clear()
+
+
 @pytest.fixture
-def boot(nodes) -> Iterator[Callable[..., dict]]:
-    """Creates a server on a node, waits until it is active, and returns it."""
-    made: list[str] = []
-
-    def on(node: str, **fields) -> dict:
-        server = nodes.create(node, **fields)
-        made.append(server)
-        return nodes.wait_for(server, "ACTIVE")
-
-    yield on
-    nodes.delete(made)
+def boot(nodes) -> Iterator[Boot]:
+    made = Boot(nodes)
+    yield made
+    made.delete()

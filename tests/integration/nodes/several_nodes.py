@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 import subprocess
 import sys
@@ -16,6 +17,7 @@ FLAVOR = "42"  # m1.nano
 ACTIVE_SECONDS = 120
 BOOT_SECONDS = 240
 GONE_SECONDS = 60
+VOLUME_SECONDS = 60
 
 
 class SeveralNodes:
@@ -31,7 +33,8 @@ class SeveralNodes:
         self._cloud = Cloud(self._stack)
         self.names = self._stack.node_names
         self.directory = self._stack.directory
-        assert len(self.names) >= 3, "the tests need `tools/stack up --nodes 3 --local-disks n3`"
+        needed = "the tests need `tools/stack up --nodes 4 --local-disks n3,n4`"
+        assert len(self.names) >= 4, needed
 
     # -- the machine -----------------------------------------------------------------------------
 
@@ -54,6 +57,33 @@ class SeveralNodes:
     def domains(self, node: str) -> list[str]:
         """The uuids of the running guests of a node."""
         return self.run(node, "virsh", "--quiet", "list", "--uuid").split()
+
+    def kill_compute(self, node: str) -> None:
+        """Kill the compute service of a node; systemd starts it again."""
+        unit = f"nova-mini-compute@{node}"
+        self.run(node, "systemctl", "kill", "--signal=KILL", "--kill-whom=main", unit)
+
+    def files(self, node: str, *names: str) -> list[str]:
+        """Those of the folders (with any ending) and files of servers that a node has."""
+        folder = self._stack.instances_path
+        patterns = " ".join(f"{folder}/{name}*" for name in names)
+        found = self.run(node, "sh", "-c", f"ls -d {patterns} 2>/dev/null || true").split()
+        return [each.removeprefix(f"{folder}/") for each in found]
+
+    # -- Ceph ------------------------------------------------------------------------------------
+
+    def rbd_disks(self, server: str) -> list[str]:
+        return [each for each in self._rbd("ls", "vms") if each.startswith(server)]
+
+    def rbd_size(self, disk: str) -> int:
+        """In bytes."""
+        return self._rbd("info", f"vms/{disk}")["size"]
+
+    def rbd_snapshots(self, disk: str) -> list[str]:
+        return [each["name"] for each in self._rbd("snap", "ls", f"vms/{disk}")]
+
+    def _rbd(self, *arguments: str) -> Any:
+        return json.loads(self.run("n1", "rbd", *arguments, "--format", "json"))
 
     # -- the cloud -------------------------------------------------------------------------------
 
@@ -95,6 +125,37 @@ class SeveralNodes:
         """Migrate a server to a node, and wait until the user may confirm or revert it."""
         self.act(server, "migrate", {"host": node})
         self.wait_for(server, "VERIFY_RESIZE")
+
+    def create_flavor(self, name: str, **fields: int) -> str:
+        body = {"flavor": {"name": name, "id": name, **fields}}
+        return self._compute("POST", "/flavors", body)["flavor"]["id"]
+
+    def delete_flavors(self, flavors: Sequence[str]) -> None:
+        for flavor in flavors:
+            self._compute("DELETE", f"/flavors/{flavor}")
+
+    def create_volume(self) -> str:
+        """Create a volume of 1 GiB, wait until it is available, and return its id."""
+        made = self._cloud.request("POST", "volume", "/volumes", {"volume": {"size": 1}})
+        volume = made["volume"]["id"]
+        self._wait_for_volume(volume, "available")
+        return volume
+
+    def attach(self, server: str, volume: str) -> None:
+        body = {"volumeAttachment": {"volumeId": volume}}
+        self._compute("POST", f"/servers/{server}/os-volume_attachments", body)
+        self._wait_for_volume(volume, "in-use")
+
+    def delete_volume(self, volume: str) -> None:
+        self._wait_for_volume(volume, "available")
+        self._cloud.request("DELETE", "volume", f"/volumes/{volume}")
+
+    def _wait_for_volume(self, volume: str, status: str) -> None:
+        def reached() -> bool:
+            found = self._cloud.request("GET", "volume", f"/volumes/{volume}")["volume"]
+            return found["status"] == status
+
+        until(f"volume {volume} is {status}", reached, VOLUME_SECONDS, pause=0.5)
 
     def says(self, server: str, text: str) -> None:
         """Wait for a text on the console of a server."""

@@ -116,7 +116,7 @@ class Image(abc.ABC):
     @abc.abstractmethod
     def keep_for_revert(self) -> None:
         """Keep the present content and size for :meth:`revert`; kept ones of before are replaced.
-        Raises MigrationPreCheckError if this kind of disk cannot do that."""
+        Not for disks of a backend that is not ``is_resizable``."""
 
     @abc.abstractmethod
     def revert(self) -> None:

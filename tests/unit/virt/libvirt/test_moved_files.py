@@ -165,6 +165,18 @@ def test_all_files_that_a_server_has_are_copied(instance, at_destination):
     assert (folder / "kernel").read_text() == "content of kernel"
 
 
+def test_the_last_words_of_a_guest_change_no_copy(instance, at_destination):
+    make_disk(instance)
+    log = utils.get_instance_path(instance, "console.log")
+    log.write_text("first")
+    with open(log, "a") as virtlogd:
+        offer(instance)
+        virtlogd.write("last")
+    at_destination()
+    fetch(instance)
+    assert log.read_text() == "first"
+
+
 def test_the_source_gets_its_folder_back(instance, tmp_path):
     make_disk(instance)
     for _ in range(2):

@@ -56,6 +56,15 @@ def test_local_disks_of_a_server_that_moved_away_are_removed(driver):
     assert driver.image_backend.removed == [instance.uuid]
 
 
+def test_the_folder_of_a_move_is_removed_with_the_instance(driver):
+    instance = servers.make_instance(host="there")
+    for path in (utils.get_instance_path(instance), utils.get_moved_path(instance)):
+        path.mkdir()
+        (path / "disk").write_text("content")
+    driver._remove_disks(instance)
+    assert utils.list_instance_dirs() == set()
+
+
 def test_only_unfinished_disks_of_this_hosts_servers_are_removed(driver):
     driver.clean_shared_disks({"mine"})
     assert driver.image_backend.removed == ["mine_disk.part-1", "mine_disk.part-2"]

@@ -14,7 +14,7 @@ import contextvars
 import datetime
 import functools
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import ParamSpec, TypeVar
 
 from oslo_context import context as oslo_context
@@ -32,7 +32,8 @@ _collected: contextvars.ContextVar[Steps | None] = contextvars.ContextVar("steps
 
 @contextlib.contextmanager
 def collecting() -> Iterator[Steps]:
-    """Collect the steps that run inside the block, as [name, start, finish] with ISO times."""
+    """Collect the steps that run inside the block, as [name, start, finish] with ISO times. Those
+    of another service have its host as a fourth item."""
     steps: Steps = []
     token = _collected.set(steps)
     try:
@@ -69,6 +70,13 @@ def _collect(name: str, start: datetime.datetime, finish: datetime.datetime) -> 
     steps = _collected.get()
     if steps is not None:
         steps.append([name, start.isoformat(), finish.isoformat()])
+
+
+def include(steps: Iterable[Sequence[str]]) -> None:
+    """Add the steps of another service, which has done a part of the work for this one."""
+    collected = _collected.get()
+    if collected is not None:
+        collected.extend(list(each) for each in steps)
 
 
 def traced(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:

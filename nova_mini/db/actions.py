@@ -62,6 +62,19 @@ def get_by_request_id(instance_uuid: str, request_id: str) -> Mapping | None:
     )
 
 
+def get_by_request(request_id: str, limit: int | None = None) -> list[Mapping]:
+    """The actions that a request has begun, one for each of its servers, oldest first. Reads the
+    whole table, which has no index for it: for commands only."""
+    statement = (
+        instance_actions.select()
+        .where(_ACTION.request_id == request_id)
+        .order_by(_ACTION.id)
+        .limit(limit)
+    )
+    with reader() as connection:
+        return list(connection.execute(statement).mappings())
+
+
 def get_of_kinds(instance_uuids: Collection[str], actions: Collection[str]) -> list[Mapping]:
     """Every action of these names (as "createImage") of these servers."""
     return query.many(
@@ -94,7 +107,8 @@ _BY_ID = instance_actions.select().where(_ACTION.id == sa.bindparam("of_id"))
 
 
 def begin(values: Mapping[str, Any]) -> dict:
-    """``values``: instance_uuid, action, request_id, user_id, project_id, method, args, host.
+    """``values``: instance_uuid, action, request_id, user_id, project_id, method, args, host, and
+    ``start_time``: when the request for it has arrived.
 
     An action without ``method`` records what the API has done already: it is inserted finished.
     """
@@ -368,20 +382,21 @@ _END_OF_EVENT = (
 
 
 def record_steps(action_ids: Sequence[int], host: str, steps: Sequence) -> None:
-    """Record the same ``steps`` for each action: [name, start, finish], with ISO times."""
+    """Record the same ``steps`` for each action: [name, start, finish], with ISO times; the fourth
+    item is the host of a step, if it is not ``host``."""
     query.insert_many(
         instance_actions_events,
         [
             {
                 "action_id": action_id,
                 "event": name,
-                "host": host,
+                "host": elsewhere[0] if elsewhere else host,
                 "start_time": datetime.datetime.fromisoformat(start),
                 "finish_time": datetime.datetime.fromisoformat(finish),
                 "result": "Success",
             }
             for action_id in action_ids
-            for name, start, finish in steps
+            for name, start, finish, *elsewhere in steps
         ],
     )
 

@@ -22,7 +22,7 @@ from nova_mini.objects.instance import Instance
 from nova_mini.objects.migration import Migration
 from nova_mini.objects.network_model import NetworkInfo
 
-# [name, start, finish] of each, with ISO times, as ``trace`` gathers them.
+# [name, start, finish] of each, with ISO times, as ``trace`` collects them.
 Steps = Sequence[Sequence[str]]
 
 Row = Mapping[str, Any]  # of a table
@@ -152,6 +152,7 @@ class InstanceAction(TimestampedObject, NovaObject):
             "request_id": context.request_id,
             "user_id": context.user_id,
             "project_id": context.project_id,
+            "start_time": context.timestamp,
             "method": method,
             "host": host,
             "args": args,

@@ -107,5 +107,6 @@ def _create_action(context: RequestContext, item: NewInstance) -> dict[str, Any]
         "request_id": context.request_id,
         "user_id": context.user_id,
         "project_id": context.project_id,
+        "start_time": context.timestamp,
         **item.intent,
     }

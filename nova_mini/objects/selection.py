@@ -3,6 +3,7 @@ are alternates."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypedDict
 
 from oslo_versionedobjects import fields
@@ -18,13 +19,23 @@ class SelectionFields(TypedDict):
 
 @register
 class Selection(NovaObject):
-    VERSION = "1.0"
+    # 1.1: steps
+    VERSION = "1.1"
 
     fields = {
         "service_host": fields.StringField(),
         "nodename": fields.StringField(),
         "availability_zone": fields.StringField(nullable=True),
+        # What the scheduler did for the whole request, as ``trace.Steps``; only in the first
+        # selection of a response.
+        "steps": fields.ListOfListsOfStringsField(),
     }
+
+    def with_steps(self, steps: Sequence[Sequence[str]]) -> Selection:
+        """A copy that has these steps. One selection may be the alternate of many servers."""
+        copied = Selection(**self.as_dict())
+        copied.steps = [list(each) for each in steps]
+        return copied
 
     def as_dict(self) -> SelectionFields:
         return {

@@ -10,7 +10,7 @@ from nova_mini import exception, rpc
 from nova_mini.objects.request_spec import RequestSpec
 from nova_mini.objects.selection import Selection
 from nova_mini.rpcapi import scheduler as rpcapi
-from nova_mini.trace import traced
+from nova_mini.trace import include, traced
 
 if TYPE_CHECKING:
     from nova_mini.context import RequestContext
@@ -36,11 +36,15 @@ class SchedulerQueryClient:
         deadline = time.monotonic() + _RETRY_TIME
         while True:
             try:
-                return self._scheduler_rpcapi.select_destinations(
+                selections = self._scheduler_rpcapi.select_destinations(
                     context, request_specs, alternates
                 )
+                break
             except (*rpc.UNANSWERED, exception.DatabaseUnavailable) as exc:
                 if time.monotonic() > deadline:
                     raise exception.ActionInterrupted(reason="no scheduler answers") from exc
                 LOG.warning("Scheduler: no reply, retrying: %s", exc)
                 time.sleep(0.5)
+        if selections and selections[0][0].obj_attr_is_set("steps"):  # not by an older scheduler
+            include(selections[0][0].steps)
+        return selections

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import oslo_messaging as messaging
 
 from nova_mini import disclosure, exception, server_groups
+from nova_mini.conf import CONF
 from nova_mini.objects import allocation
 from nova_mini.objects.allocation import Allocation
 from nova_mini.objects.request_spec import RequestSpec
@@ -18,7 +19,7 @@ from nova_mini.objects.selection import Selection
 from nova_mini.scheduler import request
 from nova_mini.scheduler.host_manager import HostManager
 from nova_mini.scheduler.host_table import HostTable
-from nova_mini.trace import step, traced
+from nova_mini.trace import collecting, step, traced
 
 if TYPE_CHECKING:
     from nova_mini.context import RequestContext
@@ -61,6 +62,14 @@ class SchedulerManager:
         If a server cannot be placed, raises NoValidHost and releases all claims of this request.
         Also raises DatabaseUnavailable. Called by the conductors.
         """
+        with collecting() as steps:
+            selections = self._select(request_specs, alternates)
+        if selections:
+            here = [[*each, CONF.host] for each in steps]
+            selections[0][0] = selections[0][0].with_steps(here)
+        return selections
+
+    def _select(self, request_specs: list[RequestSpec], alternates: int) -> list[list[Selection]]:
         found: Selections = {}
         claimed: set[str] = set()
         try:

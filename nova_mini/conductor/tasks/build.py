@@ -14,7 +14,7 @@ from nova_mini.context import RequestContext
 from nova_mini.objects.request_spec import RequestSpec
 from nova_mini.objects.selection import Selection
 from nova_mini.states import vm_states
-from nova_mini.trace import Steps, traced
+from nova_mini.trace import Steps, collecting, traced
 
 
 class BuildTask(SchedulingTask):
@@ -65,12 +65,13 @@ class BuildTask(SchedulingTask):
     def build_instances(self, context: RequestContext, actions: list[ClaimedAction]) -> None:
         """Retry failed builds on the next alternate with room, or schedule them again."""
         for action in actions:
-            try:
-                self._build_elsewhere(context, action)
-            except exception.NoValidHost as exc:
-                self._give_up(action, exc)
-            except Exception as exc:
-                action.requeue(exc)
+            with collecting() as action.steps:
+                try:
+                    self._build_elsewhere(context, action)
+                except exception.NoValidHost as exc:
+                    self._give_up(action, exc)
+                except Exception as exc:
+                    action.requeue(exc)
 
     def _build_elsewhere(self, context: RequestContext, action: ClaimedAction) -> None:
         parameters: BuildParameters = action.parameters

@@ -4,7 +4,11 @@ import oslo_messaging as messaging
 import pytest
 
 from nova_mini import exception
+from nova_mini.objects.selection import Selection
 from nova_mini.scheduler import client
+from nova_mini.trace import collecting
+
+H1 = Selection(service_host="h1", nodename="h1", availability_zone=None)
 
 
 class Replies:
@@ -37,14 +41,14 @@ def test_a_request_without_a_reply_is_retried(select):
         messaging.MessagingTimeout(),
         messaging.MessageDeliveryFailure("no broker"),
         exception.DatabaseUnavailable(),
-        [["h1"]],
+        [[H1]],
     )
-    assert select(bus) == [["h1"]]
+    assert select(bus) == [[H1]]
     assert bus.calls == [(["spec"], 2)] * 4
 
 
 def test_no_valid_host_is_not_retried(select):
-    bus = Replies(exception.NoValidHost(reason="full"), [["h1"]])
+    bus = Replies(exception.NoValidHost(reason="full"), [[H1]])
     with pytest.raises(exception.NoValidHost):
         select(bus)
     assert len(bus.calls) == 1
@@ -54,3 +58,16 @@ def test_retries_end_after_a_time(select, monkeypatch):
     monkeypatch.setattr(client, "_RETRY_TIME", -1)
     with pytest.raises(exception.ActionInterrupted):
         select(Replies(messaging.MessagingTimeout()))
+
+
+def test_the_steps_of_the_scheduler_are_collected_with_its_host(select):
+    step = ["claim_hosts", "2026-01-01T00:00:00", "2026-01-01T00:00:01", "control"]
+    with collecting() as steps:
+        select(Replies([[H1.with_steps([step])]]))
+    assert step in steps
+
+
+def test_an_older_scheduler_tells_no_steps(select):
+    with collecting() as steps:
+        select(Replies([[H1]]))
+    assert [name for name, *_ in steps] == ["SchedulerQueryClient.select_destinations"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Collection
+from typing import Any
 
 import oslo_messaging as messaging
 from oslo_concurrency import processutils
@@ -23,6 +24,7 @@ from nova_mini.compute.host import (
     external_events,
     orphans,
     power_sync,
+    running_guest,
     shelved_servers,
 )
 from nova_mini.compute.host.host_services import HostOperation, HostServices
@@ -442,6 +444,20 @@ class ComputeManager(Manager):
         if tail_length is None:
             return lines
         return "\n".join(lines.split("\n")[-int(tail_length) :]) if int(tail_length) else ""
+
+    @messaging.expected_exceptions(exception.NovaException)
+    def get_diagnostics(self, context: RequestContext, instance: Instance) -> dict[str, int]:
+        """Return the counters of the guest in the format of 2.1. Called by the API."""
+        running_guest.check(self.driver, instance, "get_diagnostics")
+        return self.driver.get_diagnostics(instance)
+
+    @messaging.expected_exceptions(exception.NovaException)
+    def get_instance_diagnostics(
+        self, context: RequestContext, instance: Instance
+    ) -> dict[str, Any]:
+        """Return the counters of the guest in the format of 2.48. Called by the API."""
+        running_guest.check(self.driver, instance, "get_diagnostics")
+        return self.driver.get_instance_diagnostics(instance).to_dict()
 
     @messaging.expected_exceptions(exception.NovaException)
     @traced("ComputeManager.cache_images")

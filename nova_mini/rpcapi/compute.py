@@ -122,6 +122,17 @@ class ComputeAPI:
             tail_length=tail_length,
         )
 
+    def get_diagnostics(
+        self, context: RequestContext, instance: Instance, host: str
+    ) -> dict[str, int]:
+        return self._to(host).call(context, "get_diagnostics", instance=instance)
+
+    def get_instance_diagnostics(
+        self, context: RequestContext, instance: Instance, host: str
+    ) -> dict[str, Any]:
+        """Return the format of 2.48."""
+        return self._to(host).call(context, "get_instance_diagnostics", instance=instance)
+
     def examine(self, context: RequestContext, host: str) -> list[HostFinding]:
         """Return the findings of the host's audit."""
         return self._to(host, retry=1, timeout=_AUDIT_TIMEOUT).call(context, "examine")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from nova_mini.objects.migration import Migration
     from nova_mini.objects.network_model import VIF, NetworkInfo
     from nova_mini.virt.block_device_info import BlockDeviceInfo
+    from nova_mini.virt.diagnostics import Diagnostics
     from nova_mini.virt.live_migration import DestinationFacts, GuestPlace, SourceFacts, Watch
     from nova_mini.virt.virtapi import VirtAPI
     from nova_mini.volume.connection_info import ConnectionInfo
@@ -479,6 +480,14 @@ class ComputeDriver(abc.ABC):
     @abc.abstractmethod
     def get_console_output(self, context: RequestContext, instance: Instance) -> bytes:
         """The serial console's log, at most its last 100 KiB."""
+
+    @abc.abstractmethod
+    def get_diagnostics(self, instance: Instance) -> dict[str, int]:
+        """Counters of a running guest, with the names of the hypervisor (before 2.48)."""
+
+    @abc.abstractmethod
+    def get_instance_diagnostics(self, instance: Instance) -> Diagnostics:
+        """The same counters in the format that is common to all drivers (2.48)."""
 
     @abc.abstractmethod
     def get_volume_connector(self, instance: Instance) -> dict[str, Any]:

@@ -18,6 +18,7 @@ import io
 import json
 import os
 import pathlib
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -33,7 +34,7 @@ from nova_mini.objects.image_meta import ImageMeta
 from nova_mini.objects.migration import ABORT, FORCE_COMPLETE
 from nova_mini.states import power_state, task_states
 from nova_mini.trace import traced
-from nova_mini.virt import driver
+from nova_mini.virt import diagnostics, driver
 from nova_mini.virt.live_migration import GuestPlace
 
 if TYPE_CHECKING:
@@ -588,6 +589,29 @@ class FakeDriver(driver.ComputeDriver):
 
     def get_console_output(self, context: RequestContext, instance: Instance) -> bytes:
         return self._get(instance).console.encode()
+
+    def get_diagnostics(self, instance: Instance) -> dict[str, int]:
+        self._get(instance)
+        return {"memory": instance.memory_mb * 1024}  # KiB, as libvirt
+
+    def get_instance_diagnostics(self, instance: Instance) -> diagnostics.Diagnostics:
+        """A record has no counters: they are not known."""
+        guest = self._get(instance)
+        addresses = {vif.id: vif.address for vif in instance.network_info}
+        return diagnostics.Diagnostics(
+            state=power_state.STATE_MAP[guest.state],
+            # Nova's API has names of drivers to choose from, and none for a driver without a
+            # hypervisor. Its own fake driver uses this one, too.
+            driver="libvirt",
+            hypervisor="fake",
+            hypervisor_os=sys.platform,
+            uptime=diagnostics.uptime_of(instance),
+            config_drive=bool(instance.config_drive),
+            memory=diagnostics.Memory(instance.memory_mb),
+            cpus=tuple(diagnostics.Cpu(number) for number in range(instance.vcpus)),
+            disks=(diagnostics.Disk(),) * (bool(guest.image) + len(guest.volumes)),
+            nics=tuple(diagnostics.Nic(addresses.get(vif_id)) for vif_id in guest.vifs),
+        )
 
     def get_volume_connector(self, instance: Instance) -> dict[str, Any]:
         return {

@@ -11,6 +11,9 @@ TITLES = {
     "servers/ips": "Server addresses",
     "servers/os-interface": "Server interfaces",
     "servers/os-security-groups": "Server security groups",
+    "servers/os-server-password": "Server passwords",
+    "servers/diagnostics": "Server diagnostics",
+    "servers/topology": "Server topology",
     "servers/os-volume_attachments": "Server volumes",
     "servers/os-instance-actions": "Server history",
     "servers/migrations": "Live migrations of a server",
@@ -24,6 +27,7 @@ TITLES = {
     "os-quota-sets": "Quotas",
     "os-quota-class-sets": "Quota classes",
     "os-simple-tenant-usage": "Usage",
+    "os-instance_usage_audit_log": "Usage audits",
     "os-services": "Services",
     "os-hypervisors": "Hypervisors",
     "os-availability-zone": "Availability zones",
@@ -31,6 +35,7 @@ TITLES = {
     "os-migrations": "Migrations",
     "os-server-external-events": "External events",
     "versions": "Versions",
+    "extensions": "Extensions",
 }
 
 NOTES = {
@@ -58,6 +63,17 @@ NOTES = {
     "servers/migrations": (
         "a live migration cannot be aborted (`DELETE`) or forced to complete (`force_complete`)."
     ),
+    "servers/diagnostics": (
+        "a server on no host, one that does not run, and one whose host is of an older release are "
+        "answered with 409. The fake driver has no counters: they are null."
+    ),
+    "servers/topology": (
+        "no server has NUMA nodes, because flavors and images that ask for them are refused."
+    ),
+    "os-instance_usage_audit_log": (
+        "no host audits usage, so every host is in `hosts_not_run`; use `os-simple-tenant-usage`."
+    ),
+    "extensions": "only the extensions are listed that this API serves.",
     "os-server-groups": (
         "a group of another project is answered with 404. The policies of hard groups are kept by "
         "every claim of a host, also on a host that an administrator names."

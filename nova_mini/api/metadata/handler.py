@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from typing import Any
 
@@ -31,7 +30,6 @@ from nova_mini.objects.instance_metadata import (
 LOG = logging.getLogger(__name__)
 
 _CACHED_SERVERS = 1024
-_SAVE_ATTEMPTS = 5  # to save a password while the server is being changed
 
 
 class MetadataRequestHandler:
@@ -122,23 +120,16 @@ class MetadataRequestHandler:
     def _store_password(self, req: webob.Request, instance_uuid: str) -> None:
         """Raises HTTPConflict if there is a password: the owner may have read it already."""
         password = _read_password(req)
-        for _ in range(_SAVE_ATTEMPTS):
-            with contextlib.suppress(exception.InstanceChanged):
-                _save_password(instance_uuid, password)
-                break
-        else:
-            raise webob.exc.HTTPServiceUnavailable("The server is being changed. Try again later.")
+        try:
+            is_stored = guest_password.store(context.get_admin_context(), instance_uuid, password)
+        except exception.InstanceChanged as exc:
+            raise webob.exc.HTTPServiceUnavailable(
+                "The server is being changed. Try again later."
+            ) from exc
+        if not is_stored:
+            raise webob.exc.HTTPConflict("The password is already set.")
         with self._lock:
             self._cache.pop(instance_uuid, None)
-
-
-def _save_password(instance_uuid: str, password: str) -> None:
-    """Raises InstanceChanged after a concurrent change, and HTTPConflict if there is a password."""
-    instance = Instance.get_by_uuid(context.get_admin_context(), instance_uuid)
-    if guest_password.extract(instance.system_metadata):
-        raise webob.exc.HTTPConflict("The password is already set.")
-    instance.change_system_metadata(guest_password.convert(password))
-    instance.save()
 
 
 def _check_path(req: webob.Request) -> None:

@@ -25,6 +25,7 @@ from nova_mini.virt import driver, private_files
 from nova_mini.virt.libvirt import (
     blockinfo,
     boot_files,
+    diagnostics,
     disk_places,
     disks,
     events,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from nova_mini.objects.instance import Instance
     from nova_mini.objects.migration import Migration
     from nova_mini.virt.block_device_info import BlockDeviceInfo
+    from nova_mini.virt.diagnostics import Diagnostics
     from nova_mini.virt.live_migration import DestinationFacts, SourceFacts, Watch
     from nova_mini.virt.virtapi import VirtAPI
     from nova_mini.volume.connection_info import ConnectionInfo
@@ -799,6 +801,14 @@ class LibvirtDriver(driver.ComputeDriver):
 
     def get_console_output(self, context: RequestContext, instance: Instance) -> bytes:
         return utils.read_console_log(instance, MAX_CONSOLE_BYTES)
+
+    def get_diagnostics(self, instance: Instance) -> dict[str, int]:
+        return diagnostics.as_items(self._host.get_guest(instance).get_statistics())
+
+    def get_instance_diagnostics(self, instance: Instance) -> Diagnostics:
+        guest = self._host.get_guest(instance)
+        addresses = diagnostics.mac_addresses_of(guest)
+        return diagnostics.as_diagnostics(guest.get_statistics(), instance, addresses)
 
     # -- volumes -----------------------------------------------------------------------------
 

@@ -32,6 +32,12 @@ LIBVIRT_POWER_STATE = {
     libvirt.VIR_DOMAIN_PMSUSPENDED: power_state.SUSPENDED,
 }
 
+STATISTICS = (
+    libvirt.VIR_DOMAIN_STATS_BALLOON
+    | libvirt.VIR_DOMAIN_STATS_VCPU
+    | libvirt.VIR_DOMAIN_STATS_INTERFACE
+    | libvirt.VIR_DOMAIN_STATS_BLOCK
+)
 DESTROY_ATTEMPTS = 3  # QEMU may end slowly when its disk or the host is busy
 POLL_INTERVAL = 0.2
 AGENT_SECONDS = 60  # timeout for an answer of the guest agent; libvirt's default is no timeout
@@ -93,6 +99,12 @@ class Guest:
 
     def is_active(self) -> bool:
         return bool(self._domain.isActive())
+
+    def get_statistics(self) -> dict[str, Any]:
+        """The counters of the domain, with libvirt's names, such as ``block.0.rd.bytes``."""
+        connection = self._domain.connect()
+        [(_domain, statistics)] = connection.domainListGetStats([self._domain], STATISTICS)
+        return statistics
 
     def wait_for_power_state(self, state: int, timeout: float) -> bool:
         """Whether the state is reached within ``timeout`` seconds."""

@@ -52,6 +52,9 @@ OBJECTS = {
     "/servers/{server_id}/os-volume_attachments": Object(SERVER),
     "/servers/{server_id}/os-volume_attachments/{id}": Object(SERVER, {"id": UNKNOWN}),
     "/servers/{server_id}/os-security-groups": Object(SERVER),
+    "/servers/{server_id}/os-server-password": Object(SERVER),
+    "/servers/{server_id}/diagnostics": Object(SERVER),
+    "/servers/{server_id}/topology": Object(SERVER),
     "/servers/{server_id}/os-instance-actions": Object(SERVER),
     "/servers/{server_id}/os-instance-actions/{id}": Object(SERVER, {"id": "{request_id}"}),
     "/servers/{server_id}/migrations": Object(SERVER),
@@ -77,6 +80,8 @@ OBJECTS = {
     "/os-quota-class-sets/{id}": Object(OPERATORS, {"id": "default"}),
     "/os-simple-tenant-usage": Object(OPERATORS),
     "/os-simple-tenant-usage/{id}": Object(PROJECT),
+    "/os-instance_usage_audit_log": Object(OPERATORS),
+    "/os-instance_usage_audit_log/{id}": Object(OPERATORS, {"id": "2026-01-01%2000:00:00"}),
     "/os-services": Object(OPERATORS),
     "/os-services/enable": Object(OPERATORS),
     "/os-services/disable": Object(OPERATORS),
@@ -99,6 +104,8 @@ OBJECTS = {
     "/os-migrations": Object(OPERATORS),
     "/os-server-external-events": Object(OPERATORS),
     "/versions/{id}": Object(PUBLIC, {"id": "v2.1"}),
+    "/extensions": Object(PUBLIC),
+    "/extensions/{id}": Object(PUBLIC, {"id": "os-rescue"}),
 }
 
 # Operations on such objects that only operators may request, also for their own objects.
@@ -120,6 +127,7 @@ OPERATORS_ALONE = {
 NOT_FOR_READERS = {
     "GET /servers/{server_id}/migrations",
     "GET /servers/{server_id}/migrations/{id}",
+    "GET /servers/{server_id}/diagnostics",
 }
 
 _VOLUME = {"volumeAttachment": {"volumeId": UNKNOWN}}

@@ -130,3 +130,18 @@ def test_resources_are_set_by_the_configuration(driver, override):
 def test_an_unknown_driver_is_a_configuration_error():
     with pytest.raises(exception.ConfigurationError, match="nonsense"):
         load_compute_driver(None, "nonsense.Driver")
+
+
+def test_diagnostics_have_the_sizes_of_the_guest_and_no_counters(driver):
+    instance = servers.make_instance(
+        servers.make_flavor(vcpus=2), launched_at=None, network_info=NetworkInfo()
+    )
+    spawn(driver, instance)
+    assert driver.get_diagnostics(instance) == {"memory": 96 * 1024}
+    found = driver.get_instance_diagnostics(instance).to_dict()
+    assert (found["state"], found["num_cpus"], found["num_nics"]) == ("running", 2, 0)
+    assert found["memory_details"] == {"maximum": 96, "used": None}
+    assert found["cpu_details"][1] == {"id": 1, "time": None, "utilisation": None}
+    unknown = servers.make_instance()
+    with pytest.raises(exception.InstanceNotFound):
+        driver.get_diagnostics(unknown)

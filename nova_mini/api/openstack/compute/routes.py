@@ -11,11 +11,13 @@ from typing import Any
 from nova_mini.api.openstack.compute.aggregates import AggregatesController
 from nova_mini.api.openstack.compute.attach_interfaces import InterfaceAttachmentController
 from nova_mini.api.openstack.compute.availability_zone import AvailabilityZoneController
+from nova_mini.api.openstack.compute.extension_info import ExtensionInfoController
 from nova_mini.api.openstack.compute.flavor_access import FlavorAccessController
 from nova_mini.api.openstack.compute.flavors import FlavorsController
 from nova_mini.api.openstack.compute.flavors_extraspecs import FlavorExtraSpecsController
 from nova_mini.api.openstack.compute.hypervisors import HypervisorsController
 from nova_mini.api.openstack.compute.instance_actions import InstanceActionsController
+from nova_mini.api.openstack.compute.instance_usage_audit_log import InstanceUsageAuditLogController
 from nova_mini.api.openstack.compute.ips import IPsController
 from nova_mini.api.openstack.compute.keypairs import KeypairsController
 from nova_mini.api.openstack.compute.limits import LimitsController
@@ -24,14 +26,17 @@ from nova_mini.api.openstack.compute.quota_classes import QuotaClassSetsControll
 from nova_mini.api.openstack.compute.quota_sets import QuotaSetsController
 from nova_mini.api.openstack.compute.rescue import RescueController
 from nova_mini.api.openstack.compute.server_actions import ServerActionsController
+from nova_mini.api.openstack.compute.server_diagnostics import ServerDiagnosticsController
 from nova_mini.api.openstack.compute.server_external_events import ServerExternalEventsController
 from nova_mini.api.openstack.compute.server_groups import ServerGroupsController
 from nova_mini.api.openstack.compute.server_images import ServerImagesController
 from nova_mini.api.openstack.compute.server_metadata import ServerMetadataController
 from nova_mini.api.openstack.compute.server_migrations import ServerMigrationsController
 from nova_mini.api.openstack.compute.server_moves import ServerMovesController
+from nova_mini.api.openstack.compute.server_password import ServerPasswordController
 from nova_mini.api.openstack.compute.server_security_groups import ServerSecurityGroupsController
 from nova_mini.api.openstack.compute.server_tags import ServerTagsController
+from nova_mini.api.openstack.compute.server_topology import ServerTopologyController
 from nova_mini.api.openstack.compute.servers import ServersController
 from nova_mini.api.openstack.compute.services import ServicesController
 from nova_mini.api.openstack.compute.shelve import ShelveController
@@ -105,6 +110,12 @@ ROUTE_LIST: tuple[tuple[str, dict[str, Any]], ...] = (
         "/servers/{server_id}/os-interface/{id}",
         {"GET": InterfaceAttachmentController.show, "DELETE": InterfaceAttachmentController.delete},
     ),
+    (
+        "/servers/{server_id}/os-server-password",
+        {"GET": ServerPasswordController.index, "DELETE": ServerPasswordController.clear},
+    ),
+    ("/servers/{server_id}/diagnostics", {"GET": ServerDiagnosticsController.index}),
+    ("/servers/{server_id}/topology", {"GET": ServerTopologyController.index}),
     ("/servers/{server_id}/os-security-groups", {"GET": ServerSecurityGroupsController.index}),
     (
         "/servers/{server_id}/os-volume_attachments",
@@ -151,6 +162,8 @@ ROUTE_LIST: tuple[tuple[str, dict[str, Any]], ...] = (
     ),
     ("/servers/{server_id}/migrations/{id}/action", {"POST": (ServerMigrationsController,)}),
     ("/versions/{id}", {"GET": VersionsController.show}),
+    ("/extensions", {"GET": ExtensionInfoController.index}),
+    ("/extensions/{id}", {"GET": ExtensionInfoController.show}),
     ("/os-keypairs", {"GET": KeypairsController.index, "POST": KeypairsController.create}),
     ("/os-keypairs/{id}", {"GET": KeypairsController.show, "DELETE": KeypairsController.delete}),
     (
@@ -178,6 +191,8 @@ ROUTE_LIST: tuple[tuple[str, dict[str, Any]], ...] = (
     ),
     ("/os-simple-tenant-usage", {"GET": SimpleTenantUsageController.index}),
     ("/os-simple-tenant-usage/{id}", {"GET": SimpleTenantUsageController.show}),
+    ("/os-instance_usage_audit_log", {"GET": InstanceUsageAuditLogController.index}),
+    ("/os-instance_usage_audit_log/{id}", {"GET": InstanceUsageAuditLogController.show}),
     ("/os-services", {"GET": ServicesController.index}),
     ("/os-services/enable", {"PUT": ServicesController.enable}),
     ("/os-services/disable", {"PUT": ServicesController.disable}),

@@ -44,6 +44,8 @@ def test_random_request_is_not_500(cloud, method, path, operation):
     known = [cloud.boot(), "1", IMAGE]
     cloud.bus.responses = {
         "get_console_output": "a line",
+        "get_diagnostics": {"memory": 1},
+        "get_instance_diagnostics": {"state": "running"},
         "attach_interface": oslo_messaging.MessagingTimeout("no answer"),
     }
     fields = {"imageRef": IMAGE, "flavorRef": "1", "networks": "none", "name": "fuzz"}

@@ -17,6 +17,8 @@ READS = [
     ("GET", "/ips", None),
     ("GET", "/os-interface", None),
     ("GET", "/os-security-groups", None),
+    ("GET", "/os-server-password", None),
+    ("GET", "/topology", None),
 ]
 CHANGES = [
     ("PUT", "", {"server": {"name": "n"}}),
@@ -28,6 +30,8 @@ CHANGES = [
     ("DELETE", "/tags", None),
     ("PUT", "/tags/t", None),
     ("DELETE", "/tags/t", None),
+    ("DELETE", "/os-server-password", None),
+    ("GET", "/diagnostics", None),
     ("POST", "/os-interface", {}),
     ("DELETE", "/os-interface/p", None),
     *(

@@ -116,5 +116,11 @@ class OperationContext(ClaimedAction, Generic[H]):
             yield
         except Exception as exc:
             if self.is_final(exc):
-                self.instance.vm_state = vm_states.ERROR
+                self.set_error()
             raise
+
+    def set_error(self) -> None:
+        """Set the vm_state to ERROR. A soft-deleted server keeps its state: it uses no quota, and
+        its delete is repeated."""
+        if self.instance.vm_state != vm_states.SOFT_DELETED:
+            self.instance.vm_state = vm_states.ERROR

@@ -17,7 +17,7 @@ def intent_of(action: Action, host: str | None, parameters: Parameters) -> Inten
     """The columns of a row of ``instance_actions``: the operation, its parameters and its host."""
     operation = action.operation_at(host)
     return {
-        "action": action.name,
+        "action": action.shown_as or action.name,
         "method": operation.name,
         "host": host if operation.place is Place.HOST else None,
         "args": parameters.to_args(),

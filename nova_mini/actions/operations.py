@@ -89,6 +89,14 @@ DELETE = Action(
     absorb=_absorb,
 )
 
+SOFT_DELETE_INSTANCE = _at_host("soft_delete_instance", is_urgent=True)
+RESTORE_INSTANCE = _at_host("restore_instance")
+
+SOFT_DELETE = Action(
+    "softDelete", shown_as="delete", starts_from="softDelete", on_host=SOFT_DELETE_INSTANCE
+)
+RESTORE = Action("restore", starts_from="restore", on_host=RESTORE_INSTANCE)
+
 # -- power ---------------------------------------------------------------------------------------
 
 REBOOT_INSTANCE = _at_host("reboot_instance", parameters=RebootParameters, is_urgent=True)
@@ -296,6 +304,8 @@ REGISTRY = Registry(
     actions=[
         CREATE,
         DELETE,
+        SOFT_DELETE,
+        RESTORE,
         REBOOT,
         START,
         STOP,

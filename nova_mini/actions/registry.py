@@ -82,8 +82,8 @@ class Operation:
 
 @dataclass(frozen=True, eq=False)
 class Action:
-    """``name``: the name in the history. ``starts_from``: the row in the table of states; None for
-    the creation of a server.
+    """``name``: the name in the history, unless ``shown_as`` is set: two actions may have one name
+    there. ``starts_from``: the row in the table of states; None for the creation of a server.
 
     ``on_host``: the operation for a server that is on a host; a conductor runs it if it must choose
     another host. ``on_conductor``: the operation for a server without a host.
@@ -92,6 +92,7 @@ class Action:
     """
 
     name: str
+    shown_as: str | None = None
     starts_from: str | None = None
     on_host: Operation | None = None
     on_conductor: Operation | None = None

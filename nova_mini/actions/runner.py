@@ -39,7 +39,6 @@ from nova_mini.context import RequestContext
 from nova_mini.objects.instance_fault import add_instance_fault
 from nova_mini.rpcapi import compute as compute_rpcapi
 from nova_mini.rpcapi import conductor as conductor_rpcapi
-from nova_mini.states import vm_states
 from nova_mini.trace import collecting
 
 LOG = logging.getLogger(__name__)
@@ -383,7 +382,7 @@ def _check_attempts(op: OperationContext[Any]) -> None:
     """Raises Invalid when the process has died in too many attempts."""
     if op.attempts > CONF.max_action_attempts:
         if op.operation.error_when_given_up:
-            op.instance.vm_state = vm_states.ERROR  # saved with the end of the action
+            op.set_error()  # saved with the end of the action
         raise exception.Invalid(
             f"Gave up on instance {op.instance.uuid} after {op.attempts - 1} interrupted attempts."
         )

@@ -44,6 +44,7 @@ from nova_mini.compute.operations import (
     shelve,
     shelve_offload,
     snapshot,
+    soft_delete,
     swap_volume,
     unshelve,
 )
@@ -220,6 +221,18 @@ class ComputeManager(Manager):
         """Delete a server."""
         with op.error_on_failure():
             delete.delete_instance(op, op.parameters.unfinished_images)
+
+    @runs(operations.SOFT_DELETE_INSTANCE)
+    @traced("ComputeManager.soft_delete_instance")
+    def soft_delete_instance(self, op: HostOperation) -> None:
+        """Stop a server that its user has deleted, and keep it for a while."""
+        soft_delete.soft_delete(op)
+
+    @runs(operations.RESTORE_INSTANCE)
+    @traced("ComputeManager.restore_instance")
+    def restore_instance(self, op: HostOperation) -> None:
+        """Start a server that was soft-deleted."""
+        soft_delete.restore(op)
 
     @runs(operations.STOP_INSTANCE)
     @traced("ComputeManager.stop_instance")

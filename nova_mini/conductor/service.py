@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nova_mini.actions.reconcile import Reconciler
-from nova_mini.conductor import unconfirmed_moves
+from nova_mini.conductor import reclaimed_servers, unconfirmed_moves
 from nova_mini.conductor.housekeeping import PURGE_INTERVAL, Housekeeper
 from nova_mini.conductor.manager import ComputeTaskManager, ConductorManager
 from nova_mini.conf import CONF
@@ -20,6 +20,7 @@ class ConductorService(Manager):
         self._reconciler = Reconciler(tasks, incarnation)
         self._housekeeper = Housekeeper(incarnation)
         self._unconfirmed_moves = unconfirmed_moves.UnconfirmedMoves(incarnation)
+        self._reclaimed_servers = reclaimed_servers.ReclaimedServers(incarnation)
         self.beside = [heartbeat_queue.get_server(Service.report)]
 
     def periodic_tasks(self) -> list[Periodic]:
@@ -29,6 +30,7 @@ class ConductorService(Manager):
             (CONF.conductor.sweep_interval, self._housekeeper.sweep),
             (PURGE_INTERVAL, self._housekeeper.purge),
             (unconfirmed_moves.INTERVAL, self._unconfirmed_moves.confirm),
+            (reclaimed_servers.interval(), self._reclaimed_servers.reclaim),
             (CONF.conductor.sweep_interval / 2, _discard_unfinished_images),
         ]
 

@@ -117,6 +117,14 @@ OPTIONS: dict[str, list[cfg.Opt]] = {
             help="Seconds, for each GiB of a volume, within which Cinder must write an image to "
             "it.",
         ),
+        cfg.IntOpt(
+            "reclaim_instance_interval",
+            default=0,
+            min=0,
+            help="Seconds for which a server that its user has deleted is kept, stopped, so that "
+            "it can be restored. 0: a server is deleted at once. Read by the API, and by the "
+            "conductors, which delete the servers in the end.",
+        ),
         cfg.BoolOpt(
             "allow_resize_to_same_host",
             default=False,

@@ -26,6 +26,7 @@ from nova_mini.db.models import (
 )
 from nova_mini.db.session import reader
 from nova_mini.patterns import LIKE_ESCAPE
+from nova_mini.states import vm_states
 
 _INSTANCE = instances.c
 
@@ -142,6 +143,10 @@ FILTERS: dict[str, Callable[[Any], sa.ColumnElement]] = {
         name: _in_second(_INSTANCE[name]) for name in ("created_at", "launched_at", "terminated_at")
     },
     "states": _in_states,
+    "soft_deleted": lambda _: _INSTANCE.vm_state != vm_states.SOFT_DELETED,  # always False
+    "deleted or soft_deleted": lambda _: sa.or_(
+        _INSTANCE.deleted == sa.true(), _INSTANCE.vm_state == vm_states.SOFT_DELETED
+    ),
     "changes-since": lambda when: _INSTANCE.updated_at >= when,
     "changes-before": _updated_not_after,
     "tags": lambda names: _has_tags(names, require_all=True),

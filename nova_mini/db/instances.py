@@ -30,6 +30,7 @@ from nova_mini.db.models import (
     tags,
 )
 from nova_mini.db.session import reader, writer
+from nova_mini.states import vm_states
 
 
 def create_many(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -436,7 +437,8 @@ def destroy(uuid: str) -> bool:
             return False
         held = server_migrations.end_of_deleted(uuid) or row._mapping
         allocations.release(uuid)
-        project_usages.release(row.project_id, 1, held["vcpus"], held["memory_mb"])
+        if row.vm_state != vm_states.SOFT_DELETED:
+            project_usages.release(row.project_id, 1, held["vcpus"], held["memory_mb"])
         query.delete(request_specs, request_specs.c.instance_uuid == uuid)
         query.delete(block_device_mapping, block_device_mapping.c.instance_uuid == uuid)
         instance_groups.remove_members([uuid])
@@ -444,9 +446,43 @@ def destroy(uuid: str) -> bool:
     return True
 
 
-# What a server uses of its project's quota.
+def release_quota(uuid: str) -> None:
+    """Release the quota of a server, in the transaction that makes it soft-deleted."""
+    with writer() as connection:
+        row = connection.execute(_HELD, {"of_uuid": uuid}).one()
+        project_usages.release(row.project_id, 1, row.vcpus, row.memory_mb)
+
+
+def charge_if_soft_deleted(uuid: str) -> None:
+    """Use the quota of a server again, without a check, in the transaction in which an
+    administrator resets its state. Does nothing unless it is soft-deleted."""
+    with writer() as connection:
+        row = connection.execute(_HELD.with_for_update(), {"of_uuid": uuid}).first()
+        if row is not None and row.vm_state == vm_states.SOFT_DELETED:
+            project_usages.release(row.project_id, -1, -row.vcpus, -row.memory_mb)
+
+
+def get_soft_deleted(before: datetime.datetime) -> list[str]:
+    """UUIDs of the servers that were soft-deleted before then, the oldest first, that no action is
+    changing now."""
+    server = instances.c
+    statement = sa.select(server.uuid).where(
+        server.deleted_at < before,
+        server.vm_state == vm_states.SOFT_DELETED,
+        server.task_state.is_(None),
+        server.deleted == sa.false(),
+    )
+    with reader() as connection:
+        return list(connection.execute(statement.order_by(server.deleted_at)).scalars())
+
+
+# What a server uses of its project's quota. A soft-deleted server uses none.
 _HELD = sa.select(
-    instances.c.project_id, instances.c.vcpus, instances.c.memory_mb, instances.c.terminated_at
+    instances.c.project_id,
+    instances.c.vcpus,
+    instances.c.memory_mb,
+    instances.c.terminated_at,
+    instances.c.vm_state,
 ).where(instances.c.uuid == sa.bindparam("of_uuid"), instances.c.deleted == sa.false())
 
 

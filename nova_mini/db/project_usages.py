@@ -10,6 +10,7 @@ from oslo_db import exception as db_exc
 from nova_mini.db import open_migrations
 from nova_mini.db.models import instances, project_usages
 from nova_mini.db.session import execute_at_commit, reader, writer
+from nova_mini.states import vm_states
 
 _USAGE = project_usages.c
 
@@ -36,6 +37,7 @@ def get_of_user(project_id: str, user_id: str) -> dict[str, int]:
             column.project_id == project_id,
             column.user_id == user_id,
             column.deleted == sa.false(),
+            column.vm_state != vm_states.SOFT_DELETED,
         )
     )
     with reader() as connection:
@@ -65,7 +67,8 @@ def claim(project_id: str, requested: dict[str, int], limits: dict[str, int]) ->
 
 
 def release(project_id: str, count: int, cores: int, ram: int) -> None:
-    """Subtract servers that are deleted in the same transaction."""
+    """Subtract servers that are deleted in the same transaction, or (negative numbers) add servers
+    without a check."""
     less = {
         "instances": _USAGE.instances - count,
         "cores": _USAGE.cores - cores,

@@ -27,7 +27,7 @@ from nova_mini.db import (
 from nova_mini.db import models as m
 from nova_mini.db.session import reader, writer
 from nova_mini.resource_amounts import ResourceAmounts
-from nova_mini.states import migration_states
+from nova_mini.states import migration_states, vm_states
 
 Row = Mapping
 _LEDGER = ("vcpus_used", "memory_mb_used", "local_gb_used", "running_vms")
@@ -238,7 +238,7 @@ def _usage_sums() -> sa.Select:
             sa.func.sum(charged.memory_mb).label("ram"),
         )
         .select_from(charged.source)
-        .where(server.deleted == sa.false())
+        .where(server.deleted == sa.false(), server.vm_state != vm_states.SOFT_DELETED)
         .group_by(server.project_id)
     )
 

@@ -16,6 +16,7 @@ from nova_mini.objects.base import NovaObject, ObjectList, TimestampedObject, re
 from nova_mini.objects.fields import JsonDictField, JsonListField, NetworkInfoField
 from nova_mini.objects.flavor import Flavor
 from nova_mini.objects.instance_fault import InstanceFault
+from nova_mini.states import vm_states
 
 if TYPE_CHECKING:
     from nova_mini.context import RequestContext
@@ -261,6 +262,8 @@ class Instance(TimestampedObject, NovaObject):
                     claim=self._claim(),
                     expected_revision=expected_revision,
                 )
+                if values.get("vm_state") == vm_states.SOFT_DELETED:
+                    db.instances.release_quota(self.uuid)
         return bool(values)
 
     def _claim(self) -> tuple[int, str] | None:

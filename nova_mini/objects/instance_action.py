@@ -432,6 +432,7 @@ def _abandon(action_id: int, instance: Instance, began_with: str | None) -> None
 def _reset(instance: Instance) -> None:
     with db.session.writer():
         db.actions.supersede(instance.uuid)
+        db.instances.charge_if_soft_deleted(instance.uuid)
         instance.write()
 
 

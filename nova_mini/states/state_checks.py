@@ -22,6 +22,12 @@ _TAKES_VOLUMES = (
     vm_states.SHELVED,
     vm_states.SHELVED_OFFLOADED,
 )
+_SOFT_DELETED_FROM = (
+    *_HAS_DISK,
+    vm_states.RESCUED,
+    vm_states.SHELVED,
+    vm_states.ERROR,
+)
 _MOVES = (vm_states.ACTIVE, vm_states.STOPPED)
 _MOVED = (vm_states.RESIZED,)
 _MOVES_LIVE = (vm_states.ACTIVE, vm_states.PAUSED)
@@ -60,6 +66,8 @@ _CHANGES_TAGS = Allowed(_HAS_DISK, ANY, launched=False, respects_lock=False, on_
 
 ALLOWED = {
     "delete": Allowed(ANY, ANY, launched=False, on_host=False),
+    "softDelete": Allowed(_SOFT_DELETED_FROM),
+    "restore": Allowed((vm_states.SOFT_DELETED,)),
     "reboot": Allowed(vm_states.ALLOW_SOFT_REBOOT),
     "hard reboot": Allowed(vm_states.ALLOW_HARD_REBOOT, _HARD_REBOOT_TASKS),
     "start": Allowed((vm_states.STOPPED,)),
@@ -94,6 +102,10 @@ ALLOWED = {
 }
 
 
+# The name of an action in an error, if it is not that of its row.
+_METHODS = {"hard reboot": "reboot", "softDelete": "delete"}
+
+
 def check(context: RequestContext, instance: Any, action: str) -> Allowed:
     """Return the table's entry for ``action`` if the server's state and lock allow it now.
 
@@ -108,7 +120,7 @@ def check(context: RequestContext, instance: Any, action: str) -> Allowed:
         accepted, found = getattr(allowed, f"{attr}s"), getattr(instance, attr)
         if accepted is not ANY and found not in accepted:
             raise exception.InstanceInvalidState(
-                method=action.removeprefix("hard "),
+                method=_METHODS.get(action, action),
                 instance_uuid=instance.uuid,
                 attr=attr,
                 state=found,

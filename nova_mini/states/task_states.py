@@ -49,6 +49,8 @@ UNSHELVING = "unshelving"
 MIGRATING = "migrating"  # live
 
 DELETING = "deleting"
+SOFT_DELETING = "soft-deleting"
+RESTORING = "restoring"
 
 ALL = frozenset({None, *(value for name, value in dict(globals()).items() if name.isupper())})
 

@@ -45,7 +45,8 @@ NOTES = {
         "conductors of an older release run, it is refused with 409. A flavor or an image that "
         "asks for what no host can do is refused; see "
         "[Extra specs and image properties](extra-specs.md). A deleted server can be listed "
-        "until it is purged."
+        "until it is purged. With `reclaim_instance_interval`, a delete begins only in the states "
+        "of `softDelete`, unless the server was never active or is on no host."
     ),
     "servers/action": (
         "only these actions exist. A delete while another action runs ends that action, in "

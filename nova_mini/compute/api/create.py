@@ -90,7 +90,7 @@ class Create(Delete):
         except exception.NovaException:
             for item in new:
                 with contextlib.suppress(exception.InstanceNotFound):
-                    self.delete(context, Instance.get_by_uuid(context, item.instance.uuid))
+                    self.force_delete(context, Instance.get_by_uuid(context, item.instance.uuid))
             raise
 
     def _count_within_quota(

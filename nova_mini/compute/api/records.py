@@ -40,6 +40,7 @@ class Records(Base):
         """
         instance.vm_state = vm_states.ACTIVE if state == "active" else vm_states.ERROR
         instance.task_state = None
+        instance.deleted_at = None  # of a soft-deleted server
         InstanceAction.reset(context, instance)
 
     def update_metadata(

@@ -24,7 +24,7 @@ _REBOOT_TASKS = {
 
 
 @contextlib.contextmanager
-def _power_change(op: HostOperation, event: str, vm_state: str) -> Iterator[None]:
+def changed(op: HostOperation, event: str, vm_state: str) -> Iterator[None]:
     """Notify before and after; then set ``vm_state`` and the power state of the hypervisor."""
     op.notify(f"{event}.start")
     yield
@@ -58,13 +58,13 @@ def current_interfaces(op: HostOperation) -> Iterator[NetworkInfo]:
 
 @traced("stop")
 def stop(op: HostOperation) -> None:
-    with _power_change(op, "power_off", vm_states.STOPPED):
+    with changed(op, "power_off", vm_states.STOPPED):
         op.host.driver.power_off(op.instance, CONF.shutdown_timeout, 10)
 
 
 @traced("start")
 def start(op: HostOperation) -> None:
-    with _power_change(op, "power_on", vm_states.ACTIVE):
+    with changed(op, "power_on", vm_states.ACTIVE):
         op.host.driver.power_on(
             op.context,
             op.instance,
@@ -82,7 +82,7 @@ def reboot(op: HostOperation, reboot_type: str) -> None:
     if reboot_type == "SOFT" and op.is_superseded_by_later("reboot"):
         return
     pending, started = _REBOOT_TASKS[reboot_type]
-    with _power_change(op, "reboot", vm_states.ACTIVE):
+    with changed(op, "reboot", vm_states.ACTIVE):
         op.instance.task_state = pending
         op.instance.save()
         with current_interfaces(op) as network_info:
@@ -99,25 +99,25 @@ def reboot(op: HostOperation, reboot_type: str) -> None:
 
 @traced("pause")
 def pause(op: HostOperation) -> None:
-    with _power_change(op, "pause", vm_states.PAUSED):
+    with changed(op, "pause", vm_states.PAUSED):
         op.host.driver.pause(op.instance)
 
 
 @traced("unpause")
 def unpause(op: HostOperation) -> None:
-    with _power_change(op, "unpause", vm_states.ACTIVE):
+    with changed(op, "unpause", vm_states.ACTIVE):
         op.host.driver.unpause(op.instance)
 
 
 @traced("suspend")
 def suspend(op: HostOperation) -> None:
-    with _power_change(op, "suspend", vm_states.SUSPENDED):
+    with changed(op, "suspend", vm_states.SUSPENDED):
         op.host.driver.suspend(op.context, op.instance)
 
 
 @traced("resume")
 def resume(op: HostOperation) -> None:
-    with _power_change(op, "resume", vm_states.ACTIVE):
+    with changed(op, "resume", vm_states.ACTIVE):
         op.host.driver.resume(
             op.context,
             op.instance,

@@ -175,6 +175,8 @@ BODIES: dict[str, object] = {
             "revertResize",
             "rescue",
             "unrescue",
+            "restore",
+            "forceDelete",
         )
     },
     "POST /servers/{server_id}/metadata": {"metadata": {"k": "taken"}},

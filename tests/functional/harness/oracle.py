@@ -19,6 +19,7 @@ _STATE_OF_GUEST = {
     "suspended": 4,
     "shelved": 4,
     "rescued": 1,
+    "soft-delete": 4,
 }
 
 
@@ -140,9 +141,12 @@ def _ledgers(cloud: Cloud) -> list[str]:
 
 
 def _usages(cloud: Cloud, servers: list[dict], moves: dict[str, dict]) -> list[str]:
-    """A server with an open migration counts with the larger flavor."""
+    """A server with an open migration counts with the larger flavor, a soft-deleted one not at
+    all."""
     due: dict[str, list[int]] = {}
     for server in servers:
+        if server["vm_state"] == "soft-delete":
+            continue
         total = due.setdefault(server["project_id"], [0, 0, 0])
         flavors = [server]
         if move := moves.get(server["uuid"]):

@@ -72,6 +72,7 @@ _FOR_ADMINS = {
             "project_id",
             "ramdisk_id",
             "root_device_name",
+            "soft_deleted",
             "uuid",
         )
     },
@@ -137,6 +138,17 @@ def _filters(req: Request, all_tenants_rule: str) -> dict | None:
         filters.update(found)
     if "deleted" not in requested and not requested.keys().isdisjoint(_CHANGES):
         filters.pop("deleted")
+    return _with_soft_deleted(filters)
+
+
+def _with_soft_deleted(filters: dict) -> dict:
+    """Soft-deleted servers count as deleted, unless ``soft_deleted`` asks for the opposite."""
+    asked = filters.pop("soft_deleted", None)
+    if filters.get("deleted") is False and not asked:
+        return {**filters, "soft_deleted": False}
+    if filters.get("deleted") is True and asked in (None, True):
+        del filters["deleted"]
+        return {**filters, "deleted or soft_deleted": True}
     return filters
 
 
@@ -286,6 +298,7 @@ _CONVERTERS = {
     "launch_index": _number,
     "progress": _number,
     "deleted": _flag,
+    "soft_deleted": _flag,
     "locked": _flag,
     "auto_disk_config": _flag,
     "config_drive": _config_drive,

@@ -59,6 +59,8 @@ CHANGES = [
             "shelve": None,
             "shelveOffload": None,
             "unshelve": None,
+            "restore": None,
+            "forceDelete": None,
         }.items()
     ),
     ("DELETE", "", None),

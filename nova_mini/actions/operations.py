@@ -7,6 +7,7 @@ from typing import Any
 
 from nova_mini.actions.parameters import (
     AttachInterfaceParameters,
+    BackupParameters,
     BuildParameters,
     DeleteParameters,
     DetachInterfaceParameters,
@@ -77,7 +78,8 @@ TERMINATE_INSTANCE = _at_host(
 
 def _absorb(parameters: DeleteParameters, ended: Sequence[Mapping[str, Any]]) -> DeleteParameters:
     """Add the unfinished images of the ended actions: they are discarded with the server."""
-    images = [row["args"]["image_id"] for row in ended if row["action"] == CREATE_IMAGE.name]
+    kinds = {CREATE_IMAGE.name, CREATE_BACKUP.name}
+    images = [row["args"]["image_id"] for row in ended if row["action"] in kinds]
     return parameters.replace(unfinished_images=images) if images else parameters
 
 
@@ -121,9 +123,11 @@ REBUILD_INSTANCE = _at_host(
     "rebuild_instance", parameters=RebuildParameters, is_urgent=True, error_when_given_up=True
 )
 SNAPSHOT_INSTANCE = _at_host("snapshot_instance", parameters=SnapshotParameters)
+BACKUP_INSTANCE = _at_host("backup_instance", parameters=BackupParameters)
 
 REBUILD = Action("rebuild", starts_from="rebuild", on_host=REBUILD_INSTANCE)
 CREATE_IMAGE = Action("createImage", starts_from="createImage", on_host=SNAPSHOT_INSTANCE)
+CREATE_BACKUP = Action("createBackup", starts_from="createBackup", on_host=BACKUP_INSTANCE)
 
 # -- rescue --------------------------------------------------------------------------------------
 
@@ -315,6 +319,7 @@ REGISTRY = Registry(
         RESUME,
         REBUILD,
         CREATE_IMAGE,
+        CREATE_BACKUP,
         RESCUE,
         UNRESCUE,
         SHELVE,

@@ -197,6 +197,15 @@ class SnapshotParameters(Parameters):
 
 
 @dataclass(frozen=True, repr=False)
+class BackupParameters(Parameters):
+    """``image_id``: as of a snapshot. ``rotation``: how many backups of this type are kept."""
+
+    image_id: str
+    backup_type: str
+    rotation: int
+
+
+@dataclass(frozen=True, repr=False)
 class AttachInterfaceParameters(Parameters):
     port_id: str | None = None
     network_id: str | None = None

@@ -32,6 +32,7 @@ from nova_mini.compute.host.network_refresh import NetworkRefresher
 from nova_mini.compute.host.resource_tracker import ResourceTracker
 from nova_mini.compute.operations import (
     attached_volumes,
+    backup,
     delete,
     interfaces,
     live_migration,
@@ -398,6 +399,12 @@ class ComputeManager(Manager):
     def snapshot_instance(self, op: HostOperation) -> None:
         """Upload the root disk into a queued Glance image."""
         snapshot.snapshot(op, op.parameters.image_id)
+
+    @runs(operations.BACKUP_INSTANCE)
+    @traced("ComputeManager.backup_instance")
+    def backup_instance(self, op: HostOperation) -> None:
+        """The same, then delete the oldest backups."""
+        backup.backup(op, op.parameters)
 
     @runs(operations.HOST_ATTACH_INTERFACE)
     @traced("ComputeManager.attach_interface")

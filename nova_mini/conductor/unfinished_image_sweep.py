@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
+_KINDS = ["createImage", "createBackup", "shelve"]
 _ERRORS = (exception.NovaException, messaging.MessagingException)
 
 
@@ -74,7 +75,7 @@ def find() -> list[UnfinishedImage]:
             row["instance_uuid"],
             row["finish_time"],
         )
-        for row in db.actions.get_of_kinds(set(candidates.values()), ["createImage", "shelve"])
+        for row in db.actions.get_of_kinds(set(candidates.values()), _KINDS)
         if row["finish_time"] is not None
     ]
     return [image for image in made_by_actions if image.id in candidates]

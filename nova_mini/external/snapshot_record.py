@@ -19,6 +19,8 @@ _NOT_INHERITED = (
     "os_glance",
     "owner_specified.openstack",
 )
+#: By these properties a rotation finds the backups of a server.
+BACKUP_PROPERTIES = ("image_type", "backup_type", "instance_uuid")
 _FIELDS = frozenset(field.name for field in dataclasses.fields(ImageMeta)) - {"properties"}
 
 
@@ -29,10 +31,14 @@ def image_id_of(instance_uuid: str, request_id: str) -> str:
 
 
 def image_record(
-    context: RequestContext, instance: Instance, name: str, properties: dict[str, str]
+    context: RequestContext,
+    instance: Instance,
+    name: str,
+    properties: dict[str, str],
+    backup_type: str | None = None,
 ) -> dict[str, Any]:
     """Return a Glance record: the properties of the base image, the identity of the server,
-    the user's ``properties``, and the ``id`` of the new image.
+    the user's ``properties``, and the ``id`` of the new image. ``backup_type``: it is a backup.
 
     Raises InvalidInput for a property that has the name of a field of images.
     """
@@ -52,6 +58,7 @@ def image_record(
         "user_id": context.user_id,
         "base_image_ref": base.id or "",
         **properties,
+        **(_backup(instance, backup_type) if backup_type is not None else {}),
         "id": image_id_of(instance.uuid, context.request_id),
         "name": name,
         "visibility": "private",
@@ -61,3 +68,10 @@ def image_record(
         "container_format": base.container_format,
     }
     return {key: value for key, value in record.items() if value is not None}
+
+
+def _backup(instance: Instance, backup_type: str) -> dict[str, str]:
+    """BACKUP_PROPERTIES; a user's property of the same name is replaced."""
+    return dict(
+        zip(BACKUP_PROPERTIES, ("backup", backup_type, instance.uuid), strict=True),
+    )

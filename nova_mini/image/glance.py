@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
 import requests
@@ -83,6 +83,23 @@ class API:
                 found += [ImageMeta.from_glance(image) for image in page["images"]]
                 path = page.get("next")
         return found
+
+    def list_alike(
+        self, context: RequestContext, image: ImageMeta, names: Sequence[str]
+    ) -> list[ImageMeta]:
+        """The active images of the owner of ``image`` that have the same properties ``names``, the
+        newest first."""
+        properties = {name: image.properties[name] for name in names}
+        query = {"status": "active", "sort_key": "created_at", "sort_dir": "desc", "limit": _PAGE}
+        with _translated(str(image.id)):
+            client = self._client(context)
+            page = client.get("/v2/images", params={**query, **properties}, **_retries()).json()
+        found = [ImageMeta.from_glance(each) for each in page["images"]]
+        return [
+            each
+            for each in found
+            if each.owner == image.owner and properties.items() <= each.properties.items()
+        ]
 
     def create(self, context: RequestContext, properties: dict[str, Any]) -> ImageMeta:
         """Create a queued image from the fields and properties of a Glance record.

@@ -80,6 +80,7 @@ ALLOWED = {
     "rescue": Allowed((vm_states.ACTIVE, vm_states.STOPPED, vm_states.ERROR)),
     "unrescue": Allowed((vm_states.RESCUED,)),
     "createImage": Allowed(_HAS_DISK, respects_lock=False),
+    "createBackup": Allowed(_HAS_DISK, respects_lock=False),
     "resize": Allowed(_MOVES),
     "migrate": Allowed(_MOVES),
     "confirmResize": Allowed(_MOVED),

@@ -5,6 +5,7 @@ NETWORKING = "networking"
 BLOCK_DEVICE_MAPPING = "block_device_mapping"
 SPAWNING = "spawning"
 
+IMAGE_BACKUP = "image_backup"
 IMAGE_SNAPSHOT = "image_snapshot"
 IMAGE_SNAPSHOT_PENDING = "image_snapshot_pending"
 IMAGE_PENDING_UPLOAD = "image_pending_upload"
@@ -58,6 +59,7 @@ ALL = frozenset({None, *(value for name, value in dict(globals()).items() if nam
 #: being built counts too.
 IO_INTENSIVE = frozenset(
     {
+        IMAGE_BACKUP,
         IMAGE_SNAPSHOT,
         IMAGE_PENDING_UPLOAD,
         IMAGE_UPLOADING,

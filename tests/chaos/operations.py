@@ -174,6 +174,14 @@ ALL = {
             sets_status=False,
         ),
         Operation(
+            "backup",
+            "ACTIVE",
+            "ACTIVE",
+            _action("createBackup", {"name": SNAPSHOT, "backup_type": "daily", "rotation": 2}),
+            fits=lambda server: not server.from_volume,
+            sets_status=False,
+        ),
+        Operation(
             "rescue", "ACTIVE", "RESCUE", _rescue, fits=lambda server: not server.from_volume
         ),
         Operation("unrescue", "RESCUE", "ACTIVE", _action("unrescue")),

@@ -219,3 +219,16 @@ def test_a_deleted_server_keeps_its_history_for_administrators(project):
     assert {"id": server_id, "status": "DELETED"}.items() <= deleted[0].items()
     actions = project.admin.get(f"/servers/{server_id}/os-instance-actions")["instanceActions"]
     assert actions[0]["action"] == "delete"
+
+
+def test_the_newest_backups_are_kept(project, images):
+    server_id = project.boot()
+    made = []
+    for _ in range(3):
+        arguments = {"name": "b", "backup_type": "daily", "rotation": 2}
+        made.append(project.user.act(server_id, "createBackup", arguments)["image_id"])
+        project.user.wait_for(server_id, "ACTIVE")
+    assert set(made) & images.ids() == set(made[1:])
+    assert images.get(made[2])["image_type"] == "backup"
+    names = [each["event"] for each in project.events(server_id, "createBackup")]
+    assert "compute_backup_instance" in names

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 from nova_mini import exception, quota
 from nova_mini.actions import operations
-from nova_mini.actions.parameters import SnapshotParameters
+from nova_mini.actions.parameters import BackupParameters, SnapshotParameters
 from nova_mini.compute.api.base import Base
 from nova_mini.compute.requests import (
     create_checks,
     guest_option_checks,
+    host_release,
     rebuild_request,
     rescue_request,
 )
@@ -18,6 +20,8 @@ from nova_mini.context import RequestContext
 from nova_mini.external import snapshot_record
 from nova_mini.image import kernels
 from nova_mini.objects.instance import Instance
+from nova_mini.objects.instance_action import InstanceAction
+from nova_mini.objects.service import GUEST_CALLS_VERSION
 from nova_mini.states import state_checks, task_states
 
 
@@ -56,6 +60,39 @@ class Images(Base):
         instance.task_state = task_states.IMAGE_SNAPSHOT_PENDING
         parameters = SnapshotParameters(record["id"])
         action = self._begin(context, instance, operations.CREATE_IMAGE, allowed, parameters)
+        return self._make_image(context, instance, action, record)
+
+    def backup(
+        self,
+        context: RequestContext,
+        instance: Instance,
+        name: str,
+        backup_type: str,
+        rotation: int,
+        properties: dict[str, str],
+    ) -> str:
+        """Make an image of the server, then delete all but the newest ``rotation`` backups of this
+        type. Returns the id of the image. Raises InvalidInput for a server on a volume."""
+        allowed = state_checks.check(context, instance, "createBackup")
+        if instance.is_volume_backed:
+            raise exception.InvalidInput(
+                reason="Backup is not supported for volume-backed instances."
+            )
+        host_release.host_that_knows(instance, GUEST_CALLS_VERSION)
+        record = snapshot_record.image_record(context, instance, name, properties, backup_type)
+        instance.task_state = task_states.IMAGE_BACKUP
+        parameters = BackupParameters(record["id"], backup_type, rotation)
+        action = self._begin(context, instance, operations.CREATE_BACKUP, allowed, parameters)
+        return self._make_image(context, instance, action, record)
+
+    def _make_image(
+        self,
+        context: RequestContext,
+        instance: Instance,
+        action: InstanceAction,
+        record: dict[str, Any],
+    ) -> str:
+        """Create the record of an image in Glance, and send the action that fills it."""
         try:
             self.image_api.create(context, record)
         except exception.NovaException:

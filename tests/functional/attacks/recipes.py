@@ -147,6 +147,9 @@ BODIES: dict[str, object] = {
     "/servers/{id}/action reboot": {"reboot": {"type": "HARD"}},
     "/servers/{id}/action rebuild": {"rebuild": {"imageRef": "{image}"}},
     "/servers/{id}/action createImage": {"createImage": {"name": "copy"}},
+    "/servers/{id}/action createBackup": {
+        "createBackup": {"name": "b", "backup_type": "daily", "rotation": 1}
+    },
     "/servers/{id}/action addSecurityGroup": {"addSecurityGroup": _GROUP},
     "/servers/{id}/action removeSecurityGroup": {"removeSecurityGroup": _GROUP},
     "/servers/{id}/action os-getConsoleOutput": {"os-getConsoleOutput": {}},

@@ -7,6 +7,7 @@ request without a token is of a service, and sees all images.
 from __future__ import annotations
 
 import contextlib
+import datetime
 import hashlib
 import json
 import threading
@@ -15,6 +16,8 @@ from collections.abc import Iterator
 
 from tests.functional.harness import identity_service
 from tests.unit.rest_server import running as serving
+
+_LIST_OPTIONS = ("status", "limit", "sort_key", "sort_dir")
 
 
 class ImageService:
@@ -88,12 +91,26 @@ class ImageService:
 
     def _list(self, query: dict):
         statuses = query["status"][0].removeprefix("in:").split(",")
-        return 200, {"images": [r for r in self._records.values() if r["status"] in statuses]}
+        others = {k: v[0] for k, v in query.items() if k not in _LIST_OPTIONS}
+        found = [
+            record
+            for record in self._records.values()
+            if record["status"] in statuses and others.items() <= record.items()
+        ]
+        newest_first = sorted(found, key=lambda record: record["created_at"], reverse=True)
+        return 200, {"images": newest_first}
 
     def _create(self, fields: dict):
         if fields["id"] in self._records:
             return 409, {"message": "exists"}
-        record = {"status": "queued", "visibility": "private", "size": None, "tags": [], **fields}
+        record = {
+            "status": "queued",
+            "visibility": "private",
+            "size": None,
+            "tags": [],
+            "created_at": datetime.datetime.now(datetime.UTC).isoformat(),
+            **fields,
+        }
         self._records[record["id"]] = record
         self._data[record["id"]] = b""
         return 201, record

@@ -11,6 +11,7 @@ from typing import Any
 from nova_mini.api.openstack.compute.aggregates import AggregatesController
 from nova_mini.api.openstack.compute.attach_interfaces import InterfaceAttachmentController
 from nova_mini.api.openstack.compute.availability_zone import AvailabilityZoneController
+from nova_mini.api.openstack.compute.create_backup import CreateBackupController
 from nova_mini.api.openstack.compute.deferred_delete import DeferredDeleteController
 from nova_mini.api.openstack.compute.extension_info import ExtensionInfoController
 from nova_mini.api.openstack.compute.flavor_access import FlavorAccessController
@@ -67,6 +68,7 @@ ROUTE_LIST: tuple[tuple[str, dict[str, Any]], ...] = (
                 ShelveController,
                 RescueController,
                 DeferredDeleteController,
+                CreateBackupController,
             )
         },
     ),

@@ -105,7 +105,9 @@ class Glance:
             return (204 if self.images.pop(image_id, None) else 404), b""
         if image_id == "images":
             statuses = query["status"][0].removeprefix("in:").split(",")
-            return 200, {"images": [i for i in self.images.values() if i["status"] in statuses]}
+            found = [i for i in self.images.values() if i["status"] in statuses]
+            newest_first = query.get("sort_dir") == ["desc"]
+            return 200, {"images": found[::-1] if newest_first else found}
         self.reads += 1
         if image_id not in self.images:
             return 404, b"{}"

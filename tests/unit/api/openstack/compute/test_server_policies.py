@@ -48,6 +48,7 @@ CHANGES = [
             "unlock": None,
             "rebuild": {"imageRef": IMAGE},
             "createImage": {"name": "i"},
+            "createBackup": {"name": "b", "backup_type": "daily", "rotation": 1},
             "resize": {"flavorRef": "2"},
             "confirmResize": None,
             "revertResize": None,

@@ -11,7 +11,7 @@ import re
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 from nova_mini import exception
@@ -91,3 +91,16 @@ def _certificate(key: rsa.RSAPrivateKey, user_id: str) -> str:
         .sign(key, hashes.SHA256())
     )
     return certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def encrypt_for(ssh_public_key: str, text: str) -> str | None:
+    """Encrypt a password for the owner of a key: RSA with PKCS #1 v1.5 padding, in base64, as
+    clients of Nova decrypt it. None if the key is not an ssh key of RSA, or too small for the
+    text."""
+    try:
+        key = serialization.load_ssh_public_key(ssh_public_key.strip().encode())
+        if not isinstance(key, rsa.RSAPublicKey):
+            return None
+        return base64.b64encode(key.encrypt(text.encode(), padding.PKCS1v15())).decode()
+    except (ValueError, UnsupportedAlgorithm):
+        return None

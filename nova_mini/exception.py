@@ -769,6 +769,27 @@ class ConsoleNotAvailable(Conflict):
     msg_fmt = "Guest does not have a console available."
 
 
+class InstanceAgentNotEnabled(Conflict):
+    msg_fmt = (
+        "Guest agent is not enabled for the instance %(instance_id)s. Its image must have the "
+        "property hw_qemu_guest_agent=yes, and its system must run the agent."
+    )
+
+
+class InstancePasswordSetFailed(Conflict):
+    msg_fmt = "Failed to set admin password on %(instance_id)s because %(reason)s"
+
+
+class GuestAgentUnresponsive(NovaException):
+    msg_fmt = "Unable to set password on instance: its guest agent does not answer."
+    code = 501
+    safe = True
+
+
+class TriggerCrashDumpNotSupported(Invalid):
+    msg_fmt = "Triggering crash dump is not supported"
+
+
 class UnsupportedHardware(Invalid):
     msg_fmt = "%(name)s '%(value)s' is not supported. Supported values: %(choices)s."
 

@@ -13,6 +13,7 @@ from nova_mini.actions.parameters import (
     DetachInterfaceParameters,
     LiveMigrateParameters,
     MigrateParameters,
+    PasswordParameters,
     RebootParameters,
     RebuildParameters,
     RemoveInterfaceParameters,
@@ -128,6 +129,16 @@ BACKUP_INSTANCE = _at_host("backup_instance", parameters=BackupParameters)
 REBUILD = Action("rebuild", starts_from="rebuild", on_host=REBUILD_INSTANCE)
 CREATE_IMAGE = Action("createImage", starts_from="createImage", on_host=SNAPSHOT_INSTANCE)
 CREATE_BACKUP = Action("createBackup", starts_from="createBackup", on_host=BACKUP_INSTANCE)
+
+# -- the running guest ---------------------------------------------------------------------------
+
+SET_ADMIN_PASSWORD = _at_host("set_admin_password", parameters=PasswordParameters)
+HOST_TRIGGER_CRASH_DUMP = _at_host("trigger_crash_dump", is_urgent=True)
+
+CHANGE_PASSWORD = Action("changePassword", starts_from="changePassword", on_host=SET_ADMIN_PASSWORD)
+TRIGGER_CRASH_DUMP = Action(
+    "trigger_crash_dump", starts_from="trigger_crash_dump", on_host=HOST_TRIGGER_CRASH_DUMP
+)
 
 # -- rescue --------------------------------------------------------------------------------------
 
@@ -320,6 +331,8 @@ REGISTRY = Registry(
         REBUILD,
         CREATE_IMAGE,
         CREATE_BACKUP,
+        CHANGE_PASSWORD,
+        TRIGGER_CRASH_DUMP,
         RESCUE,
         UNRESCUE,
         SHELVE,

@@ -206,6 +206,13 @@ class BackupParameters(Parameters):
 
 
 @dataclass(frozen=True, repr=False)
+class PasswordParameters(Parameters):
+    """``admin_password``: the new password of the administrator in the guest."""
+
+    admin_password: str
+
+
+@dataclass(frozen=True, repr=False)
 class AttachInterfaceParameters(Parameters):
     port_id: str | None = None
     network_id: str | None = None

@@ -31,8 +31,10 @@ from nova_mini.compute.host.host_services import HostOperation, HostServices
 from nova_mini.compute.host.network_refresh import NetworkRefresher
 from nova_mini.compute.host.resource_tracker import ResourceTracker
 from nova_mini.compute.operations import (
+    admin_password,
     attached_volumes,
     backup,
+    crash_dump,
     delete,
     interfaces,
     live_migration,
@@ -277,6 +279,17 @@ class ComputeManager(Manager):
         """Make a new root disk from an image. A root volume keeps its data unless a reimage is
         requested. Ephemeral disks are always made anew, by every driver."""
         rebuild.rebuild(op, op.parameters)
+
+    @runs(operations.SET_ADMIN_PASSWORD)
+    @traced("ComputeManager.set_admin_password")
+    def set_admin_password(self, op: HostOperation) -> None:
+        """Set the administrator's password in the guest. Called by the API, which waits."""
+        admin_password.set_admin_password(op, op.parameters)
+
+    @runs(operations.HOST_TRIGGER_CRASH_DUMP)
+    @traced("ComputeManager.trigger_crash_dump")
+    def trigger_crash_dump(self, op: HostOperation) -> None:
+        crash_dump.trigger_crash_dump(op)
 
     @runs(operations.RESCUE_INSTANCE)
     @traced("ComputeManager.rescue_instance")

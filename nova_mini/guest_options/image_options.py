@@ -105,6 +105,7 @@ def _guest() -> list[Option]:
             one_of("", "[]"),
         ),
         supported("os_type", TEXT, LIBVIRT),
+        supported("os_admin_user", TEXT, LIBVIRT),
         supported("os_command_line", TEXT, LIBVIRT),
         supported("os_require_quiesce", BOOLEAN, LIBVIRT),
         supported("img_config_drive", _CONFIG_DRIVE, LIBVIRT),
@@ -167,7 +168,6 @@ def _without_effect() -> list[Option]:
                 "img_signature_key_type",
             )
         ),
-        ignored("os_admin_user", TEXT, "is for changing passwords, which is not supported"),
         ignored("hw_auto_disk_config", BOOLEAN, "the API reads auto_disk_config"),
         *(
             ignored(name, TEXT, "describes the image")

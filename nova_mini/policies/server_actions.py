@@ -11,6 +11,7 @@ RESUME = "os_compute_api:os-suspend-server:resume"
 LOCK = "os_compute_api:os-lock-server:lock"
 UNLOCK = "os_compute_api:os-lock-server:unlock"
 UNLOCK_OVERRIDE = "os_compute_api:os-lock-server:unlock:unlock_override"
+INJECT_NETWORK_INFO = "os_compute_api:os-admin-actions:inject_network_info"
 RESET_STATE = "os_compute_api:os-admin-actions:reset_state"
 LIST_SECURITY_GROUPS = "os_compute_api:os-security-groups:list"
 ADD_SECURITY_GROUP = "os_compute_api:os-security-groups:add"
@@ -42,6 +43,12 @@ RULES = [
         ("GET", "/servers/{server_id}/os-security-groups"),
     ),
     base.rule(UNLOCK_OVERRIDE, base.ADMIN, "Unlock a server that an administrator locked", _ACTION),
+    base.rule(
+        INJECT_NETWORK_INFO,
+        base.ADMIN,
+        "Make the host of a server read its network information again",
+        _ACTION,
+    ),
     base.rule(RESET_STATE, base.ADMIN, "Reset the state of a server", _ACTION),
     base.rule(
         EXTENDED_ATTRIBUTES,

@@ -33,6 +33,7 @@ CREATE_IMAGE = "os_compute_api:servers:create_image"
 CREATE_IMAGE_VOLUME_BACKED = "os_compute_api:servers:create_image:allow_volume_backed"
 START = "os_compute_api:servers:start"
 STOP = "os_compute_api:servers:stop"
+TRIGGER_CRASH_DUMP = "os_compute_api:servers:trigger_crash_dump"
 
 RULES = [
     base.rule(INDEX, base.PROJECT_READER_OR_ADMIN, "List servers", ("GET", _SERVERS)),
@@ -134,4 +135,10 @@ RULES = [
     ),
     base.rule(START, base.PROJECT_MEMBER_OR_ADMIN, "Start a server", _ACTION),
     base.rule(STOP, base.PROJECT_MEMBER_OR_ADMIN, "Stop a server", _ACTION),
+    base.rule(
+        TRIGGER_CRASH_DUMP,
+        base.PROJECT_MEMBER_OR_ADMIN,
+        "Make the system of a server write a crash dump (2.17)",
+        _ACTION,
+    ),
 ]

@@ -22,6 +22,13 @@ _TAKES_VOLUMES = (
     vm_states.SHELVED,
     vm_states.SHELVED_OFFLOADED,
 )
+_HAS_GUEST = (
+    vm_states.ACTIVE,
+    vm_states.PAUSED,
+    vm_states.RESCUED,
+    vm_states.RESIZED,
+    vm_states.ERROR,
+)
 _SOFT_DELETED_FROM = (
     *_HAS_DISK,
     vm_states.RESCUED,
@@ -81,6 +88,9 @@ ALLOWED = {
     "unrescue": Allowed((vm_states.RESCUED,)),
     "createImage": Allowed(_HAS_DISK, respects_lock=False),
     "createBackup": Allowed(_HAS_DISK, respects_lock=False),
+    "changePassword": Allowed(_RUNS),
+    "trigger_crash_dump": Allowed(_HAS_GUEST, ANY),
+    "injectNetworkInfo": Allowed(ANY, ANY, launched=False),
     "resize": Allowed(_MOVES),
     "migrate": Allowed(_MOVES),
     "confirmResize": Allowed(_MOVED),

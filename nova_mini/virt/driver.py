@@ -490,6 +490,17 @@ class ComputeDriver(abc.ABC):
         """The same counters in the format that is common to all drivers (2.48)."""
 
     @abc.abstractmethod
+    def set_admin_password(self, instance: Instance, image_meta: ImageMeta, password: str) -> None:
+        """Set the password of the administrator in the running guest: of the user that the image
+        names, or of the usual one of its system. Idempotent. Raises InstanceAgentNotEnabled,
+        GuestAgentUnresponsive, InstancePasswordSetFailed."""
+
+    @abc.abstractmethod
+    def trigger_crash_dump(self, instance: Instance) -> None:
+        """Inject a non-maskable interrupt into the guest. Raises TriggerCrashDumpNotSupported, and
+        InstanceInvalidState if the guest does not run."""
+
+    @abc.abstractmethod
     def get_volume_connector(self, instance: Instance) -> dict[str, Any]:
         """This host's connector properties (as os-brick defines them), for Cinder."""
 

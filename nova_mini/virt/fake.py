@@ -613,6 +613,26 @@ class FakeDriver(driver.ComputeDriver):
             nics=tuple(diagnostics.Nic(addresses.get(vif_id)) for vif_id in guest.vifs),
         )
 
+    def set_admin_password(self, instance: Instance, image_meta: ImageMeta, password: str) -> None:
+        if not self._answers(instance):
+            raise exception.GuestAgentUnresponsive()
+        guest = self._get(instance)
+        guest.log("the password of the administrator was changed")
+        self._guests.save(guest)
+
+    @traced("FakeDriver.trigger_crash_dump")
+    def trigger_crash_dump(self, instance: Instance) -> None:
+        guest = self._get(instance)
+        if guest.state == power_state.SHUTDOWN:
+            raise exception.InstanceInvalidState(
+                method="trigger_crash_dump",
+                instance_uuid=instance.uuid,
+                attr="power state",
+                state=power_state.STATE_MAP[guest.state],
+            )
+        guest.log("non-maskable interrupt")
+        self._guests.save(guest)
+
     def get_volume_connector(self, instance: Instance) -> dict[str, Any]:
         return {
             "host": self._host,

@@ -50,7 +50,11 @@ NOTES = {
     ),
     "servers/action": (
         "only these actions exist. A delete while another action runs ends that action, in "
-        "every state."
+        "every state; a delete that can be undone is refused then. `changePassword` needs an image "
+        "with `hw_qemu_guest_agent=yes` (409) and an agent that answers (501); the password has at "
+        "most 255 characters. `trigger_crash_dump` is never repeated after an interruption. "
+        "`injectNetworkInfo` makes the host read the ports again, and writes nothing into the "
+        "guest."
     ),
     "servers/os-interface": (
         "an interface that the host cannot attach yet, because Neutron does not answer, is "

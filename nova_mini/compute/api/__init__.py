@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from nova_mini.compute.api.console import Console
 from nova_mini.compute.api.create import Create
+from nova_mini.compute.api.guest import Guest
 from nova_mini.compute.api.images import Images
 from nova_mini.compute.api.interfaces import Interfaces
 from nova_mini.compute.api.live_migration import LiveMigration
@@ -20,6 +21,16 @@ from nova_mini.compute.api.volumes import Volumes
 
 
 class API(
-    Create, Power, Shelve, Moves, LiveMigration, Images, Interfaces, Volumes, Records, Console
+    Create,
+    Power,
+    Shelve,
+    Moves,
+    LiveMigration,
+    Images,
+    Interfaces,
+    Volumes,
+    Records,
+    Console,
+    Guest,
 ):
     """Safe for threads. Its only state is the cache of image records."""

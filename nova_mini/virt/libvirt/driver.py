@@ -30,6 +30,7 @@ from nova_mini.virt.libvirt import (
     disks,
     events,
     firewall,
+    guest_agent,
     imagecache,
     injection,
     interfaces,
@@ -809,6 +810,16 @@ class LibvirtDriver(driver.ComputeDriver):
         guest = self._host.get_guest(instance)
         addresses = diagnostics.mac_addresses_of(guest)
         return diagnostics.as_diagnostics(guest.get_statistics(), instance, addresses)
+
+    @traced("LibvirtDriver.set_admin_password")
+    def set_admin_password(self, instance: Instance, image_meta: ImageMeta, password: str) -> None:
+        guest_agent.set_admin_password(
+            self._host.get_guest(instance), instance, image_meta, password
+        )
+
+    @traced("LibvirtDriver.trigger_crash_dump")
+    def trigger_crash_dump(self, instance: Instance) -> None:
+        self._host.get_guest(instance).inject_nmi()
 
     # -- volumes -----------------------------------------------------------------------------
 

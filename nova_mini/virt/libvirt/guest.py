@@ -156,6 +156,27 @@ class Guest:
     def resume(self) -> None:
         self._domain.resume()
 
+    def inject_nmi(self) -> None:
+        """Raises TriggerCrashDumpNotSupported, and InstanceInvalidState if it does not run."""
+        try:
+            self._domain.injectNMI()
+        except libvirt.libvirtError as exc:
+            if exc.get_error_code() == libvirt.VIR_ERR_NO_SUPPORT:
+                raise exception.TriggerCrashDumpNotSupported() from exc
+            if exc.get_error_code() == libvirt.VIR_ERR_OPERATION_INVALID:
+                raise exception.InstanceInvalidState(
+                    method="trigger_crash_dump",
+                    instance_uuid=self.uuid,
+                    attr="power state",
+                    state=power_state.STATE_MAP[self.get_power_state()],
+                ) from exc
+            raise
+
+    def set_user_password(self, user: str, password: str) -> None:
+        """Set it by the guest agent. Raises libvirtError."""
+        self._domain.agentSetResponseTimeout(AGENT_SECONDS)
+        self._domain.setUserPassword(user, password)
+
     def save_memory_state(self) -> None:
         """Save the memory to disk and stop; the next launch restores it."""
         self._domain.managedSave(0)

@@ -147,6 +147,7 @@ BODIES: dict[str, object] = {
     "/servers/{id}/action reboot": {"reboot": {"type": "HARD"}},
     "/servers/{id}/action rebuild": {"rebuild": {"imageRef": "{image}"}},
     "/servers/{id}/action createImage": {"createImage": {"name": "copy"}},
+    "/servers/{id}/action changePassword": {"changePassword": {"adminPass": "taken"}},
     "/servers/{id}/action createBackup": {
         "createBackup": {"name": "b", "backup_type": "daily", "rotation": 1}
     },
@@ -180,6 +181,8 @@ BODIES: dict[str, object] = {
             "unrescue",
             "restore",
             "forceDelete",
+            "trigger_crash_dump",
+            "injectNetworkInfo",
         )
     },
     "POST /servers/{server_id}/metadata": {"metadata": {"k": "taken"}},

@@ -62,6 +62,7 @@ FULL = [
     kinds.RevertParameters("the disk was full", is_not_at_destination=True),
     kinds.SnapshotParameters("image"),
     kinds.BackupParameters("image", "daily", 2),
+    kinds.PasswordParameters(PASSWORD),
     kinds.AttachInterfaceParameters("port", "net", "10.0.0.9", "nic"),
     kinds.DetachInterfaceParameters("port"),
     kinds.RemoveInterfaceParameters(VIF),

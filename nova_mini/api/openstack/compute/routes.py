@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from nova_mini.api.openstack.compute.admin_password import AdminPasswordController
 from nova_mini.api.openstack.compute.aggregates import AggregatesController
 from nova_mini.api.openstack.compute.attach_interfaces import InterfaceAttachmentController
 from nova_mini.api.openstack.compute.availability_zone import AvailabilityZoneController
@@ -69,6 +70,7 @@ ROUTE_LIST: tuple[tuple[str, dict[str, Any]], ...] = (
                 RescueController,
                 DeferredDeleteController,
                 CreateBackupController,
+                AdminPasswordController,
             )
         },
     ),

@@ -62,6 +62,14 @@ class ServerActionsController(wsgi.Controller):
     def resume(self, req: Request, id: str, body: dict) -> None:
         self.compute_api.resume(req.context, get_instance(req, id, action_policy.RESUME))
 
+    @wsgi.api_version("2.17")
+    @wsgi.action("trigger_crash_dump")
+    @wsgi.response(202)
+    @validation.schema(schema.trigger_crash_dump)
+    def trigger_crash_dump(self, req: Request, id: str, body: dict) -> None:
+        instance = get_instance(req, id, server_policy.TRIGGER_CRASH_DUMP)
+        self.compute_api.trigger_crash_dump(req.context, instance)
+
     # -- the record ------------------------------------------------------------------------------
 
     @wsgi.action("lock")
@@ -88,6 +96,13 @@ class ServerActionsController(wsgi.Controller):
     def reset_state(self, req: Request, id: str, body: dict) -> None:
         instance = get_instance(req, id, action_policy.RESET_STATE)
         self.compute_api.reset_state(req.context, instance, body["os-resetState"]["state"])
+
+    @wsgi.action("injectNetworkInfo")
+    @wsgi.response(202)
+    @validation.schema(schema.plain)
+    def inject_network_info(self, req: Request, id: str, body: dict) -> None:
+        instance = get_instance(req, id, action_policy.INJECT_NETWORK_INFO)
+        self.compute_api.inject_network_info(req.context, instance)
 
     # -- security groups -------------------------------------------------------------------------
 

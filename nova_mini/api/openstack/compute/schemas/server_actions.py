@@ -15,6 +15,12 @@ reboot = types.body_of(
 create_image = types.body_of(
     "createImage", {"name": types.name, "metadata": types.metadata}, ["name"]
 )
+trigger_crash_dump = {
+    "type": "object",
+    "properties": {"trigger_crash_dump": {"type": "null"}},
+    "required": ["trigger_crash_dump"],
+    "additionalProperties": False,
+}
 reset_state = types.body_of(
     "os-resetState", {"state": {"type": "string", "enum": ["active", "error"]}}, ["state"]
 )

@@ -62,6 +62,9 @@ CHANGES = [
             "unshelve": None,
             "restore": None,
             "forceDelete": None,
+            "trigger_crash_dump": None,
+            "injectNetworkInfo": None,
+            "changePassword": {"adminPass": "p"},
         }.items()
     ),
     ("DELETE", "", None),

@@ -45,6 +45,7 @@ def test_random_request_is_not_500(cloud, method, path, operation):
     cloud.bus.responses = {
         "get_console_output": "a line",
         "get_diagnostics": {"memory": 1},
+        "set_admin_password": None,
         "get_instance_diagnostics": {"state": "running"},
         "attach_interface": oslo_messaging.MessagingTimeout("no answer"),
     }

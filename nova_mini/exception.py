@@ -358,6 +358,24 @@ class ServiceInUse(Conflict):
     )
 
 
+class ComputeServiceInUse(Invalid):
+    msg_fmt = "Compute service of %(host)s is still in use."
+
+
+class HostFenced(NovaException):
+    msg_fmt = "Host %(host)s was fenced again, or has another compute process now."
+
+
+class HostNotFenced(NovaException):
+    """A host that is down may still run its guests, so they are not started elsewhere."""
+
+    msg_fmt = "Host %(host)s is not fenced: %(reason)s"
+
+
+class InvalidSharedStorage(NovaException):
+    msg_fmt = "The disks of the server are %(found)sin shared storage, unlike the request says."
+
+
 class ComputeHostNotFound(NotFound):
     msg_fmt = "Compute host %(host)s could not be found."
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from nova_mini.actions.parameters import (
     AttachInterfaceParameters,
@@ -11,6 +11,7 @@ from nova_mini.actions.parameters import (
     BuildParameters,
     DeleteParameters,
     DetachInterfaceParameters,
+    EvacuateParameters,
     LiveMigrateParameters,
     MigrateParameters,
     PasswordParameters,
@@ -155,9 +156,18 @@ SHELVE_OFFLOAD_INSTANCE = _at_host("shelve_offload_instance")
 FIND_HOST_TO_UNSHELVE = _at_conductor(
     "unshelve_instance", "unshelve_instances", parameters=UnshelveParameters
 )
+
+
+def _unshelve_at_next_host(
+    parameters: UnshelveParameters, host: str, reason: str
+) -> UnshelveParameters:
+    return parameters.replace(tried=[*parameters.tried, host], reason=reason)
+
+
 UNSHELVE_INSTANCE = _at_host(
     "unshelve_instance",
     parameters=UnshelveParameters,
+    when_rescheduled=ContinueAtConductor(FIND_HOST_TO_UNSHELVE, _unshelve_at_next_host),
     when_host_is_down=ContinueAtConductor(
         FIND_HOST_TO_UNSHELVE,
         lambda parameters, *_: parameters,
@@ -185,7 +195,10 @@ UNSHELVE = Action(
 MIGRATE_SERVER = _at_conductor("migrate_server", "migrate_server", parameters=MigrateParameters)
 
 
-def _prepare_next_host(parameters: MigrateParameters, host: str, reason: str) -> MigrateParameters:
+P = TypeVar("P", MigrateParameters, EvacuateParameters)
+
+
+def _prepare_next_host(parameters: P, host: str, reason: str) -> P:
     return parameters.replace(tried=[*parameters.tried, host], reason=reason)
 
 
@@ -277,6 +290,27 @@ POST_LIVE_MIGRATION_AT_DESTINATION = _at_host(
 
 LIVE_MIGRATE = Action("live-migration", starts_from="os-migrateLive", on_host=LIVE_MIGRATE_INSTANCE)
 
+# -- evacuate ------------------------------------------------------------------------------------
+# The source is down: EVACUATE_SERVER fences it and chooses a destination, EVACUATE_INSTANCE builds
+# the guest there.
+
+EVACUATE_SERVER = _at_conductor("evacuate_server", "evacuate_server", parameters=EvacuateParameters)
+EVACUATE_INSTANCE = _at_host(
+    "evacuate_instance",
+    parameters=EvacuateParameters,
+    is_urgent=True,
+    error_when_given_up=True,
+    when_host_is_down=ContinueAtConductor(EVACUATE_SERVER, _prepare_next_host, if_fenced=True),
+    when_rescheduled=ContinueAtConductor(EVACUATE_SERVER, _prepare_next_host),
+)
+# It ends the other actions of the server: their host cannot finish them.
+EVACUATE = Action(
+    "evacuate",
+    starts_from="evacuate",
+    on_host=EVACUATE_SERVER,
+    absorb=lambda parameters, _ended: parameters,
+)
+
 # -- interfaces ----------------------------------------------------------------------------------
 
 HOST_ATTACH_INTERFACE = _at_host("attach_interface", parameters=AttachInterfaceParameters)
@@ -343,6 +377,7 @@ REGISTRY = Registry(
         CONFIRM,
         REVERT,
         LIVE_MIGRATE,
+        EVACUATE,
         ATTACH_INTERFACE,
         DETACH_INTERFACE,
         ATTACH_VOLUME,
@@ -367,5 +402,6 @@ REGISTRY = Registry(
         ROLLBACK_LIVE_MIGRATION,
         ROLLBACK_LIVE_MIGRATION_AT_DESTINATION,
         ROLLBACK_WITHOUT_DESTINATION,
+        EVACUATE_INSTANCE,
     ],
 )

@@ -142,13 +142,17 @@ class RescueParameters(Parameters):
 
 @dataclass(frozen=True, repr=False)
 class UnshelveParameters(Parameters):
+    """``tried``: hosts that have failed, and ``reason`` why the last one did."""
+
     # The stored name is that of release 0.1.0, whose rows and daemons use it.
     destination: UnshelveDestination = field(
         default_factory=UnshelveDestination, metadata={"stored": "wishes"}
     )
+    tried: Sequence[str] = ()
+    reason: str | None = None
 
     def to_args(self) -> dict[str, Any]:
-        return {"wishes": self.destination}
+        return {"wishes": self.destination, **super().to_args()}
 
 
 @dataclass(frozen=True, repr=False)
@@ -178,6 +182,23 @@ class LiveMigrateParameters(Parameters):
     reason: str | None = None
     source: dict[str, Any] | None = None
     destination: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, repr=False)
+class EvacuateParameters(Parameters):
+    """``host``, ``alternates``, ``tried`` and ``reason``: as of :class:`MigrateParameters`.
+    ``force``: use ``host`` without asking the filters. ``on_shared_storage``: what the request
+    says of the disks; None: the destination finds out. ``stop``: the server is stopped at its
+    destination."""
+
+    host: str | None = None
+    alternates: Sequence[SelectionFields] = ()
+    tried: Sequence[str] = ()
+    reason: str | None = None
+    force: bool = False
+    on_shared_storage: bool | None = None
+    stop: bool = False
+    admin_password: str | None = None
 
 
 @dataclass(frozen=True, repr=False)

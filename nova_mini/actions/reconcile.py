@@ -109,6 +109,8 @@ class Reconciler:
             return
         if continuation.if_on_no_host and not _is_on_no_host(row["instance_uuid"]):
             return
+        if continuation.if_fenced and not _is_unclaimed_or_fenced(row):
+            return
         stored = operation.parameters.from_args(row["args"], row["args_version"] or 1)
         reason = f"host {row['host']} is down"
         if _move_to_conductors(row, continuation, stored, reason):
@@ -129,6 +131,8 @@ def _move_to_conductors(
     with db.session.writer():
         if not db.actions.take_away(row["id"], row["owner"], values):
             return False
+        if continuation.if_fenced:
+            db.fences.leave_destination(row["instance_uuid"])
         db.recoveries.record(
             row["id"],
             db.recoveries.TAKEN,
@@ -146,6 +150,13 @@ def _computes() -> dict[str, Service]:
 def _is_on_no_host(instance_uuid: str) -> bool:
     instance = db.instances.get_by_uuid(instance_uuid)
     return instance is not None and instance["host"] is None
+
+
+def _is_unclaimed_or_fenced(row: Row) -> bool:
+    if row["owner"] is None and not row["attempts"]:
+        return True
+    service = db.fences.get_service(row["host"])
+    return service is not None and db.fences.is_fenced(service)
 
 
 def _why_sent_again(row: Row) -> str:

@@ -32,15 +32,18 @@ class ContinueAtConductor:
     """How the conductors continue an action that cannot continue at its host.
 
     ``operation``: the operation of the conductors; ``convert(parameters, host, reason)`` makes its
-    parameters. Two conditions for a host that is down: ``if_unclaimed``: only when no process of
+    parameters. Three conditions for a host that is down: ``if_unclaimed``: only when no process of
     the host owns the action, dead or alive (it was never claimed there, or it was requeued).
-    ``if_on_no_host``: only when the record of the server names no host.
+    ``if_on_no_host``: only when the record of the server names no host. ``if_fenced``: only when
+    the host has never claimed the action, or is fenced: it may have a guest of the server, which
+    can run at one host only. The record then names the source of the server's migration again.
     """
 
     operation: Operation
     convert: Callable[[Any, str, str], Parameters]
     if_unclaimed: bool = False
     if_on_no_host: bool = False
+    if_fenced: bool = False
 
 
 @dataclass(frozen=True, eq=False)

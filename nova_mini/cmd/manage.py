@@ -10,7 +10,7 @@ from oslo_config import cfg
 from oslo_log import log
 
 from nova_mini import db, objects, rpc
-from nova_mini.cmd import failures, manage_trace
+from nova_mini.cmd import failures, manage_host, manage_trace
 from nova_mini.conf import CONF
 
 _DOCTOR = """\
@@ -112,6 +112,7 @@ def _add_commands(subparsers) -> None:
     _add_purge(commands)
     _add_doctor(subparsers)
     manage_trace.add(subparsers)
+    manage_host.add(subparsers)
 
 
 def _add_purge(commands) -> None:

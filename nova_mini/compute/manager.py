@@ -20,6 +20,7 @@ from nova_mini.actions.registry import NextPhase
 from nova_mini.actions.runner import HostRunner, runs
 from nova_mini.compute.host import (
     audit,
+    evacuated,
     events,
     external_events,
     orphans,
@@ -36,6 +37,7 @@ from nova_mini.compute.operations import (
     backup,
     crash_dump,
     delete,
+    evacuate,
     interfaces,
     live_migration,
     live_migration_outcome,
@@ -132,6 +134,7 @@ class ComputeManager(Manager):
 
     def __init__(self, host: str, owner: str):
         self.host = host
+        self._owner = owner
         self.endpoints = [self]
         self.instance_events = events.InstanceEvents()
         self.network_api = neutron.API()
@@ -167,6 +170,7 @@ class ComputeManager(Manager):
     def init_host(self) -> None:
         self.driver.init_host(self.host)
         self.driver.register_event_listener(self._handle_lifecycle_event)
+        evacuated.return_to_service(self.services, self._owner)
         self.rt.init_host()
 
     def resume(self) -> None:
@@ -193,6 +197,7 @@ class ComputeManager(Manager):
         tasks = [
             (CONF.update_resources_interval, self.rt.update_available_resource),
             (CONF.update_resources_interval, self._release_ended_moves),
+            (CONF.sync_power_state_interval, self._complete_evacuations),
             (CONF.sync_power_state_interval, self._sync_power_states),
             (CONF.sync_power_state_interval * 5, self._destroy_orphans),
             (CONF.shelved_poll_interval, self._poll_shelved_instances),
@@ -407,6 +412,12 @@ class ComputeManager(Manager):
         """At the destination: remove what was prepared for a guest that does not come."""
         return live_migration_outcome.rollback_live_migration_at_destination(op)
 
+    @runs(operations.EVACUATE_INSTANCE)
+    @traced("ComputeManager.evacuate_instance")
+    def evacuate_instance(self, op: HostOperation) -> None:
+        """At the destination: start the guest of a server whose host is down."""
+        evacuate.evacuate_instance(op)
+
     @runs(operations.SNAPSHOT_INSTANCE)
     @traced("ComputeManager.snapshot_instance")
     def snapshot_instance(self, op: HostOperation) -> None:
@@ -556,6 +567,9 @@ class ComputeManager(Manager):
         """The other host may have ended a move, or the server was deleted meanwhile."""
         if uuids := self.rt.release_ended_moves():
             orphans.destroy_all(self.services, [orphans.GUEST], uuids)
+
+    def _complete_evacuations(self) -> None:
+        evacuated.complete(self.services)
 
     def _poll_shelved_instances(self) -> None:
         for context, action in shelved_servers.begin_offloads(self.host):

@@ -16,7 +16,15 @@ from nova_mini import db, exception
 from nova_mini.actions import operations
 from nova_mini.actions.claims import ConductorClaims
 from nova_mini.actions.registry import Operation
-from nova_mini.conductor.tasks import build, cache_images, live_migrate, migrate, unshelve
+from nova_mini.conductor import fencing
+from nova_mini.conductor.tasks import (
+    build,
+    cache_images,
+    evacuate,
+    live_migrate,
+    migrate,
+    unshelve,
+)
 from nova_mini.context import RequestContext
 from nova_mini.objects.base import NovaObject
 from nova_mini.trace import collecting, traced
@@ -92,6 +100,7 @@ class ComputeTaskManager:
         self._builder = build.BuildTask()
         self._migrator = migrate.MigrationTask()
         self._live_migrator = live_migrate.LiveMigrationTask()
+        self._evacuator = evacuate.EvacuationTask()
         self._unshelver = unshelve.UnshelveTask()
         self._claims = ConductorClaims(owner)
 
@@ -145,6 +154,19 @@ class ComputeTaskManager:
         with self._claims.of(context, operations.MIGRATE_SERVER, action_ids) as actions:
             self._migrator.migrate_servers(context, actions)
 
+    @traced("ComputeTaskManager.evacuate_server")
+    def evacuate_server(self, context: RequestContext, action_ids: list[int]) -> None:
+        """Find destinations for servers whose host is down. Cast by the API, and by a destination
+        that has failed."""
+        with self._claims.of(context, operations.EVACUATE_SERVER, action_ids) as actions:
+            self._evacuator.evacuate_servers(context, actions)
+
+    @messaging.expected_exceptions(exception.NovaException)
+    def readmit_host(self, context: RequestContext, host: str, incarnation: str) -> bool:
+        """Lift the fence of a host that has returned: see ``fencing.readmit``. Called by a compute
+        that starts."""
+        return fencing.readmit(host, incarnation)
+
     @traced("ComputeTaskManager.confirm_migration")
     def confirm_migration(self, context: RequestContext, action_ids: list[int]) -> None:
         """Give moves whose source is down to their destinations to confirm. Sent by the
@@ -197,6 +219,7 @@ _TASKS = {
     operations.DELETE_UNSCHEDULED_INSTANCE: ComputeTaskManager.delete_unscheduled_instance,
     operations.FIND_HOST_TO_UNSHELVE: ComputeTaskManager.unshelve_instance,
     operations.MIGRATE_SERVER: ComputeTaskManager.migrate_server,
+    operations.EVACUATE_SERVER: ComputeTaskManager.evacuate_server,
     operations.CONFIRM_MIGRATION: ComputeTaskManager.confirm_migration,
     operations.LIVE_MIGRATE_INSTANCE: ComputeTaskManager.live_migrate_instance,
     operations.FIND_GUEST_WITHOUT_SOURCE: ComputeTaskManager.find_guest_without_source,

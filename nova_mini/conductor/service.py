@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from nova_mini.actions.reconcile import Reconciler
-from nova_mini.conductor import reclaimed_servers, unconfirmed_moves
+from nova_mini.conductor import (
+    automatic_evacuation,
+    fencing,
+    reclaimed_servers,
+    unconfirmed_moves,
+)
 from nova_mini.conductor.housekeeping import PURGE_INTERVAL, Housekeeper
 from nova_mini.conductor.manager import ComputeTaskManager, ConductorManager
 from nova_mini.conf import CONF
@@ -21,14 +26,17 @@ class ConductorService(Manager):
         self._housekeeper = Housekeeper(incarnation)
         self._unconfirmed_moves = unconfirmed_moves.UnconfirmedMoves(incarnation)
         self._reclaimed_servers = reclaimed_servers.ReclaimedServers(incarnation)
+        self._automatic_evacuation = automatic_evacuation.AutomaticEvacuation(incarnation)
         self.beside = [heartbeat_queue.get_server(Service.report)]
 
     def periodic_tasks(self) -> list[Periodic]:
         return [
             (CONF.conductor.reconcile_interval, self._reconciler.resume_abandoned_actions),
             (CONF.conductor.reconcile_interval, self._reconciler.resume_own_actions),
+            (CONF.conductor.reconcile_interval, fencing.fence_destinations),
             (CONF.conductor.sweep_interval, self._housekeeper.sweep),
             (PURGE_INTERVAL, self._housekeeper.purge),
+            (automatic_evacuation.INTERVAL, self._automatic_evacuation.run),
             (unconfirmed_moves.INTERVAL, self._unconfirmed_moves.confirm),
             (reclaimed_servers.interval(), self._reclaimed_servers.reclaim),
             (CONF.conductor.sweep_interval / 2, _discard_unfinished_images),

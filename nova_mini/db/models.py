@@ -270,6 +270,7 @@ services = _table(
     sa.Column("disabled_reason", Name),
     sa.Column("forced_down", sa.Boolean, nullable=False, default=False),
     sa.Column("version", sa.Integer, nullable=False, default=0),
+    sa.Column("fence", JsonText),  # of a compute: see ``fences``
     sa.UniqueConstraint("host", "binary"),
 )
 
@@ -305,6 +306,7 @@ compute_nodes = _table(
     sa.Column("cpu_info", JsonText),
     sa.Column("supported_instances", JsonText),
     sa.Column("traits", JsonText),  # names
+    sa.Column("ceph_addresses", JsonText),  # of the host's clients of Ceph, as ["192.0.2.7"]
     sa.Column("uptime", Name),
     sa.Index(None, "updated_at"),
     sa.Index(None, "ledger_at"),

@@ -158,7 +158,8 @@ def end_of_deleted(instance_uuid: str) -> Mapping | None:
     what its quota counts. Returns the row of the migration as it was."""
     row = get_open(instance_uuid)
     if row is not None:
-        confirmed = {"status": migration_states.CONFIRMED}
-        query.update(migrations, confirmed, _MIGRATION.uuid == row["uuid"])
+        is_evacuation = row["migration_type"] == "evacuation"
+        ended = migration_states.DONE if is_evacuation else migration_states.CONFIRMED
+        query.update(migrations, {"status": ended}, _MIGRATION.uuid == row["uuid"])
         allocations.release(row["uuid"])
     return row

@@ -311,8 +311,8 @@ def _end_task(row: Row, at: str) -> int:
 def find_stranded_migrations(before: datetime.datetime) -> list[Row]:
     """The open migrations that no action will end, and that do not wait for a user.
 
-    Columns: uuid, status, updated_at, dest_compute, source_compute, and of the server
-    ``instance_uuid``, ``vm_state`` and ``host``.
+    Columns: uuid, status, migration_type, updated_at, dest_compute, source_compute, and of the
+    server ``instance_uuid``, ``vm_state`` and ``host``.
     """
     migration, server = m.migrations.c, m.instances.c
     waits = sa.and_(migration.status == migration_states.FINISHED, server.vm_state == "resized")
@@ -355,8 +355,14 @@ def _status_of_stranded(row: Row) -> str:
     has_moved = row["host"] == row["dest_compute"] != row["source_compute"]
     if not has_moved:
         return migration_states.ERROR
-    is_live = row["migration_type"] == "live-migration"
-    return migration_states.COMPLETED if is_live else migration_states.CONFIRMED
+    return _MOVED.get(row["migration_type"], migration_states.CONFIRMED)
+
+
+# The last status of a migration of this type whose server is at its destination.
+_MOVED = {
+    "live-migration": migration_states.COMPLETED,
+    "evacuation": migration_states.DONE,
+}
 
 
 ORPHANED_ALLOCATIONS = Sweep(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 RESIZE = "resize"
 MIGRATION = "migration"
 LIVE_MIGRATION = "live-migration"
+EVACUATION = "evacuation"
 
 ABORT, FORCE_COMPLETE = "abort", "force_complete"  # what users request of a live migration
 
@@ -100,6 +101,13 @@ class Migration(TimestampedObject, NovaObject):
         migration.migration_type = LIVE_MIGRATION
         migration.status = migration_states.ACCEPTED
         return migration
+
+    @classmethod
+    def begin_evacuation(cls, context: RequestContext, instance: Instance) -> Migration:
+        """A new evacuation of a server from its host, which is down; not inserted."""
+        new = cls.begin(context, instance, instance.flavor)
+        new.migration_type, new.status = EVACUATION, migration_states.ACCEPTED
+        return new
 
     @classmethod
     def from_row(cls, context: RequestContext, row: Mapping[str, Any]) -> Migration:

@@ -21,6 +21,7 @@ LOG = logging.getLogger(__name__)
 # Seconds for which a call is retried while no conductor or no database answers.
 _RETRY_TIMEOUT = 300
 _CALL_TIMEOUT = 8
+_READMIT_TIMEOUT = 150  # seconds; Ceph may be slow
 # Before the first conductor has created its queue: fail at once, without a timeout.
 _FAIL_WITHOUT_QUEUE = messaging.TransportOptions(at_least_once=True)
 
@@ -124,6 +125,12 @@ class ComputeTaskAPI:
     def cache_images(self, context: RequestContext, hosts: list[str], image_ids: list[str]) -> None:
         """Cast a request that may be lost, because nothing depends on it."""
         self._cast(context, "cache_images", hosts=hosts, image_ids=image_ids)
+
+    def readmit_host(self, context: RequestContext, host: str, incarnation: str) -> bool:
+        """Call: lift the fence of a host that has returned. Returns False if another process is
+        this host's compute now. Raises ActionInterrupted, CephUnavailable."""
+        client = rpc.get_client(self._target).prepare(timeout=_READMIT_TIMEOUT)
+        return client.call(context, "readmit_host", host=host, incarnation=incarnation)
 
     def _cast(self, context: RequestContext, method: str, **kwargs: Any) -> None:
         rpc.cast_hint(rpc.get_client(self._target), context, method, **kwargs)

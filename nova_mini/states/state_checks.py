@@ -93,6 +93,10 @@ ALLOWED = {
     "injectNetworkInfo": Allowed(ANY, ANY, launched=False),
     "resize": Allowed(_MOVES),
     "migrate": Allowed(_MOVES),
+    # Also in the middle of another action, which its host cannot finish.
+    "evacuate": Allowed(
+        (vm_states.ACTIVE, vm_states.STOPPED, vm_states.ERROR), ANY, respects_lock=False
+    ),
     "confirmResize": Allowed(_MOVED),
     "revertResize": Allowed(_MOVED),
     "os-migrateLive": Allowed(_MOVES_LIVE),

@@ -51,14 +51,16 @@ class InstanceInfo:
 class HostResources:
     """What a host has, for ``objects.ComputeNode``. ``disk_available_least``: GiB that can be
     written until the disk is full, if the driver knows it. ``disk_pool``: the name of the storage
-    that holds the disks, if the host shares it with others. ``supported_instances``:
-    lists of architecture, virt type and vm mode."""
+    that holds the disks, if the host shares it with others. ``ceph_addresses``: IP addresses of
+    this host's clients of Ceph, by which it can be fenced. ``supported_instances``: lists of
+    architecture, virt type and vm mode."""
 
     vcpus: int
     memory_mb: int
     local_gb: int  # GiB
     disk_available_least: int | None = None
     disk_pool: str | None = None
+    ceph_addresses: list[str] = dataclasses.field(default_factory=list)
     hypervisor_type: str
     hypervisor_version: int
     hypervisor_hostname: str
@@ -405,6 +407,11 @@ class ComputeDriver(abc.ABC):
     ) -> None:
         """At the destination: remove what :meth:`pre_live_migration` has made. Disks that the
         source uses are kept."""
+
+    def has_shared_disks(self, instance: Instance) -> bool:
+        """Whether the disks of an instance are in storage that other hosts use, too, and exist. For
+        an evacuation."""
+        return False
 
     # -- rescue ------------------------------------------------------------------------------
 

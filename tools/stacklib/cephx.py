@@ -19,6 +19,12 @@ CAPABILITIES = {
         "mon": "profile rbd",
         "osd": "profile rbd pool=volumes, profile rbd-read-only pool=images",
     },
+    # Conductors put the clients of a dead host on the blocklist, and take them off it.
+    # They look who has the disks of a silent host open.
+    "client.nova-fence": {
+        "mon": "allow r, allow command 'osd blocklist'",
+        "osd": "profile rbd-read-only pool=vms",
+    },
     "client.nova": {
         "mon": "profile rbd",
         "osd": "profile rbd pool=vms, profile rbd pool=images",

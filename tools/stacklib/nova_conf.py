@@ -57,7 +57,13 @@ def common(stack: Stack) -> Sections:
 
 def database(stack: Stack) -> Sections:
     """Return the additional configuration of api, conductor and scheduler."""
-    return {"database": {"connection": mariadb.connection(stack, "nova_mini")}}
+    sections: Sections = {"database": {"connection": mariadb.connection(stack, "nova_mini")}}
+    if stack.has("ceph"):
+        sections["conductor"] = {
+            "fence_ceph_user": ceph.FENCE,
+            "fence_ceph_conf": ceph.conf(stack),
+        }
+    return sections
 
 
 def compute(stack: Stack, host: str) -> Sections:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from nova_mini.compute.api.console import Console
 from nova_mini.compute.api.create import Create
+from nova_mini.compute.api.evacuation import Evacuation
 from nova_mini.compute.api.guest import Guest
 from nova_mini.compute.api.images import Images
 from nova_mini.compute.api.interfaces import Interfaces
@@ -26,6 +27,7 @@ class API(
     Shelve,
     Moves,
     LiveMigration,
+    Evacuation,
     Images,
     Interfaces,
     Volumes,

@@ -118,6 +118,7 @@ class ResourceTracker:
                 "disk_allocation_ratio": ratios["local_gb"],
                 "disk_available_least": resource.disk_available_least,
                 "disk_pool": resource.disk_pool,
+                "ceph_addresses": resource.ceph_addresses,
                 "cpu_info": resource.cpu_info,
                 "supported_instances": resource.supported_instances,
                 "traits": sorted({*resource.traits, *self._traits_of_administrator()}),

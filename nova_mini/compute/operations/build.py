@@ -22,7 +22,7 @@ from nova_mini.virt.block_device_info import BlockDeviceInfo
 LOG = logging.getLogger(__name__)
 
 # Errors of the request: it would fail on every host, and this host is not at fault.
-_REQUEST_FAILED = (
+REQUEST_FAILED = (
     exception.BuildAbortException,
     exception.Invalid,  # for example unacceptable images, disks too small, no more addresses
     exception.DevicePathInUse,
@@ -164,9 +164,9 @@ class InstanceBuild:
         )
         self._roll_back()
         instance.host = instance.node = instance.launched_on = None
-        if not isinstance(exc, _REQUEST_FAILED):
+        if not isinstance(exc, REQUEST_FAILED):
             self._host.build_failed()
-        if isinstance(exc, (*_REQUEST_FAILED, *_HOST_FAILED)):
+        if isinstance(exc, (*REQUEST_FAILED, *_HOST_FAILED)):
             instance.vm_state = vm_states.ERROR
             instance.release_allocation()
             self._op.notify("create.error", fault=exc)

@@ -26,11 +26,11 @@ def connect(op: HostOperation) -> BlockDeviceInfo:
     return driver_block_device.get_block_device_info(bdms)
 
 
-def disconnect(op: HostOperation) -> None:
+def disconnect(op: HostOperation, host: str | None = None) -> None:
     """Disconnect the volumes and ports of a server that has no guest here any more. The volumes
-    stay reserved for the server."""
+    stay reserved for the server. ``host``: another host than this one, which is down."""
     _release_volumes(op)
-    _release_ports(op)
+    _release_ports(op, host or op.host.name)
 
 
 @traced("_release_volumes")
@@ -41,7 +41,7 @@ def _release_volumes(op: HostOperation) -> None:
 
 
 @traced("_release_ports")
-def _release_ports(op: HostOperation) -> None:
+def _release_ports(op: HostOperation, host: str) -> None:
     network_api = op.host.network_api
-    network_api.cleanup_instance_network_on_host(op.context, op.instance, op.host.name)
+    network_api.cleanup_instance_network_on_host(op.context, op.instance, host)
     op.instance.network_info = network_api.get_instance_nw_info(op.context, op.instance)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import logging
 
-from nova_mini import exception
+from nova_mini import disclosure, exception
 from nova_mini.clock import utcnow
 from nova_mini.compute.host.host_services import HostOperation
-from nova_mini.compute.operations import host_connections, shelve_offload
+from nova_mini.compute.operations import build, host_connections, shelve_offload
 from nova_mini.external import shelved_image
 from nova_mini.objects.image_meta import ImageMeta
 from nova_mini.states import power_state, task_states, vm_states
@@ -41,7 +41,8 @@ def _start(op: HostOperation) -> None:
 
 @traced("_build")
 def _build(op: HostOperation) -> None:
-    """Build the server here. A final error leaves it shelved as before, and nothing here."""
+    """Build the server here. A final error leaves it shelved as before, and nothing here. Raises
+    RescheduledException if another host may succeed."""
     try:
         with op.host.rt.instance_claim(op.context, op.instance, task_states.UNSHELVING):
             _spawn(op)
@@ -49,6 +50,11 @@ def _build(op: HostOperation) -> None:
         if op.is_final(exc):
             LOG.warning("Instance %s: could not be unshelved: %s", op.instance.uuid, exc)
             shelve_offload.leave_host(op)
+            if not isinstance(exc, build.REQUEST_FAILED):
+                op.instance.task_state = task_states.UNSHELVING
+                raise exception.RescheduledException(
+                    instance_uuid=op.instance.uuid, internal=disclosure.message_for_operator(exc)
+                ) from exc
             op.notify("unshelve.error", fault=exc)
         raise
 

@@ -34,7 +34,7 @@ class MigrationTask(SchedulingTask):
                 try:
                     self._migrate(context, action)
                 except exception.NoValidHost as exc:
-                    _give_up(action, exc)
+                    give_up(action, exc, "resize.error")
                 except Exception as exc:
                     action.requeue(exc)
 
@@ -85,14 +85,14 @@ class MigrationTask(SchedulingTask):
         spec.requested_host = parameters.host
         may_stay = migration.is_resize and CONF.allow_resize_to_same_host
         source = [] if may_stay else [migration.source_compute]
-        older = _older(context, self.MINIMUM_VERSION)
+        older = older_hosts(context, self.MINIMUM_VERSION)
         unfit = [*older, *_with_other_storage(context, action)]
         spec.ignore_hosts = [*spec.ignore_hosts, *parameters.tried, *source, *unfit]
         return spec
 
 
-def _older(context: RequestContext, version: int) -> list[str]:
-    """The hosts of an earlier release, which cannot receive a server."""
+def older_hosts(context: RequestContext, version: int) -> list[str]:
+    """The hosts of a release before ``version``, which cannot receive a server."""
     computes = ServiceList.get_all(context, binary="nova-mini-compute")
     return [each.host for each in computes if each.version < version]
 
@@ -112,13 +112,13 @@ def _with_other_storage(context: RequestContext, action: ClaimedAction) -> list[
     return found
 
 
-def _give_up(action: ClaimedAction, exc: exception.NoValidHost) -> None:
+def give_up(action: ClaimedAction, exc: exception.NovaException, notification: str) -> None:
     """End the action with a fault. The server stays at its source with its old allocation."""
     context, instance = action.context, action.instance
     instance.task_state = None
     action.migration.status = migration_states.ERROR
     add_instance_fault(context, instance, exc, host=None)
-    notify_about_instance_usage(context, instance, "resize.error", fault=exc)
+    notify_about_instance_usage(context, instance, notification, fault=exc)
     action.finish(exc)
 
 

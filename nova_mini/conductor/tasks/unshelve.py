@@ -5,10 +5,13 @@ from __future__ import annotations
 from nova_mini import exception
 from nova_mini.actions import operations
 from nova_mini.actions.claims import ClaimedAction
+from nova_mini.conductor.tasks.migrate import older_hosts
 from nova_mini.conductor.tasks.scheduling import SchedulingTask
+from nova_mini.conf import CONF
 from nova_mini.context import RequestContext
 from nova_mini.objects.image_meta import ImageMeta
 from nova_mini.objects.request_spec import RequestSpec
+from nova_mini.objects.service import EVACUATE_VERSION
 from nova_mini.trace import collecting, traced
 
 
@@ -35,6 +38,12 @@ class UnshelveTask(SchedulingTask):
         if action.has_earlier():
             raise exception.ActionInterrupted(reason="earlier actions are not finished")
         destination, instance = action.parameters.destination, action.instance
+        tried = action.parameters.tried
+        if len(tried) >= CONF.scheduler.max_attempts:
+            raise exception.MaxRetriesExceeded(
+                instance_uuid=instance.uuid,
+                internal=f"tried {', '.join(tried)}; last: {action.parameters.reason}",
+            )
         spec = RequestSpec.get_by_instance_uuid(context, instance.uuid)
         if "availability_zone" in destination:
             spec.availability_zone = destination["availability_zone"]
@@ -45,6 +54,9 @@ class UnshelveTask(SchedulingTask):
         spec.force_host = spec.force_node = spec.requested_host = None
         saved_spec = spec.obj_clone()
         spec.requested_host = destination.get("host")
+        if tried:  # hosts of an older release do not know that others have been tried
+            older = older_hosts(context, EVACUATE_VERSION)
+            spec.ignore_hosts = [*spec.ignore_hosts, *tried, *older]
         ((selection,),) = self._ask_scheduler(context, [action], [spec], alternates=0)
         saved_spec.save()
         instance.pinned_availability_zone = spec.availability_zone

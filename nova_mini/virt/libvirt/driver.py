@@ -701,6 +701,11 @@ class LibvirtDriver(driver.ComputeDriver):
             guest.delete_configuration()
         self._remove_from_host(instance, network_info, block_device_info)
 
+    def has_shared_disks(self, instance: Instance) -> bool:
+        if not self.image_backend.is_shared or instance.is_volume_backed:
+            return self.image_backend.is_shared
+        return self.image_backend.by_name(instance, blockinfo.LOCAL_ROOT).exists()
+
     # -- rescue ------------------------------------------------------------------------------
 
     @traced("LibvirtDriver.rescue")

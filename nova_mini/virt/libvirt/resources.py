@@ -27,6 +27,7 @@ def get_available_resource(host: Host, hostname: str, storage: Storage | None) -
         local_gb=storage.total // units.Gi,
         disk_available_least=storage.free // units.Gi,
         disk_pool=storage.pool,
+        ceph_addresses=list(storage.client_addresses),
         hypervisor_type="QEMU",
         hypervisor_version=host.get_version(),
         hypervisor_hostname=hostname,

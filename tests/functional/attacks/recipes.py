@@ -163,6 +163,7 @@ BODIES: dict[str, object] = {
         "os-migrateLive": {"host": None, "block_migration": "auto"}
     },
     "/servers/{server_id}/migrations/{id}/action force_complete": {"force_complete": None},
+    "/servers/{id}/action evacuate": {"evacuate": {}},
     **{
         f"/servers/{{id}}/action {action}": {action: None}
         for action in (

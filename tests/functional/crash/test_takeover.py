@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.functional.crash.conftest import HOST
@@ -74,6 +76,27 @@ def test_an_unshelve_that_its_host_has_not_begun_is_scheduled_again(cloud, proje
     assert project.host_of(server_id) == _OTHER
     cloud.computes[HOST].go_on()
     until("it is up again", lambda: not _down(cloud, HOST), _SECONDS)
+    oracle.assert_clean(cloud)
+
+
+def test_an_unshelve_that_fails_goes_on_to_another_host(cloud, project, only):
+    host = cloud.computes[HOST]
+    server_id = project.boot(metadata={"fake:fail_spawn_on": "none"})
+    project.user.act(server_id, "shelve")
+    project.user.wait_for(server_id, "SHELVED_OFFLOADED")
+    cloud.damage(
+        "UPDATE instances SET metadata = :metadata WHERE uuid = :uuid",
+        metadata=json.dumps({"fake:fail_spawn_on": HOST}),
+        uuid=server_id,
+    )
+    only(HOST)
+    host.inject_at("before FakeDriver.spawn", "SIGSTOP")
+    project.user.act(server_id, "unshelve")
+    host.wait_injected("before FakeDriver.spawn")
+    only(None)
+    host.go_on()
+    project.user.wait_for(server_id, "ACTIVE", _SECONDS)
+    assert project.host_of(server_id) == _OTHER
     oracle.assert_clean(cloud)
 
 

@@ -61,7 +61,7 @@ def _open_migrations(cloud: Cloud) -> dict[str, dict]:
         return {}
     rows = cloud.query(
         "SELECT * FROM migrations WHERE status NOT IN "
-        "('confirmed', 'reverted', 'error', 'completed', 'failed', 'cancelled')"
+        "('confirmed', 'reverted', 'error', 'completed', 'done', 'failed', 'cancelled')"
     )
     return {row["instance_uuid"]: row for row in rows}
 

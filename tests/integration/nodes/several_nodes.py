@@ -85,6 +85,19 @@ class SeveralNodes:
     def _rbd(self, *arguments: str) -> Any:
         return json.loads(self.run("n1", "rbd", *arguments, "--format", "json"))
 
+    def ceph(self, *words: str) -> str:
+        """What the administrator's ``ceph`` prints."""
+        from stacklib.components import ceph
+
+        return self.run("n1", "ceph", "--conf", str(ceph.conf(self._stack)), *words)
+
+    def manage(self, *words: str) -> str:
+        """What ``nova-mini-manage`` prints."""
+        from stacklib.components import nova_compute
+
+        program = nova_compute.program(self._stack, "manage")
+        return self.run("n1", program, *nova_compute.config(database=True), *words)
+
     # -- the cloud -------------------------------------------------------------------------------
 
     def create(self, node: str, **fields: Any) -> str:
@@ -120,6 +133,9 @@ class SeveralNodes:
         path = f"/servers/{server}/os-instance-actions"
         newest = self._compute("GET", path)["instanceActions"][0]
         return self._compute("GET", f"{path}/{newest['request_id']}")["instanceAction"]
+
+    def newest_migration(self, server: str) -> dict:
+        return self._compute("GET", f"/os-migrations?instance_uuid={server}")["migrations"][0]
 
     def move(self, server: str, node: str) -> None:
         """Migrate a server to a node, and wait until the user may confirm or revert it."""

@@ -46,7 +46,7 @@ FULL = [
         max_disk_size=1024,
         admin_password=PASSWORD,
     ),
-    kinds.UnshelveParameters({"availability_zone": None, "host": "h1"}),
+    kinds.UnshelveParameters({"availability_zone": None, "host": "h1"}, ["h2"], "no room"),
     kinds.MigrateParameters("h2", [{"service_host": "h3"}], ["h1"], "no room"),
     kinds.LiveMigrateParameters(
         host="h2",
@@ -60,6 +60,9 @@ FULL = [
         destination={"uri": "qemu+ssh://h2/system"},
     ),
     kinds.RevertParameters("the disk was full", is_not_at_destination=True),
+    kinds.EvacuateParameters(
+        "h2", [{"service_host": "h3"}], ["h1"], "no room", True, False, True, PASSWORD
+    ),
     kinds.SnapshotParameters("image"),
     kinds.BackupParameters("image", "daily", 2),
     kinds.PasswordParameters(PASSWORD),

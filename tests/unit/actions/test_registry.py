@@ -77,7 +77,7 @@ def test_only_a_move_begins_at_a_conductor_although_the_server_is_on_a_host():
     found = {
         each.name for each in REGISTRY.actions.values() if each.on_host.place is not Place.HOST
     }
-    assert found == {"resize", "migrate", "live-migration"}
+    assert found == {"resize", "migrate", "live-migration", "evacuate"}
 
 
 def test_a_phase_that_fails_is_followed_by_one_that_goes_back_at_the_same_host():

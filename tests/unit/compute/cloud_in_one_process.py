@@ -21,6 +21,7 @@ import oslo_messaging as messaging
 from nova_mini import db, exception, faults, rpc
 from nova_mini.clock import utcnow
 from nova_mini.compute import api as compute_api
+from nova_mini.compute.host import evacuated
 from nova_mini.compute.manager import ComputeManager
 from nova_mini.compute.requests.volume_request import AttachRequest
 from nova_mini.conductor.manager import ComputeTaskManager, ConductorManager
@@ -126,11 +127,14 @@ class CloudInOneProcess:
         Service.start(context, "control", "nova-mini-conductor", "conductor", owner)
         self.tasks = ComputeTaskManager(owner)
 
-    def start_compute(self) -> None:
+    def start_compute(self, *, cleaned: bool = False) -> None:
+        """``cleaned``: with the work of a host that returns."""
         owner = str(uuid.uuid4())
         Service.start(get_admin_context(), HOST, "nova-mini-compute", "compute", owner)
         self.manager = ComputeManager(HOST, owner)
         self.manager.driver.init_host(HOST)
+        if cleaned:
+            evacuated.return_to_service(self.manager.services, owner)
         self.manager.rt.init_host()
         self.manager.rt.update_available_resource()
 

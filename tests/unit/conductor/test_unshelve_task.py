@@ -27,7 +27,7 @@ def begin(
     destination: dict | None = None, spec: dict | None = None, server: dict | None = None, **columns
 ) -> int:
     state = {"vm_state": "shelved_offloaded", "task_state": "unshelving"}
-    action = {"action": "unshelve", "args": {"wishes": destination or {}}, **columns}
+    action = {"action": "unshelve", "args": {"wishes": destination or {}}} | columns
     return task_records.add_request(METHOD, server={**state, **(server or {})}, spec=spec, **action)
 
 
@@ -164,3 +164,43 @@ def test_one_that_fails_does_not_stop_the_others(tasks, bus, hosts, context):
     tasks.unshelve_instance(context, [unknown, other])
     assert task_records.is_requeued(unknown, METHOD, "UnknownParameters")
     assert place(other) == ("h2", METHOD)
+
+
+# -- a host that has failed ----------------------------------------------------------------------
+
+
+def of_this_release() -> None:
+    services = db.models.services
+    db.query.update(services, {"version": 4}, services.c.topic == "compute")
+
+
+def begin_again(*tried: str, **destination) -> int:
+    args = {"wishes": destination, "tried": list(tried), "reason": "no disk"}
+    return begin(args=args)
+
+
+def test_a_host_that_has_failed_is_not_chosen_again(tasks, hosts, context):
+    of_this_release()
+    action_id = begin_again("h2")
+    tasks.unshelve_instance(context, [action_id])
+    assert place(action_id) == ("h1", METHOD)
+    assert row(action_id)["args"]["tried"] == ["h2"]
+    assert stored_spec(action_id)["ignore_hosts"] == []
+
+
+def test_a_host_of_an_older_release_does_not_get_a_second_attempt(tasks, hosts, context):
+    action_id = begin_again("h2")
+    tasks.unshelve_instance(context, [action_id])
+    assert row(action_id)["message"] == "Error"
+
+
+@pytest.mark.parametrize(
+    ("tried", "destination"), [(["h1", "h2"], {}), (["h2"], {"host": "h2"}), (["a", "b", "c"], {})]
+)
+def test_when_no_host_is_left_the_server_stays_shelved(tasks, hosts, context, tried, destination):
+    of_this_release()
+    action_id = begin_again(*tried, **destination)
+    tasks.unshelve_instance(context, [action_id])
+    server = server_of(action_id)
+    assert (server["vm_state"], server["task_state"]) == ("shelved_offloaded", None)
+    assert row(action_id)["message"] == "Error"

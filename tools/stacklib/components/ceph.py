@@ -16,6 +16,7 @@ CLIENT = "mimic"  # the oldest accepted release; with it, clones need no protect
 USER = "ceph"
 DAEMONS = {"mon": "a", "mgr": "x", "osd": "0"}
 COMPUTE_CLIENTS = ("nova", "cinder")  # whose keys a compute needs, for disks and for volumes
+FENCE, CONDUCTOR = "nova-fence", "nova-mini"  # the client of conductors, and their user
 CONNECT_SECONDS = 20
 
 
@@ -65,6 +66,8 @@ class Ceph(Component):
         everyone = cephx.keyring(stack, *cephx.CAPABILITIES)
         files.write(data / "keyring", everyone, 0o600, owner)
         write_keyrings(stack, "admin", *COMPUTE_CLIENTS)
+        fence = cephx.keyring(stack, f"client.{FENCE}")
+        files.write(keyring(stack, FENCE), fence, 0o600, users.ids(CONDUCTOR))
         glance = cephx.keyring(stack, "client.glance")
         files.write(keyring(stack, "glance"), glance, 0o600, users.ids(wsgi.USER))
         self._make_stores(stack)

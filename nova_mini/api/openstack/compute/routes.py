@@ -14,6 +14,7 @@ from nova_mini.api.openstack.compute.attach_interfaces import InterfaceAttachmen
 from nova_mini.api.openstack.compute.availability_zone import AvailabilityZoneController
 from nova_mini.api.openstack.compute.create_backup import CreateBackupController
 from nova_mini.api.openstack.compute.deferred_delete import DeferredDeleteController
+from nova_mini.api.openstack.compute.evacuate import EvacuateController
 from nova_mini.api.openstack.compute.extension_info import ExtensionInfoController
 from nova_mini.api.openstack.compute.flavor_access import FlavorAccessController
 from nova_mini.api.openstack.compute.flavors import FlavorsController
@@ -71,6 +72,7 @@ ROUTE_LIST: tuple[tuple[str, dict[str, Any]], ...] = (
                 DeferredDeleteController,
                 CreateBackupController,
                 AdminPasswordController,
+                EvacuateController,
             )
         },
     ),

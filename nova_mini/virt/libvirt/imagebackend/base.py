@@ -177,11 +177,13 @@ def check_base_size(base: pathlib.Path, size: int | None) -> None:
 @dataclasses.dataclass(frozen=True)
 class Storage:
     """Storage for disks that are not files. ``total`` and ``free`` are in bytes. ``pool``: the name
-    of storage that several hosts share, the same on all of them; None for storage of one host."""
+    of storage that several hosts share, the same on all of them; None for storage of one host.
+    ``client_addresses``: IP addresses of this host as the storage sees them."""
 
     pool: str | None
     total: int
     free: int
+    client_addresses: tuple[str, ...] = ()
 
 
 def owner_of(name: str) -> str | None:

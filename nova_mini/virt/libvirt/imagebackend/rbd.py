@@ -286,6 +286,7 @@ class RbdBackend(Backend):
             pool=f"rbd:{self.fsid}/{self.ceph.pool}",
             total=stats.used + stats.free,
             free=stats.free,
+            client_addresses=self.ceph.get_client_addresses(),
         )
 
     def ensure_secret(self) -> dict:

@@ -112,6 +112,10 @@ class RbdCalls:
     def get_fsid(self) -> str:
         return self._cluster.get_fsid()
 
+    def get_addresses(self) -> str:
+        """The addresses of this client, as on the blocklist: ``192.0.2.7:0/1234``."""
+        return self._cluster.get_addrs()
+
     def ask_monitor(self, command: str) -> Any:
         """The first JSON value of the answer. (The list of fenced clients is followed by a list of
         ranges.)"""

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import pathlib
+import re
 import time
 import urllib.parse
 import uuid
@@ -30,6 +31,7 @@ from nova_mini.virt.libvirt.storage.worker_pool import WorkerPool, WorkersExhaus
 LOG = logging.getLogger(__name__)
 
 _UNFINISHED = ".part-"
+_CLIENT_ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[0-9.]+):\d+/\d+")  # of a list of clients
 _CALLS = pathlib.Path(__file__).with_name("rbd_calls.py")  # imported only in workers
 
 
@@ -126,6 +128,11 @@ class RBDDriver:
             host, _, port = (addresses.get("v1") or addresses["v2"]).rpartition(":")
             found.append((host.strip("[]"), port))
         return found
+
+    def get_client_addresses(self) -> tuple[str, ...]:
+        """The IP addresses from which this host reaches the cluster, without duplicates."""
+        found = _CLIENT_ADDRESS.findall(self._call("get_addresses"))
+        return tuple(sorted({each.strip("[]") for each in found}))
 
     def get_pool_stats(self) -> PoolStats:
         """As ``ceph df`` reports it."""

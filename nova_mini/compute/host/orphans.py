@@ -43,7 +43,10 @@ def find(services: HostServices, kind: Kind, among: Collection[str] | None = Non
 
 
 def destroy(services: HostServices, kind: Kind, uuid: str) -> None:
-    """Destroy the orphan of a server and record it in the server's history."""
+    """Destroy the orphan of a server and record it in the server's history. It is kept if it is
+    none any more: the server may have come to this host since the search."""
+    if not kind.orphaned(services, [uuid]):
+        return
     LOG.warning("Instance %s: %s, destroying %s", uuid, kind.reason, kind.description)
     kind.destroy(services, uuid)
     details = f"The server {kind.reason}, and host {services.name} still had {kind.description}."
@@ -115,10 +118,8 @@ def _port_owners(services: HostServices) -> set[str]:
 
 
 def _remove_rescue_disk(services: HostServices, uuid: str) -> None:
-    """Unless a rescue has begun meanwhile."""
-    if find(services, RESCUE_DISK, [uuid]):
-        instance = Instance.get_by_uuid(get_admin_context(), uuid)
-        services.driver.remove_rescue_disks(instance)
+    instance = Instance.get_by_uuid(get_admin_context(), uuid)
+    services.driver.remove_rescue_disks(instance)
 
 
 GUEST = Kind(

@@ -21,7 +21,7 @@ HOSTS = ("c1", "c2")
 _OPTIONS = {"DEFAULT": {"service_down_time": 60}}
 
 # As much disk as the other flavor, because no resize makes a disk smaller.
-LARGER = {"name": "larger", "id": "larger", "vcpus": 2, "ram": 128, "disk": 1}
+LARGER = {"name": "larger", "id": "larger", "vcpus": 2, "ram": 128, "disk": 1, "swap": 8}
 
 _report = Report()
 

@@ -100,6 +100,16 @@ def test_a_deleted_server_has_nothing_left_at_its_source(cloud, server):
     assert cloud.manager.driver.list_instance_uuids() == []
 
 
+def test_the_disks_of_a_server_that_comes_back_are_no_orphan(cloud, server):
+    """It comes back between the search for orphans and the removal."""
+    cloud.set(server, host="other")
+    services = cloud.manager.services
+    assert orphans.find(services, orphans.GUEST) == [server]
+    records.add_migration(server, status="migrating", source_compute="other", dest_compute=HOST)
+    orphans.destroy(services, orphans.GUEST, server)
+    assert cloud.manager.driver.list_instance_uuids() == [server]
+
+
 def test_the_destination_asks_the_source_to_clean_up(cloud, server):
     cloud.set(server, vm_state="resized", launched_on=HOST)
     records.add_migration(server, status="finished", source_compute="other", dest_compute=HOST)

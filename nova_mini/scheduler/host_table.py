@@ -206,6 +206,12 @@ class HostTable:
         """Mask of the hosts whose hypervisor passes ``test``. Equal facts are tested once."""
         return np.array([test(facts) for facts in self._facts], bool)[self._facts_of]
 
+    def fact_column(self, value: Callable[[HypervisorFacts], Any]) -> np.ndarray:
+        """Column with ``value`` of the hypervisor of each host. Equal facts are read once."""
+        values = np.empty(len(self._facts), dtype=object)
+        values[:] = [value(facts) for facts in self._facts]
+        return values[self._facts_of]
+
     def where_column(self, column: np.ndarray, test: Callable[[Any], bool]) -> np.ndarray:
         """Mask of the hosts whose entry in ``column`` passes ``test``. Equal values are tested
         once."""

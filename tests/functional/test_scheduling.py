@@ -23,6 +23,7 @@ FILTERS = (
     "AggregateNumInstancesFilter",
     "AggregateIoOpsFilter",
     "IsolatedHostsFilter",
+    "JsonFilter",
 )
 # The file of every host.
 _TRAITS = """\
@@ -171,6 +172,26 @@ def test_a_host_builds_a_limited_number_of_servers_at_once(project, aggregate):
 def test_an_aggregate_sets_the_multipliers_of_its_hosts(project, aggregate):
     aggregate(("c2",), ram_weight_multiplier="100", io_ops_weight_multiplier="0")
     assert hosts_of(project, 3) == ["c2", "c2", "c2"]
+
+
+# -- scheduler hints -----------------------------------------------------------------------------
+
+
+def test_a_query_selects_hosts(project):
+    def boot(query: str, status: str) -> dict:
+        hinted = {**project.server(), "os:scheduler_hints": {"query": query}}
+        server_id = project.user.post("/servers", hinted, 202)["server"]["id"]
+        return project.user.wait_for(server_id, status)
+
+    query = '["and", ["in", "$host", "c1", "c2"], ["not", ["=", "$nodename", "c1"]]]'
+    assert project.host_of(boot(query, "ACTIVE")["id"]) == "c2"
+    nowhere = boot('[">", "$free_ram_mb", 999999999]', "ERROR")
+    assert nowhere["fault"]["message"].startswith("No valid host was found.")
+
+
+def test_a_hint_whose_filter_is_not_enabled_is_refused(project):
+    hinted = {**project.server(), "os:scheduler_hints": {"same_host": project.boot()}}
+    assert "SameHostFilter is not enabled" in project.user.refusal(400, "POST", "/servers", hinted)
 
 
 # -- traits --------------------------------------------------------------------------------------

@@ -42,7 +42,9 @@ NOTES = {
     "servers": (
         "the server group of the scheduler hint `group` must be one of the caller's project (for "
         "administrators: any); otherwise the request is refused with 400. While schedulers or "
-        "conductors of an older release run, it is refused with 409. A flavor or an image that "
+        "conductors of an older release run, it is refused with 409. A hint whose filter is not "
+        "enabled is refused with 400, see "
+        "[Scheduler hints](../operations/scheduling.md#scheduler-hints). A flavor or an image that "
         "asks for what no host can do is refused; see "
         "[Extra specs and image properties](extra-specs.md). A deleted server can be listed "
         "until it is purged. With `reclaim_instance_interval`, a delete begins only in the states "

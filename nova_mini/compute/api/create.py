@@ -17,8 +17,10 @@ from nova_mini.compute.requests import (
     new_instances,
 )
 from nova_mini.compute.requests.server_request import ServerRequest
+from nova_mini.conf import CONF
 from nova_mini.context import RequestContext
 from nova_mini.external import volume_backed_image
+from nova_mini.guest_options import scheduler_hints
 from nova_mini.image import kernels
 from nova_mini.notifications import notify_about_server_group_update
 from nova_mini.objects import instance_creation, quota_claims
@@ -50,6 +52,8 @@ class Create(Delete):
         limits = quota_claims.Limits(*quota.get_project_and_user_limits(context))
         create_checks.check_metadata(request.metadata, limits.of_project)
         create_checks.check_injected_files(request.injected_files, limits.of_project)
+        filters = CONF.filter_scheduler.enabled_filters
+        scheduler_hints.check_request(request.scheduler_hints, filters)
         group = create_checks.load_group(context, request.scheduler_hints)
         create_checks.check_multi_create(request)
         key_data = create_checks.load_key(context, request.key_name)

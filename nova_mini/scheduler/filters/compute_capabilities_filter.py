@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,24 +9,13 @@ import numpy as np
 from nova_mini.guest_options.flavor_options import CAPABILITIES_OF_THE_MAKE
 from nova_mini.scheduler import filters
 from nova_mini.scheduler.filters import specs
-from nova_mini.scheduler.host_table import HostTable
+from nova_mini.scheduler.host_attributes import COLUMNS, descend
 
 if TYPE_CHECKING:
     from nova_mini.objects.request_spec import RequestSpec
+    from nova_mini.scheduler.host_table import HostTable
 
 _SCOPE = "capabilities"
-_COLUMNS: dict[str, Callable[[HostTable], np.ndarray]] = {
-    "free_disk_mb": lambda hosts: hosts.free("local_gb") * 1024,
-    "free_ram_mb": lambda hosts: hosts.free("memory_mb"),
-    "host": lambda hosts: np.array(hosts.hosts),
-    "nodename": lambda hosts: np.array(hosts.nodes),
-    "num_instances": lambda hosts: hosts.running_vms,
-    "num_io_ops": lambda hosts: hosts.io_ops,
-    "total_usable_disk_gb": lambda hosts: hosts.total["local_gb"],
-    "total_usable_ram_mb": lambda hosts: hosts.total["memory_mb"],
-    "vcpus_total": lambda hosts: hosts.total["vcpus"],
-    "vcpus_used": lambda hosts: hosts.used["vcpus"],
-}
 
 
 class ComputeCapabilitiesFilter(filters.BaseHostFilter):
@@ -50,26 +38,20 @@ def _capability_path(key: str) -> list[str]:
     first, *rest = key.split(":")
     if rest:
         return rest if first == _SCOPE else []
-    return [first] if first in _COLUMNS or first in CAPABILITIES_OF_THE_MAKE else []
+    return [first] if first in COLUMNS or first in CAPABILITIES_OF_THE_MAKE else []
 
 
 def _meeting(hosts: HostTable, path: list[str], requirement: str) -> np.ndarray:
     name, *keys = path
     if name in CAPABILITIES_OF_THE_MAKE:
         return hosts.where_facts(
-            lambda facts: _meets(_descend(getattr(facts, name), keys), requirement)
+            lambda facts: _meets(descend(getattr(facts, name), keys), requirement)
         )
-    if name in _COLUMNS and not keys:
+    if name in COLUMNS and not keys:
         return hosts.where_column(
-            _COLUMNS[name](hosts), lambda value: specs.matches(value, requirement)
+            COLUMNS[name](hosts), lambda value: specs.matches(value, requirement)
         )
     return ~filters.everywhere(hosts)
-
-
-def _descend(value: Any, keys: list[str]) -> Any:
-    for key in keys:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value
 
 
 def _meets(value: Any, requirement: str) -> bool:

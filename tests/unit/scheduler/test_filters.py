@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from nova_mini.db import allocations
 from nova_mini.guest_options import filters as acting_filters
 from nova_mini.guest_options.flavor_options import CAPABILITIES_OF_THE_MAKE, EXTRA_SPECS
+from nova_mini.scheduler import host_attributes
 from nova_mini.scheduler.filters import (
     affinity_filter,
     availability_zone_filter,
@@ -272,6 +273,6 @@ def test_the_capabilities_filter_knows_the_registered_extra_specs():
     """Extra specs of Nova's filter that are not registered are refused in a request."""
     claimed = {o.key for o in EXTRA_SPECS.options if o.actor == acting_filters.CAPABILITIES}
     plain = {key for key in claimed if ":" not in key}
-    assert plain == {*compute_capabilities_filter._COLUMNS, *CAPABILITIES_OF_THE_MAKE}
+    assert plain == {*host_attributes.COLUMNS, *CAPABILITIES_OF_THE_MAKE}
     scoped = {f"capabilities:{name}" for name in plain}
     assert claimed - plain == scoped | {"capabilities:cpu_info{keys}"}

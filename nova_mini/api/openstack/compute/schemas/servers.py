@@ -74,7 +74,7 @@ _hints = {
         "group": types.uuid,
         "different_host": _uuids,
         "same_host": _uuids,
-        "query": {"type": ["string", "object"]},
+        "query": {"type": "string"},  # JSON
     },
 }
 

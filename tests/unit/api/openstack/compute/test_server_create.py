@@ -269,10 +269,35 @@ def test_unknown_zones_and_hosts_are_refused(cloud, fields):
         ({"nonsense": 1}, "nonsense"),
         ({"hints": {"group": IMAGE}}, f"Instance group {IMAGE} could not be found."),
         ({"hints": {"same_host": "x"}}, "same_host"),
+        ({"hints": {"query": '[">", "$free_ram_mb", 1]'}}, "JsonFilter is not enabled"),
+        ({"hints": {"query": {}}}, "query"),
+        ({"hints": {"cidr": "/24"}}, "cidr"),
+        ({"hints": {"build_near_host_ip": "192.0.2.1"}}, "by their address"),
+        ({"hints": {"target_cell": "a!b"}}, "there are no cells"),
+        ({"hints": {"different_cell": ["a!b"]}}, "there are no cells"),
     ],
 )
 def test_invalid_requests_are_refused(cloud, fields, words):
     refused(cloud, 400, words, **fields)
+
+
+@pytest.mark.parametrize("name", ["different_host", "same_host", "query"])
+def test_a_hint_is_refused_while_its_filter_is_not_enabled(cloud, override, name):
+    override("enabled_filters", ["ComputeFilter"], "filter_scheduler")
+    hints = {name: "[]" if name == "query" else OTHER_IMAGE}
+    refused(cloud, 400, f"scheduler hint {name}: ", hints=hints)
+
+
+def test_a_query_is_checked_and_kept(cloud, override):
+    override("enabled_filters", ["JsonFilter"], "filter_scheduler")
+    refused(cloud, 400, "is not an operator", hints={"query": '["~", "$host", "c1"]'})
+    query = '[">=", "$free_ram_mb", 1024]'
+    server_id = create(cloud, hints={"query": query}).json["server"]["id"]
+    assert db.request_specs.get([server_id])[server_id]["scheduler_hints"] == {"query": query}
+
+
+def test_hints_of_other_tools_are_accepted(cloud):
+    assert create(cloud, hints={"heat_stack_name": "s"}).status_int == 202
 
 
 @pytest.mark.parametrize(

@@ -9,20 +9,24 @@ import sqlalchemy as sa
 from oslo_db import exception as db_exc
 from oslo_utils import uuidutils
 
-from nova_mini.db import disk_pools, query
+from nova_mini.db import aggregate_ratios, disk_pools, query
 from nova_mini.db.models import compute_nodes
 from nova_mini.db.session import reader, writer
 
 _NODE = compute_nodes.c
 
 
-def report(host: str, values: Mapping[str, Any]) -> None:
-    """Write the report of a host; the first report inserts its row."""
+def report(host: str, values: Mapping[str, Any]) -> dict[str, float]:
+    """Write the report of a host; the first report inserts its row. Returns the allocation ratios
+    in force: those of its aggregates replace what it reports."""
     with writer():
         if values.get("disk_pool"):
             limit = (values["local_gb"] - values["reserved_gb"]) * values["disk_allocation_ratio"]
             disk_pools.report(values["disk_pool"], limit)
-        _report(host, values)
+        of_aggregates = aggregate_ratios.of([host]).get(host, {})
+        in_force = {**values, **of_aggregates}
+        _report(host, {key: in_force[key] for key in values})
+    return {key: in_force[key] for key in aggregate_ratios.KEYS if key in values}
 
 
 def _report(host: str, values: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ from nova_mini.objects.fields import JsonDictField, JsonListField
 
 if TYPE_CHECKING:
     from nova_mini.context import RequestContext
+
+LOG = logging.getLogger(__name__)
 
 AVAILABILITY_ZONE = "availability_zone"
 
@@ -61,6 +64,9 @@ class Aggregate(TimestampedObject, NovaObject):
                 _check_zone_can_change(before, zone)
             values = {"metadata": merged} if name is None else {"metadata": merged, "name": name}
             db.aggregates.update(self.id, values)
+            _log_useless_ratios(self.id, metadata)
+            if metadata.keys() & set(db.aggregate_ratios.KEYS):
+                db.aggregate_ratios.apply(before.hosts)
             self.set_fields(_values(db.aggregates.get(self.id)))
 
     @remotable
@@ -74,6 +80,7 @@ class Aggregate(TimestampedObject, NovaObject):
             if aggregate.availability_zone:
                 _check_requested_zones(host, aggregate, aggregate.availability_zone, "add host")
             db.aggregates.add_host(self.id, host)
+            db.aggregate_ratios.apply([host])
             self.set_fields(_values(db.aggregates.get(self.id)))
 
     @remotable
@@ -86,6 +93,7 @@ class Aggregate(TimestampedObject, NovaObject):
                 default = CONF.default_availability_zone
                 _check_requested_zones(host, aggregate, default, "remove host")
             db.aggregates.remove_host(self.id, host)
+            db.aggregate_ratios.apply([host])
             self.set_fields(_values(db.aggregates.get(self.id)))
 
     @remotable
@@ -109,6 +117,13 @@ class Aggregate(TimestampedObject, NovaObject):
 def _values(row: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of an aggregate: its row and its hosts."""
     return {**row, "hosts": db.aggregates.get_hosts([row["id"]])[row["id"]]}
+
+
+def _log_useless_ratios(aggregate_id: int, metadata: Mapping[str, str | None]) -> None:
+    for key in db.aggregate_ratios.KEYS:
+        value = metadata.get(key)
+        if value is not None and db.aggregate_ratios.number(value) is None:
+            LOG.warning("Aggregate %s: %s=%r is not a number above 0", aggregate_id, key, value)
 
 
 def _check_zone_can_change(aggregate: Aggregate, zone: str | None) -> None:

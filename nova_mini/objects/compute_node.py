@@ -61,9 +61,15 @@ class ComputeNode(TimestampedObject, NovaObject):
 
     @classmethod
     @remotable
-    def report(cls, context: RequestContext, host: str, values: dict[str, Any]) -> None:
-        """Write what a compute reports of its host (totals, ratios, ...), or create its node."""
-        db.compute_nodes.report(host, values)
+    def report(
+        cls, context: RequestContext, host: str, values: dict[str, Any]
+    ) -> dict[str, float] | None:
+        """Write what a compute reports of its host (totals, ratios, ...), or create its node.
+
+        Returns the allocation ratios in force, which aggregates may set; None: the conductor is of
+        a release that does not know such aggregates.
+        """
+        return db.compute_nodes.report(host, values)
 
     @classmethod
     @remotable

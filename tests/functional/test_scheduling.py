@@ -174,6 +174,16 @@ def test_an_aggregate_sets_the_multipliers_of_its_hosts(project, aggregate):
     assert hosts_of(project, 3) == ["c2", "c2", "c2"]
 
 
+def test_an_aggregate_sets_the_allocation_ratios_of_its_hosts(cloud, project, aggregate):
+    nodes = cloud.query("SELECT host, vcpus, cpu_allocation_ratio AS ratio FROM compute_nodes")
+    limit = max(int(node["vcpus"] * node["ratio"]) for node in nodes)
+    aggregate(("c2",), cpu_allocation_ratio="1000")
+    large = {"name": "wide", "id": "wide", "vcpus": limit + 1, "ram": 64, "disk": 1}
+    cloud.admin.post("/flavors", {"flavor": large})
+    cloud.admin.put(f"/os-quota-sets/{project.id}", {"quota_set": {"cores": -1}})
+    assert hosts_of(project, 2, flavorRef="wide") == ["c2", "c2"]
+
+
 # -- scheduler hints -----------------------------------------------------------------------------
 
 

@@ -24,6 +24,11 @@ from nova_mini.trace import step
 from nova_mini.virt.driver import ComputeDriver
 
 _RESOURCES = ("vcpus", "memory_mb", "local_gb")
+_RATIOS = {
+    "vcpus": "cpu_allocation_ratio",
+    "memory_mb": "ram_allocation_ratio",
+    "local_gb": "disk_allocation_ratio",
+}
 _REPORT_INTERVAL = 300  # seconds after which unchanged values are reported, too
 
 
@@ -45,7 +50,8 @@ class ResourceTracker:
         # the migration.
         self._tracked: dict[str, dict[str, int]] = {}
         self._moving: dict[str, Migration] = {}  # by their consumers
-        self._limits: dict[str, float] = {}
+        self._usable: dict[str, int] = {}  # without what is reserved for the host
+        self._ratios: dict[str, float] = {}
         self._reported: dict | None = None
         self._reported_at = 0.0
         self._configured_traits: dict[str, provider_config.Traits] = {}
@@ -98,10 +104,8 @@ class ResourceTracker:
             "local_gb": CONF.disk_allocation_ratio,
         }
         with self._lock:
-            self._limits = {
-                name: (totals[name] - reserved[name]) * ratios[name] for name in _RESOURCES
-            }
-        self._report(
+            self._usable = {name: totals[name] - reserved[name] for name in _RESOURCES}
+        in_force = self._report(
             {
                 "hypervisor_hostname": resource.hypervisor_hostname,
                 "hypervisor_type": resource.hypervisor_type,
@@ -125,17 +129,25 @@ class ResourceTracker:
             },
             uptime=resource.host_uptime,
         )
+        if in_force is not None:
+            with self._lock:
+                self._ratios = {
+                    name: in_force.get(key, ratios[name]) for name, key in _RATIOS.items()
+                }
 
     def _traits_of_administrator(self) -> provider_config.Traits:
         return provider_config.traits_of(self.node, self._configured_traits)
 
-    def _report(self, values: dict, uptime: str | None) -> None:
-        """``uptime`` always changes, so a change of it alone is not reported at once."""
+    def _report(self, values: dict, uptime: str | None) -> dict[str, float] | None:
+        """Returns the ratios in force by the names of their columns; None if nothing is reported.
+        ``uptime`` always changes, so a change of it alone is not reported at once."""
         stale = time.monotonic() > self._reported_at + _REPORT_INTERVAL
         if values == self._reported and not stale:
-            return
-        ComputeNode.report(get_admin_context(), self.host, {**values, "uptime": uptime})
+            return None
+        report = {**values, "uptime": uptime}
+        in_force = ComputeNode.report(get_admin_context(), self.host, report)
         self._reported, self._reported_at = values, time.monotonic()
+        return in_force or {}
 
     @contextlib.contextmanager
     def instance_claim(
@@ -205,14 +217,23 @@ class ResourceTracker:
         return sorted({each.instance_uuid for each in ended.values()})
 
     def _take(self, instance: Instance, flavor: Flavor | None = None) -> None:
+        try:
+            self._take_within_limits(instance, flavor)
+        except exception.ComputeResourcesUnavailable:
+            self._reported = None
+            self.update_available_resource()  # an aggregate may have changed the ratios
+            self._take_within_limits(instance, flavor)
+
+    def _take_within_limits(self, instance: Instance, flavor: Flavor | None) -> None:
         requested = resources_of(instance, flavor)
         with self._lock:
             others = [used for uuid, used in self._tracked.items() if uuid != instance.uuid]
             for name in _RESOURCES:
                 used = sum(other[name] for other in others)
-                if requested[name] and used + requested[name] > self._limits[name]:
+                limit = self._usable[name] * self._ratios[name]
+                if requested[name] and used + requested[name] > limit:
                     raise exception.ComputeResourcesUnavailable(
-                        reason=f"{self.host} has {self._limits[name] - used:g} {name} left, "
+                        reason=f"{self.host} has {limit - used:g} {name} left, "
                         f"{requested[name]} are requested"
                     )
             self._tracked[instance.uuid] = requested

@@ -6,9 +6,13 @@ import dataclasses
 
 import pytest
 
+from nova_mini import exception
 from nova_mini.compute.host import resource_tracker
+from nova_mini.context import get_admin_context
 from nova_mini.db import compute_nodes
+from nova_mini.objects.aggregate import Aggregate
 from nova_mini.virt.driver import HostResources
+from tests.servers import make_flavor, make_instance
 
 HOST = "h1"
 
@@ -80,3 +84,14 @@ def test_everything_is_reported_after_an_interval(driver, tracker, monkeypatch):
     driver.change(host_uptime="up 2 minutes")
     tracker.update_available_resource()
     assert compute_nodes.get_by_host(HOST)["uptime"] == "up 2 minutes"
+
+
+def test_a_server_is_checked_with_the_ratios_of_the_aggregates(tracker):
+    instance = make_instance(make_flavor(vcpus=17, memory_mb=1))
+    with pytest.raises(exception.ComputeResourcesUnavailable, match="16 vcpus left"):
+        tracker._take(instance)
+    metadata = {"cpu_allocation_ratio": "5"}
+    aggregate = Aggregate(get_admin_context(), name="dense", metadata=metadata)
+    aggregate.create()
+    aggregate.add_host(HOST)
+    tracker._take(instance)

@@ -11,6 +11,7 @@ def register_all() -> None:
         aggregate,
         block_device_mapping,
         compute_node,
+        evacuated_host,
         flavor,
         instance,
         instance_action,

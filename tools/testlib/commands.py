@@ -15,7 +15,7 @@ from stacklib.stack import REPOSITORY
 from testlib.outcome import Outcome
 
 NO_TESTS_COLLECTED = 5  # an exit status of pytest
-SECONDS = 3600  # after which a command has failed, whatever it is doing
+SECONDS = 4500  # after which a command has failed, whatever it is doing
 
 
 class Commands:

@@ -7,22 +7,38 @@ import pytest
 from tests.integration.cloud.crash import injection, operations
 from tests.integration.cloud.crash.operations import Operation
 
+# The steps that the fake driver does not have. The functional tests kill a compute at the others.
+_OF_LIBVIRT = ("LibvirtDriver.", "Guest.", "Host.", "RBDDriver.", "Rbd.")
+
 
 def _die_after_each(
-    operation: Operation, name: str, daemons, cloud, boot, instruments, subtests, record
+    operation: Operation,
+    name: str,
+    cloud,
+    boot,
+    instruments,
+    subtests,
+    record,
+    among: tuple[str, ...] = ("",),
 ) -> None:
-    steps = injection.discover(cloud, boot, operation, *daemons)
-    assert len(steps) > 3, steps
+    """Kill a compute after each step of the operation whose name begins with one of ``among``."""
+    found = injection.discover(cloud, boot, operation, "compute")
+    steps = [step for step in found if step.startswith(among)]
+    assert len(steps) > 3, found
     for step in steps:
         with subtests.test(step):
             seconds = injection.run(cloud, boot, operation, step, instruments)
             record(name, f"death after {step}", seconds)
 
 
+def test_compute_dies_while_libvirt_builds(cloud, boot, instruments, subtests, record):
+    faults = (cloud, boot, instruments, subtests, record)
+    _die_after_each(operations.BUILD, "build", *faults, among=_OF_LIBVIRT)
+
+
+@pytest.mark.long
 def test_compute_dies_in_a_build(cloud, boot, instruments, subtests, record):
-    _die_after_each(
-        operations.BUILD, "build", ["compute"], cloud, boot, instruments, subtests, record
-    )
+    _die_after_each(operations.BUILD, "build", cloud, boot, instruments, subtests, record)
 
 
 # The functional tests kill these three at their other steps, which do not depend on the driver.
@@ -44,10 +60,15 @@ def test_another_service_dies_in_a_build(step, cloud, boot, instruments, record)
     )
 
 
+@pytest.mark.parametrize("step", ["LibvirtDriver.unplug_vifs", "LibvirtDriver._remove_disks"])
+def test_compute_dies_while_libvirt_deletes(step, cloud, boot, instruments, record):
+    seconds = injection.run(cloud, boot, operations.DELETE, step, instruments)
+    record("delete", f"death after {step}", seconds)
+
+
+@pytest.mark.long
 def test_compute_dies_in_a_delete(cloud, boot, instruments, subtests, record):
-    _die_after_each(
-        operations.DELETE, "delete", ["compute"], cloud, boot, instruments, subtests, record
-    )
+    _die_after_each(operations.DELETE, "delete", cloud, boot, instruments, subtests, record)
 
 
 @pytest.mark.parametrize(

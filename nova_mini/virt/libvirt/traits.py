@@ -66,6 +66,7 @@ def of_host(host: Host) -> list[str]:
     capabilities = host.capabilities
     domain = _domain_capabilities(host)
     found = driver.COMMON_TRAITS | _OF_THE_DRIVER | _of_architecture(capabilities)
+    found |= _of_live_migration()
     found |= _named("COMPUTE_FIRMWARE", choices.FIRMWARE_TYPES)
     found |= _named("COMPUTE_NET_VIF_MODEL", choices.VIF_MODELS)
     if domain is not None:
@@ -99,6 +100,15 @@ def _of_devices(domain: etree._Element) -> set[str]:
         choices.VIDEO_MODELS
     )
     return _named("COMPUTE_STORAGE_BUS", buses) | _named("COMPUTE_GRAPHICS_MODEL", models)
+
+
+def _of_live_migration() -> set[str]:
+    """How a live migration from this host can be completed, as the administrator permits it."""
+    if CONF.libvirt.live_migration_permit_post_copy:
+        return {os_traits.COMPUTE_MIGRATE_POST_COPY}
+    if CONF.libvirt.live_migration_permit_auto_converge:
+        return {os_traits.COMPUTE_MIGRATE_AUTO_CONVERGE}
+    return set()
 
 
 def _values(domain: etree._Element, path: str) -> set[str]:

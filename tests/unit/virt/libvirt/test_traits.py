@@ -121,6 +121,23 @@ def test_devices_are_those_of_qemu_that_the_driver_supports(found):
     assert {"COMPUTE_NODE", "OWNER_NOVA", "COMPUTE_VOLUME_EXTEND"} <= names
 
 
+@pytest.mark.parametrize(
+    ("permitted", "reported"),
+    [
+        ([], set()),
+        (["auto_converge"], {"AUTO_CONVERGE"}),
+        (["post_copy"], {"POST_COPY"}),
+        (["post_copy", "auto_converge"], {"POST_COPY"}),
+    ],
+)
+def test_live_migrations_are_completed_as_it_is_permitted(found, override, permitted, reported):
+    for name in permitted:
+        override(f"live_migration_permit_{name}", True, "libvirt")
+    prefix = "COMPUTE_MIGRATE_"
+    names = {each.removeprefix(prefix) for each in found() if each.startswith(prefix)}
+    assert names == reported
+
+
 def test_the_processor(found):
     assert {"HW_ARCH_AARCH64", "COMPUTE_ARCH_AARCH64"} <= found(arch="aarch64")
     assert os_traits.HW_CPU_HYPERTHREADING not in found(threads=1)

@@ -249,7 +249,9 @@ ROLLBACK_WITHOUT_DESTINATION = _at_conductor(
 def _migrate_to_next_host(
     parameters: LiveMigrateParameters, host: str, reason: str
 ) -> LiveMigrateParameters:
-    return parameters.replace(tried=[*parameters.tried, host], reason=reason)
+    """Users see the reason, if they have requested the host."""
+    told = reason.replace(f"host {host}", "the destination")
+    return parameters.replace(tried=[*parameters.tried, host], reason=told)
 
 
 CHECK_CAN_LIVE_MIGRATE_SOURCE = _at_host(

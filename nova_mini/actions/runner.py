@@ -198,6 +198,7 @@ class HostRunner(Generic[H]):
         self, op: OperationContext[H], work: Callable[[OperationContext[H]], Any]
     ) -> None:
         """Run a claimed operation. No caller waits for its errors."""
+        op.context = RequestContext.from_dict(op.context.to_dict())  # for the log of this thread
         uuid = op.instance.uuid
         is_preempted = False
         try:

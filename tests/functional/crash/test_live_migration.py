@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.functional.harness import oracle
@@ -27,10 +29,7 @@ AT_DESTINATION = (
     "post_live_migration_at_destination",
 )
 BACK_AT_SOURCE = ("FakeDriver.rollback_live_migration", "rollback_live_migration")
-BACK_AT_DESTINATION = (
-    "FakeDriver.rollback_live_migration_at_destination",
-    "rollback_live_migration_at_destination",
-)
+BACK_AT_DESTINATION = ("FakeDriver.rollback_live_migration_at_destination", "keep_one_host")
 
 
 def status(cloud, server_id: str) -> str:
@@ -40,11 +39,13 @@ def status(cloud, server_id: str) -> str:
 
 @pytest.fixture
 def begin(cloud, project):
-    """``begin(**metadata)``: let a server with this metadata move from SOURCE to DESTINATION."""
+    """``begin(**metadata)``: let a server with this metadata move from SOURCE to DESTINATION.
+    ``before()`` is called when the server runs."""
 
-    def begin(**metadata: str) -> str:
+    def begin(before: Callable[[], object] = lambda: None, **metadata: str) -> str:
         items = {f"fake:{name}": value for name, value in metadata.items()}
         server_id = project.boot(host=SOURCE, metadata=items)
+        before()
         arguments = {"host": DESTINATION, "block_migration": "auto"}
         project.admin.act(server_id, "os-migrateLive", arguments)
         return server_id
@@ -94,29 +95,52 @@ def test_a_compute_dies_on_the_way_back(cloud, project, begin, host, point):
     ends(cloud, project, server_id, "failed", SOURCE)
 
 
-@pytest.mark.parametrize("point", ["FakeDriver.live_migration", "_leave_source"])
-def test_the_source_dies_when_the_guest_has_left(cloud, project, begin, point):
-    """The destination finds the guest, although the source stays down."""
-    die_at(cloud, SOURCE, point)
+SENT = "ComputeAPI.send"  # the phase is over, and the other host has the action
+
+
+def test_a_source_that_is_down_has_kept_the_guest(cloud, project, begin):
+    """The destination is asked whether it has the guest. Then only the source can have it."""
+    die_at(cloud, SOURCE, SENT)
     server_id = begin()
-    cloud.computes[SOURCE].wait_injected(point)
-    ends(cloud, project, server_id, "completed", DESTINATION)
+    cloud.computes[SOURCE].wait_injected(SENT)
 
+    def asked() -> bool:
+        rows = cloud.query(
+            "SELECT id FROM instance_actions WHERE instance_uuid = :id"
+            " AND method = 'rollback_live_migration'",
+            id=server_id,
+        )
+        return bool(rows)
 
-@pytest.mark.parametrize("point", ["FakeDriver.pre_live_migration", "pre_live_migration"])
-def test_the_destination_dies_and_stays_away(cloud, project, begin, point):
-    die_at(cloud, DESTINATION, point)
-    server_id = begin()
-    cloud.computes[DESTINATION].wait_injected(point)
-    ends(cloud, project, server_id, "error", SOURCE)
-
-
-@pytest.mark.parametrize("point", BACK_AT_DESTINATION)
-def test_the_destination_dies_on_the_way_back_and_stays_away(cloud, project, begin, point):
-    die_at(cloud, DESTINATION, point)
-    server_id = begin(fail_live_migration="yes")
-    cloud.computes[DESTINATION].wait_injected(point)
+    until("the destination was asked", asked, _SECONDS)
+    cloud.computes[SOURCE].start()
     ends(cloud, project, server_id, "failed", SOURCE)
+
+
+def test_a_destination_that_is_down_is_not_waited_for(cloud, project, begin):
+    server_id = begin(before=cloud.computes[DESTINATION].pause)
+    ends(cloud, project, server_id, "error", SOURCE)
+    (fault,) = cloud.query(
+        "SELECT message FROM instance_faults WHERE instance_uuid = :id", id=server_id
+    )
+    assert fault["message"] == "Migration pre-check error: the destination is down"
+
+
+def test_a_failed_migration_ends_without_its_destination(cloud, project, begin):
+    die_at(cloud, DESTINATION, SENT)
+    server_id = begin(fail_live_migration="yes")
+    cloud.computes[DESTINATION].wait_injected(SENT)
+    ends(cloud, project, server_id, "failed", SOURCE)
+
+
+def test_a_guest_moves_although_the_compute_of_its_destination_is_down(cloud, project, begin):
+    die_at(cloud, DESTINATION, SENT)
+    server_id = begin()
+    cloud.computes[DESTINATION].wait_injected(SENT)
+    until("it has left", lambda: status(cloud, server_id) == "post-migrating", _SECONDS)
+    assert server_id in cloud.guests(DESTINATION)
+    cloud.computes[DESTINATION].start()
+    ends(cloud, project, server_id, "completed", DESTINATION)
 
 
 @pytest.mark.parametrize(
@@ -124,8 +148,7 @@ def test_the_destination_dies_on_the_way_back_and_stays_away(cloud, project, beg
     ["before InstanceAction.hand_over", "InstanceAction.hand_over", "Migration.lend_allocation"],
 )
 def test_a_conductor_dies(cloud, project, begin, point):
-    cloud.conductor.inject_at(point)
-    server_id = begin()
+    server_id = begin(before=lambda: cloud.conductor.inject_at(point))
     cloud.conductor.wait_injected(point)
     cloud.conductor.process.wait_dead(_SECONDS)
     cloud.conductor.start()

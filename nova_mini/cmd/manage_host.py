@@ -47,7 +47,7 @@ def _add_evacuate(commands) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = command.add_argument
-    add("host", metavar="HOST")
+    add("of_host", metavar="HOST")  # "host" is an option of the configuration
     add("--to", metavar="HOST", help="only to this host, if it passes the filters")
     add("--stop", action="store_true", help="leave the servers stopped at their destinations")
     add("--dry-run", action="store_true", help="only list the servers")
@@ -84,15 +84,15 @@ def _evacuate(options: argparse.Namespace) -> int:
     from nova_mini.objects.service import Service
 
     context = get_admin_context()
-    service = Service.get_by_host_and_binary(context, options.host, "nova-mini-compute")
+    service = Service.get_by_host_and_binary(context, options.of_host, "nova-mini-compute")
     if service.is_alive:
-        raise exception.ComputeServiceInUse(host=options.host)
-    servers = InstanceList.get_by_host(context, options.host)
+        raise exception.ComputeServiceInUse(host=options.of_host)
+    servers = InstanceList.get_by_host(context, options.of_host)
     rows = [_Row(each.uuid, each.display_name, each.vm_state) for each in servers]
     if not options.dry_run:
         _request(context, zip(rows, servers, strict=True), options)
         if options.wait:
-            _wait(options.host, [row for row in rows if not row.stays])
+            _wait(options.of_host, [row for row in rows if not row.stays])
     _print(rows)
     stay = sum(row.stays for row in rows)
     print(f"{len(rows)} servers, of which {stay} stay." if stay else f"{len(rows)} servers.")

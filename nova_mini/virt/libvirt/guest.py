@@ -52,7 +52,11 @@ _PAUSED_BY_MIGRATION = (
     libvirt.VIR_DOMAIN_PAUSED_POSTCOPY,
     libvirt.VIR_DOMAIN_PAUSED_POSTCOPY_FAILED,
 )
-_NO_JOB = (libvirt.VIR_ERR_OPERATION_INVALID, libvirt.VIR_ERR_NO_DOMAIN)
+_NO_JOB = (
+    libvirt.VIR_ERR_OPERATION_INVALID,
+    libvirt.VIR_ERR_OPERATION_UNSUPPORTED,  # at the destination of a migration
+    libvirt.VIR_ERR_NO_DOMAIN,
+)
 
 
 @contextlib.contextmanager
@@ -239,7 +243,9 @@ class Guest:
             operation = self._domain.jobStats().get("operation")
         except libvirt.libvirtError as exc:
             # libvirt tells the progress at the source only.
-            return exc.get_error_code() == libvirt.VIR_ERR_OPERATION_INVALID and self.is_active()
+            if exc.get_error_code() not in _NO_JOB:
+                raise
+            return exc.get_error_code() == libvirt.VIR_ERR_OPERATION_UNSUPPORTED
         return operation == libvirt.VIR_DOMAIN_JOB_OPERATION_MIGRATION_IN
 
     def is_paused_by_migration(self) -> bool:

@@ -32,6 +32,15 @@ def find_place(host: Host, instance: Instance) -> GuestPlace:
     guest = host.find_guest(instance)
     if guest is None:
         return GuestPlace.ABSENT
+    try:
+        return _place_of(guest)
+    except libvirt.libvirtError as exc:
+        if exc.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:  # it has left since
+            return GuestPlace.ABSENT
+        raise
+
+
+def _place_of(guest: Guest) -> GuestPlace:
     if not guest.is_active():
         return GuestPlace.OFF
     if guest.get_migration_job() is not None:
@@ -71,12 +80,15 @@ def move(
     host: Host, instance: Instance, guest: Guest, destination: Destination, watch: Watch
 ) -> None:
     """At the source. Raises what :meth:`.LiveMigrationJob.run` raises."""
-    parameters = _parameters(guest, folder_of(instance), destination)
-    call = functools.partial(guest.migrate, destination.uri, parameters, _flags())
+    call = functools.partial(_migrate, guest, folder_of(instance), destination)
     pace = Pace.of(instance.flavor.memory_mb)
     place = functools.partial(find_place, host, instance)
     with host.guest_left(instance.uuid) as left:
         LiveMigrationJob(guest, pace, watch, place, left).run(call)
+
+
+def _migrate(guest: Guest, folder: str, destination: Destination) -> None:
+    guest.migrate(destination.uri, _parameters(guest, folder, destination), _flags())
 
 
 def _parameters(guest: Guest, folder: str, destination: Destination) -> dict[str, Any]:

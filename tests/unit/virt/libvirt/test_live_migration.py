@@ -10,11 +10,13 @@ from lxml import etree
 
 from nova_mini import exception
 from nova_mini.conf import CONF
+from nova_mini.virt.libvirt.guest import Guest
 from nova_mini.virt.libvirt.imagebackend.base import Storage
 from nova_mini.virt.libvirt.migration import checks, live
 from nova_mini.virt.libvirt.migration.checks import Facts
 from nova_mini.virt.libvirt.migration.definition import Destination, for_destination
 from nova_mini.virt.libvirt.migration.pace import Pace
+from nova_mini.virt.live_migration import GuestPlace
 
 POOL = "rbd:fsid/vms"
 SOURCE = Facts(
@@ -210,3 +212,77 @@ def test_the_timeout_grows_with_the_guest(options):
     assert Pace.of(memory_mb=8192).timeout == 6400
     options(live_migration_completion_timeout=0)
     assert Pace.of(memory_mb=8192).timeout is None
+
+
+# -- where the guest is --------------------------------------------------------------------------
+
+
+def error(code: int) -> libvirt.libvirtError:
+    failed = libvirt.libvirtError("")
+    failed.err = (code, 0, "", 0, "", "", "", 0, 0)
+    return failed
+
+
+OUT, IN = (
+    libvirt.VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT,
+    libvirt.VIR_DOMAIN_JOB_OPERATION_MIGRATION_IN,
+)
+RUNNING = (libvirt.VIR_DOMAIN_RUNNING, 0)
+
+
+class Domain:
+    """A domain of libvirt with this job (or an error code of libvirt) and state."""
+
+    def __init__(self, job: dict | int, state=RUNNING, active=True):
+        self._job, self._state, self._active = job, state, active
+
+    def UUIDString(self) -> str:  # noqa: N802
+        return "uuid"
+
+    def isActive(self) -> bool:  # noqa: N802
+        if self._active is None:
+            raise error(libvirt.VIR_ERR_NO_DOMAIN)
+        return self._active
+
+    def jobStats(self) -> dict:  # noqa: N802
+        if isinstance(self._job, int):
+            raise error(self._job)
+        return self._job
+
+    def state(self) -> tuple[int, int]:
+        return self._state
+
+
+def job(kind: int, operation: int) -> dict:
+    return {"type": kind, "operation": operation, "memory_total": 8, "memory_remaining": 2}
+
+
+def paused(reason: int) -> tuple[int, int]:
+    return libvirt.VIR_DOMAIN_PAUSED, reason
+
+
+@pytest.mark.parametrize(
+    ("domain", "place"),
+    [
+        (None, GuestPlace.ABSENT),
+        (Domain({"type": 0}, active=None), GuestPlace.ABSENT),  # it left after it was found
+        (Domain({"type": 0}, active=False), GuestPlace.OFF),
+        (Domain({"type": 0}), GuestPlace.ACTIVE),
+        (Domain(job(2, OUT)), GuestPlace.ACTIVE),
+        (Domain(job(2, OUT), paused(libvirt.VIR_DOMAIN_PAUSED_MIGRATION)), GuestPlace.ACTIVE),
+        (Domain(libvirt.VIR_ERR_OPERATION_UNSUPPORTED), GuestPlace.INCOMING),
+        (Domain(job(2, IN)), GuestPlace.INCOMING),
+        (Domain({"type": 0}, paused(libvirt.VIR_DOMAIN_PAUSED_USER)), GuestPlace.ACTIVE),
+        (Domain({"type": 0}, paused(libvirt.VIR_DOMAIN_PAUSED_MIGRATION)), GuestPlace.OFF),
+        (Domain({"type": 0}, paused(libvirt.VIR_DOMAIN_PAUSED_POSTCOPY_FAILED)), GuestPlace.OFF),
+    ],
+)
+def test_the_place_of_a_guest(domain, place):
+    host = types.SimpleNamespace(find_guest=lambda _: domain and Guest(domain))
+    assert live.find_place(host, None) is place
+
+
+def test_the_progress_of_a_job():
+    found = Guest(Domain(job(2, OUT))).get_migration_job()
+    assert found.progress() == {"memory_total": 8, "memory_remaining": 2}
+    assert Guest(Domain(job(0, OUT))).get_migration_job() is None

@@ -280,7 +280,6 @@ _DESTINATION = (
     "InstanceAction.finish",
 )
 _SOURCE = (
-    "before EvacuatedHost.get_duties",
     "EvacuatedHost.get_duties",
     "FakeDriver.destroy",
     "EvacuatedHost.complete",

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 
 from nova_mini import db, exception, objects, rpc
-from nova_mini.cmd import failures
+from nova_mini.cmd import failures, manage_drain
 from nova_mini.conf import CONF
 
 _EVACUATE = """\
@@ -36,6 +36,7 @@ def add(subparsers) -> None:
     category = subparsers.add_parser("host", help="all servers of a host")
     commands = category.add_subparsers(required=True)
     _add_evacuate(commands)
+    manage_drain.add(commands)
 
 
 def _add_evacuate(commands) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from oslo_utils import uuidutils
 
 from nova_mini.conf import CONF
+from nova_mini.terminal import shows_unicode
 from nova_mini.waterfall import page, text, walk
 
 _DESCRIPTION = """\
@@ -84,9 +85,8 @@ def _limit(given: int | None, default: int) -> int | None:
 def _print(found: Sequence[walk.Walk]) -> int:
     is_terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size((_NARROW, 24)).columns if is_terminal else _columns()
-    encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")
     colour = is_terminal and not os.environ.get("NO_COLOR")
-    print(text.render(found, width, colour=colour, ascii_only=encoding != "utf8"))
+    print(text.render(found, width, colour=colour, ascii_only=not shows_unicode(sys.stdout)))
     return _OK
 
 

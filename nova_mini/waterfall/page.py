@@ -10,6 +10,7 @@ import datetime
 import html
 from collections.abc import Iterator, Sequence
 
+from nova_mini.terminal import printable
 from nova_mini.waterfall import text
 from nova_mini.waterfall import walk as walks
 from nova_mini.waterfall.walk import Span, Walk
@@ -143,4 +144,4 @@ def _cut(name: str, width: float) -> str:
 def _escape(value: str, *, lines: bool = False) -> str:
     """Text for HTML and SVG, also inside of attributes. ``lines``: keep the ends of lines."""
     parts = value.splitlines() if lines else [value]
-    return html.escape("\n".join(map(text.printable, parts)), quote=True)
+    return html.escape("\n".join(map(printable, parts)), quote=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator, Sequence
 
+from nova_mini.terminal import printable
 from nova_mini.waterfall import walk as walks
 from nova_mini.waterfall.walk import Span, Walk
 
@@ -30,11 +31,6 @@ def milliseconds(time: datetime.timedelta) -> str:
     """``12 ms``, and from ten seconds on ``12.3 s``."""
     seconds = time.total_seconds()
     return f"{seconds:,.1f} s" if seconds >= 10 else f"{seconds * 1000:.0f} ms"
-
-
-def printable(text: str) -> str:
-    """The text without characters that control a terminal: users choose parts of it."""
-    return "".join(each if each.isprintable() else "?" for each in text)
 
 
 def title(each: Walk) -> str:

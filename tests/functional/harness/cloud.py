@@ -92,9 +92,8 @@ class Cloud:
 
     def run(self, command: str, *words: str, configs: Sequence[pathlib.Path] = ()) -> Done:
         """Run ``nova-mini-<command>`` of the release to which the cloud is brought."""
-        files = [f"--config-file={path}" for path in (*self.manage_configs, *configs)]
         done = subprocess.run(
-            [*self._source.argv(command), *files, *words],
+            [*self._argv(command, configs), *words],
             cwd=self._source.directory,
             env={**os.environ, **self._source.environment},
             capture_output=True,
@@ -103,6 +102,20 @@ class Cloud:
         )
         print(done.stdout, done.stderr, sep="\n")
         return done
+
+    def start_manage(self, *words: str) -> subprocess.Popen[str]:
+        """Start ``nova-mini-manage``; the caller reads its output line by line."""
+        return subprocess.Popen(
+            [*self._argv("manage"), *words],
+            cwd=self._source.directory,
+            env={**os.environ, **self._source.environment},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def _argv(self, command: str, configs: Sequence[pathlib.Path] = ()) -> list[str]:
+        files = [f"--config-file={path}" for path in (*self.manage_configs, *configs)]
+        return [*self._source.argv(command), *files]
 
     # -- upgrade -----------------------------------------------------------------------------
 

@@ -69,7 +69,7 @@ def fetch(
         raise exception.DisksNotMoved(
             reason=f"they could not be written: {exc.strerror or 'see the log'}"
         ) from exc
-    progress.report()
+    progress.end()
 
 
 def _fetch_list(instance: Instance, migration: Migration, source_address: str) -> MovedFiles:
@@ -190,9 +190,14 @@ class _Progress:
         preemption.check(now - self._begun)
         if now > self._reported + _REPORT_INTERVAL:
             self._reported = now
-            self.report()
+            self._tell()
 
-    def report(self) -> None:
+    def end(self) -> None:
+        """The source counts its blocks a little differently than tar."""
+        self._copied = self._total
+        self._tell()
+
+    def _tell(self) -> None:
         LOG.info(
             "Instance %s: copied %d of %d MiB of its disks from its source",
             self._instance.uuid,

@@ -194,12 +194,20 @@ class API:
 
     @traced("API.attachment_create")
     def attachment_create(
-        self, context: RequestContext, volume_id: str, instance_uuid: str
+        self,
+        context: RequestContext,
+        volume_id: str,
+        instance_uuid: str,
+        connector: dict[str, Any] | None = None,
     ) -> Attachment:
-        """Reserve a volume for a server: no other server can use it, unless it is multiattach."""
+        """Reserve a volume for a server: no other server can use it, unless it is multiattach.
+
+        ``connector``: of a host, with the mountpoint: connect the volume to this second host of
+        the server, which Cinder permits only in one request.
+        """
         with translated(exception.VolumeNotFound(volume_id=volume_id), volume_id):
             attachments = client(context, repeat=False).attachments
-            created = attachments.create(volume_id, None, instance_uuid)
+            created = attachments.create(volume_id, connector, instance_uuid)
         return _attachment(created)
 
     def attachment_get(self, context: RequestContext, attachment_id: str) -> Attachment:

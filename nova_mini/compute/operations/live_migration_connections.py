@@ -44,11 +44,10 @@ def attach_volumes_here(op: HostOperation) -> BlockDeviceInfo:
     for old in _others(op).values():
         api.attachment_delete(op.context, old.id)
     for bdm in _attached(op):
-        created = api.attachment_create(op.context, bdm.volume_id, op.instance.uuid)
         connector = op.host.driver.get_volume_connector(op.instance)
-        connections[bdm.volume_id] = api.attachment_update(
-            op.context, created.id, connector, bdm.device_name
-        )
+        connector["mountpoint"] = bdm.device_name
+        created = api.attachment_create(op.context, bdm.volume_id, op.instance.uuid, connector)
+        connections[bdm.volume_id] = api.attachment_get(op.context, created.id)
     return _with_connections(op, connections)
 
 

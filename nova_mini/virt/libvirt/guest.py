@@ -74,6 +74,11 @@ class MigrationJob:
     def __init__(self, stats: dict[str, Any]):
         self._stats = stats
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether QEMU copies memory; before, it cannot be told to complete the migration."""
+        return bool(self._stats.get("memory_processed"))
+
     def progress(self) -> dict[str, int]:
         """Bytes, by the names that :class:`nova_mini.virt.live_migration.Watch` takes."""
         names = [f"{what}_{how}" for what in ("memory", "disk") for how in _PROGRESS]
@@ -219,21 +224,16 @@ class Guest:
         self._domain.migrateToURI3(uri, parameters, flags)
 
     def get_migration_job(self) -> MigrationJob | None:
-        """The migration from this host that runs now."""
+        """The migration from this host that runs now, or is being cancelled."""
         try:
             stats = self._domain.jobStats()
         except libvirt.libvirtError as exc:
             if exc.get_error_code() in _NO_JOB:
                 return None
             raise
-        is_running = stats["type"] in (
-            libvirt.VIR_DOMAIN_JOB_BOUNDED,
-            libvirt.VIR_DOMAIN_JOB_UNBOUNDED,
-        )
-        if (
-            not is_running
-            or stats.get("operation") != libvirt.VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT
-        ):
+        operation = stats.get("operation")
+        is_running = stats["type"] != libvirt.VIR_DOMAIN_JOB_NONE
+        if not is_running or operation != libvirt.VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT:
             return None
         return MigrationJob(stats)
 

@@ -192,7 +192,7 @@ OUTCOMES = {"completed": {}, "failed": {"fail_live_migration": "yes"}}
 POINTS = {
     "completed": [
         "check_can_live_migrate_source",
-        "API.attachment_update",
+        "API.attachment_create",
         "pre_live_migration",
         "FakeDriver.live_migration",
         "live_migration",

@@ -223,21 +223,32 @@ class Cinder:
             "connection_info": {},
         }
         self.attachments[made["id"]] = made
+        if requested.get("connector"):  # of a second host: the volume stays in use
+            status = volume["status"]
+            self._connect(made, requested["connector"])
+            volume["status"] = status
         return 200, {"attachment": made}
 
     def _put_attachments(self, attachment_id, *, query, body):
         attachment = self.attachments[attachment_id]
         _require(attachment["status"] != "attached", "it is attached")
+        volume = self.volumes[attachment["volume_id"]]
+        others = [a for a in self._of_volume(volume["id"]) if a is not attachment]
+        is_alone = not any(a["connection_info"] for a in others)
+        _require(volume["multiattach"] or is_alone, "duplicate connectors detected")
+        self._connect(attachment, body["attachment"]["connector"])
+        return 200, {"attachment": attachment}
+
+    def _connect(self, attachment, connector) -> None:
         attachment["status"] = "attaching"
         self.volumes[attachment["volume_id"]]["status"] = "attaching"
-        attachment["connector"] = body["attachment"]["connector"]
+        attachment["connector"] = connector
         attachment["connection_info"] = {
             "driver_volume_type": "fake",
             "volume_id": attachment["volume_id"],
             "auth_password": "secret",
             "port": next(self._ports),
         }
-        return 200, {"attachment": attachment}
 
     def _delete_attachments(self, attachment_id, *, query, body):
         gone = self.attachments.pop(attachment_id)

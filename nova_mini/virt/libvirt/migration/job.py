@@ -27,6 +27,7 @@ LOG = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.1
 _CANCEL_SECONDS = 60  # for the end of a job that was cancelled
+_ABORT_SECONDS = 5.0  # between two requests to cancel it
 
 
 class _Call(threading.Thread):
@@ -109,7 +110,8 @@ class LiveMigrationJob:
         if requested == ABORT:
             self._abort("a user requested it")
         elif requested == FORCE_COMPLETE:
-            self._force_complete()
+            if job.has_begun:
+                self._force_complete()
         elif self._pace.timeout is not None and seconds > self._pace.timeout:
             if CONF.libvirt.live_migration_timeout_action == FORCE_COMPLETE:
                 self._force_complete()
@@ -149,9 +151,21 @@ class LiveMigrationJob:
         raise (errors.failure(error, failed) if error else failed)
 
 
-def cancel(guest: Guest) -> None:
-    """End the migration of a guest, if one runs. The guest may have left before."""
-    deadline = time.monotonic() + _CANCEL_SECONDS
-    while guest.get_migration_job() is not None and time.monotonic() < deadline:
-        guest.abort_migration()
+def cancel(guest: Guest) -> bool:
+    """End the migration of a guest, if one runs. The guest may have left before. Returns False if
+    libvirt does not end it in time.
+
+    A request to abort is repeated seldom: libvirt ignores it while it prepares the migration, and
+    many requests delay the end.
+    """
+    started_at = time.monotonic()
+    requested_at = -_ABORT_SECONDS
+    while guest.get_migration_job() is not None:
+        seconds = time.monotonic() - started_at
+        if seconds > _CANCEL_SECONDS:
+            return False
+        if seconds - requested_at >= _ABORT_SECONDS:
+            guest.abort_migration()
+            requested_at = seconds
         time.sleep(_POLL_SECONDS)
+    return True

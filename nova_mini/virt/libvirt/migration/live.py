@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import libvirt
 
+from nova_mini import exception
 from nova_mini.conf import CONF
 from nova_mini.trace import traced
 from nova_mini.virt.libvirt.config import LibvirtConfigGuest
@@ -119,8 +120,9 @@ def _flags() -> int:
 
 
 def roll_back(host: Host, instance: Instance) -> GuestPlace:
-    """At the source: cancel a migration that still runs. Returns where the guest is then."""
+    """At the source: cancel a migration that still runs. Returns where the guest is then. Raises
+    ActionInterrupted if libvirt does not end it: the destination must not be cleaned up then."""
     guest = host.find_guest(instance)
-    if guest is not None:
-        cancel(guest)
+    if guest is not None and not cancel(guest):
+        raise exception.ActionInterrupted(reason="the hypervisor has not ended the migration yet")
     return find_place(host, instance)

@@ -17,6 +17,7 @@ FLAVOR = "42"  # m1.nano
 ACTIVE_SECONDS = 120
 BOOT_SECONDS = 240
 GONE_SECONDS = 60
+MANAGE_SECONDS = 300  # a command may wait for the servers of a node
 VOLUME_SECONDS = 60
 
 
@@ -96,7 +97,8 @@ class SeveralNodes:
         from stacklib.components import nova_compute
 
         program = nova_compute.program(self._stack, "manage")
-        return self.run("n1", program, *nova_compute.config(database=True), *words)
+        command = [program, *nova_compute.config(database=True), *words]
+        return self._stack.on("n1").node.run(command, timeout=MANAGE_SECONDS)
 
     # -- the cloud -------------------------------------------------------------------------------
 

@@ -164,6 +164,33 @@ class SeveralNodes:
         self._compute("POST", f"/servers/{server}/os-volume_attachments", body)
         self._wait_for_volume(volume, "in-use")
 
+    def detach(self, server: str, volume: str) -> None:
+        self._compute("DELETE", f"/servers/{server}/os-volume_attachments/{volume}")
+        self._wait_for_volume(volume, "available")
+
+    def attachments(self, volume: str) -> int:
+        """How many hosts have the volume."""
+        found = self._cloud.request("GET", "volume", f"/volumes/{volume}")["volume"]
+        return len(found["attachments"])
+
+    def abort(self, server: str, migration: int) -> None:
+        self._compute("DELETE", f"/servers/{server}/migrations/{migration}")
+
+    def allow_ping(self, server: str) -> None:
+        """Add a rule to the security group of a server that lets everybody ping it."""
+        port = self._cloud.find("network", "/ports", "ports", device_id=server)
+        (group,) = port["security_groups"]
+        rule = {"security_group_id": group, "direction": "ingress", "protocol": "icmp"}
+        rules = "/security-group-rules"
+        if not self._cloud.find("network", rules, "security_group_rules", **rule):
+            self._cloud.request("POST", "network", rules, {"security_group_rule": rule})
+
+    def in_network(self, name: str) -> list[str]:
+        """A command that runs its arguments in a network of servers: beside its DHCP server."""
+        network = self._cloud.find("network", "/networks", "networks", name=name)
+        inside = ("ip", "netns", "exec", f"qdhcp-{network['id']}")
+        return list(self._stack.on("n1").node.command(inside))
+
     def delete_volume(self, volume: str) -> None:
         self._wait_for_volume(volume, "available")
         self._cloud.request("DELETE", "volume", f"/volumes/{volume}")

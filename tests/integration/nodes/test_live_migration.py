@@ -1,0 +1,110 @@
+"""Guests move between the nodes of a stack while they run."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.functional.harness.waiting import until
+from tests.integration.nodes.pinging import pinging
+
+SECONDS = 180
+SILENT_SECONDS = 8  # Neutron's agents need some seconds to send the traffic to the other node
+SLOW, FAST = "2", "1000"  # MiB/s: a slow migration can be watched
+
+
+@pytest.fixture
+def volume(nodes):
+    made = nodes.create_volume()
+    yield made
+    nodes.delete_volume(made)
+
+
+def running_on(nodes, server: str) -> list[str]:
+    return [each for each in nodes.names if server in nodes.domains(each)]
+
+
+def migrate(nodes, server: str, node: str) -> None:
+    nodes.act(server, "os-migrateLive", {"host": node, "block_migration": "auto"})
+
+
+def ends(nodes, server: str, status: str) -> dict:
+    """Wait until the newest migration has this status; returns the server."""
+
+    def ended() -> bool:
+        found = nodes.newest_migration(server)["status"]
+        assert found == status or found not in ("error", "failed", "cancelled", "completed"), found
+        return found == status
+
+    until(f"the migration is {status}", ended, SECONDS, pause=0.5)
+    return nodes.wait_for(server, "ACTIVE")
+
+
+def set_speed(nodes, server: str, speed: str) -> None:
+    nodes.run("n1", "virsh", "migrate-setspeed", server, speed)
+
+
+def moves(nodes, server: str) -> None:
+    def has_begun() -> bool:
+        return nodes.newest_migration(server)["status"] == "running"
+
+    until("the guest moves", has_begun, 60, pause=0.5)
+
+
+def test_a_guest_moves_and_answers(nodes, volume, boot):
+    server = boot("n1")
+    nodes.says(server["id"], "GUEST: boot=1")
+    nodes.attach(server["id"], volume)
+    nodes.allow_ping(server["id"])
+    (address,) = (each["addr"] for each in server["addresses"]["private"])
+    with pinging(nodes.in_network("private"), address) as pings:
+        for node, other in (("n2", "n1"), ("n1", "n2")):
+            migrate(nodes, server["id"], node)
+            after = ends(nodes, server["id"], "completed")
+            assert running_on(nodes, server["id"]) == [node]
+            assert after["OS-EXT-SRV-ATTR:host"] == node
+            assert after["addresses"] == server["addresses"]
+            assert server["id"] not in nodes.run(other, "virsh", "list", "--all", "--uuid")
+            assert nodes.files(other, server["id"]) == []
+            assert volume in nodes.run(node, "virsh", "dumpxml", server["id"])
+            assert nodes.attachments(volume) == 1
+        silent = pings.stop()
+    print(f"longest time without an answer: {silent:.1f} s")
+    assert silent < SILENT_SECONDS
+    nodes.act(server["id"], "reboot", {"type": "HARD"})
+    nodes.says(server["id"], "GUEST: boot=2")  # the counter is on its disk
+    nodes.detach(server["id"], volume)
+
+
+def test_an_aborted_migration(nodes, boot):
+    server = boot("n1")
+    set_speed(nodes, server["id"], SLOW)
+    migrate(nodes, server["id"], "n2")
+    moves(nodes, server["id"])
+    nodes.abort(server["id"], nodes.newest_migration(server["id"])["id"])
+    after = ends(nodes, server["id"], "cancelled")
+    assert after["OS-EXT-SRV-ATTR:host"] == "n1"
+    assert running_on(nodes, server["id"]) == ["n1"]
+    assert server["id"] not in nodes.run("n2", "virsh", "list", "--all", "--uuid")
+    assert nodes.files("n2", server["id"]) == []
+
+
+@pytest.mark.parametrize("node", ["n1", "n2"])
+def test_a_compute_dies_while_a_guest_moves(nodes, boot, node):
+    """libvirt goes on; the records follow the guest."""
+    server = boot("n1")
+    set_speed(nodes, server["id"], SLOW)
+    migrate(nodes, server["id"], "n2")
+    moves(nodes, server["id"])
+    nodes.kill_compute(node)
+    set_speed(nodes, server["id"], FAST)
+    after = ends(nodes, server["id"], "completed")
+    assert after["OS-EXT-SRV-ATTR:host"] == "n2"
+    assert running_on(nodes, server["id"]) == ["n2"]
+
+
+def test_a_guest_with_disks_in_files_stays(nodes, boot):
+    server = boot("n3")
+    migrate(nodes, server["id"], "n2")
+    after = ends(nodes, server["id"], "error")
+    assert after["OS-EXT-SRV-ATTR:host"] == "n3"
+    assert running_on(nodes, server["id"]) == ["n3"]

@@ -71,7 +71,7 @@ def driver(uri, tmp_path, guest_image):
 def console(driver):
     """``console(instance, text)``: the output of the guest's console when it contains ``text``."""
 
-    def wait_for(instance, text: str, timeout: float = 60) -> str:
+    def wait_for(instance, text: str, timeout: float = 120) -> str:
         deadline = time.monotonic() + timeout
         while True:
             output = driver.get_console_output(None, instance).decode(errors="replace")

@@ -78,7 +78,7 @@ def test_failed_builds_are_counted_until_a_build_succeeds(manager):
         {"last_seen_up": query.now() - datetime.timedelta(hours=1)},
         {"last_seen_up": None},
     ],
-    ids=str,
+    ids=["disabled", "forced down", "not available", "not seen for an hour", "never seen"],
 )
 def test_a_host_whose_service_is_not_usable_is_unavailable(manager, change):
     assert reread(manager).available.tolist() == [True, True]

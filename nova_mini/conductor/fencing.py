@@ -22,6 +22,7 @@ from nova_mini.trace import traced
 LOG = logging.getLogger(__name__)
 
 _NO_COMMAND = "there is no fence_command"
+_IN_USE = "its compute service is still in use"
 
 
 @traced("fencing.fence")
@@ -31,8 +32,8 @@ def fence(host: str) -> None:
     ``fence_command`` runs first, then the host's clients of Ceph are put on the blocklist. One of
     both must succeed; the blocklist is enough if all disks of servers are in Ceph. Otherwise an
     administrator must have forced the service down: then it is his responsibility. Raises
-    ComputeServiceInUse when the host is not down, HostNotFenced, ActionInterrupted while another
-    conductor fences it.
+    HostNotFenced, also when the host is not down; ActionInterrupted while another conductor fences
+    it.
     """
     with _alone_with(host):
         _fence(host)
@@ -53,7 +54,7 @@ def _alone_with(host: str) -> Iterator[None]:
 def _fence(host: str) -> None:
     service = db.fences.get_service(host)
     if service is None:
-        raise exception.ComputeHostNotFound(host=host)
+        raise exception.HostNotFenced(host=host, reason="it has no compute service")
     if db.fences.is_fenced(service):
         return
     node = db.compute_nodes.get_by_host(host)
@@ -63,7 +64,7 @@ def _fence(host: str) -> None:
         raise _not_fenced(host, _NO_COMMAND)
     incarnation = db.fences.begin(host, addresses if ceph_client.is_configured() else [])
     if incarnation is None:
-        raise exception.ComputeServiceInUse(host=host)
+        raise exception.HostNotFenced(host=host, reason=_IN_USE)
     ways, problems = _cut_off(host, node, addresses)
     if not ways:
         reason = "; ".join(problems)
@@ -73,7 +74,7 @@ def _fence(host: str) -> None:
         ways = ["an administrator has forced it down"]
     if not db.fences.finish(host, incarnation):
         _take_off_blocklist(host)
-        raise exception.ComputeServiceInUse(host=host)
+        raise exception.HostNotFenced(host=host, reason=_IN_USE)
     LOG.info("Host %s: fenced: %s", host, ", ".join(ways))
 
 

@@ -15,6 +15,7 @@ _FOR_ADMINISTRATORS = {
     "AggregateHostExists",
     "AggregateHostNotFound",
     "ComputeHostNotFound",
+    "ComputeServiceInUse",
     "ServiceInUse",
     "UnshelveHostNotInAZ",
 }

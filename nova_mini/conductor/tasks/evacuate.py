@@ -20,12 +20,7 @@ from nova_mini.trace import collecting, traced
 LOG = logging.getLogger(__name__)
 
 # They end an evacuation: the server stays at its host, as it was.
-_REFUSED = (
-    exception.NoValidHost,
-    exception.HostNotFenced,
-    exception.ComputeServiceInUse,
-    exception.ComputeHostNotFound,
-)
+_REFUSED = (exception.NoValidHost, exception.HostNotFenced)
 
 
 class EvacuationTask(MigrationTask):

@@ -159,7 +159,7 @@ def test_a_host_that_returns_during_its_fence_is_taken_off_at_once(monitor, monk
         start()
 
     monkeypatch.setattr(ceph_client, "add_to_blocklist", add_and_return)
-    with pytest.raises(exception.ComputeServiceInUse):
+    with pytest.raises(exception.HostNotFenced):
         fencing.fence(HOST)
     assert [operation for operation, _ in asked(monitor)] == ["add", "rm"]
 

@@ -256,8 +256,10 @@ SUPPORTED_OF_FLAVORS = {
         for unit in ("bytes", "iops")
     },
 }
-# Not in the domain: how images and snapshots are made, and what the guest's disks are.
+# Not in the domain: how images and snapshots are made, what the guest's disks are, and whose
+# password changePassword sets.
 ELSEWHERE = {
+    "os_admin_user",
     "os_require_quiesce",
     "img_config_drive",
     "kernel_id",

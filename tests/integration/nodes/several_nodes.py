@@ -84,7 +84,10 @@ class SeveralNodes:
         return [each["name"] for each in self._rbd("snap", "ls", f"vms/{disk}")]
 
     def _rbd(self, *arguments: str) -> Any:
-        return json.loads(self.run("n1", "rbd", *arguments, "--format", "json"))
+        from stacklib.components import ceph
+
+        conf = str(ceph.conf(self._stack))
+        return json.loads(self.run("n1", "rbd", "--conf", conf, *arguments, "--format", "json"))
 
     def ceph(self, *words: str) -> str:
         """What the administrator's ``ceph`` prints."""
@@ -201,6 +204,17 @@ class SeveralNodes:
             return found["status"] == status
 
         until(f"volume {volume} is {status}", reached, VOLUME_SECONDS, pause=0.5)
+
+    def boots(self, server: str, times: int) -> None:
+        """Wait until the console of a server shows so many boots. The number that the guest says
+        is not used: a guest that is powered off may not have written it to its disk."""
+        body = {"os-getConsoleOutput": {}}
+
+        def seen() -> bool:
+            answer = self._compute("POST", f"/servers/{server}/action", body)
+            return answer["output"].count("GUEST: boot=") >= times
+
+        until(f"{times} boots on the console of {server}", seen, BOOT_SECONDS, pause=1)
 
     def says(self, server: str, text: str) -> None:
         """Wait for a text on the console of a server."""

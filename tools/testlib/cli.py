@@ -94,6 +94,8 @@ def _print(outcomes: list[Outcome]) -> None:
     for each in outcomes:
         numbers = f"{each.passed:8}{each.failed:8}{each.skipped:8}{each.seconds:9.1f}"
         print(f"{each.name:14}{numbers}")
+        if each.unstable:
+            print(f"{'':14}  passed only in a second run: {each.unstable}, see above")
         if each.excuse:
             print(f"{'':14}  could not be checked: {each.excuse}")
         if each.reason:

@@ -15,6 +15,7 @@ from stacklib.stack import REPOSITORY
 from testlib.outcome import Outcome
 
 NO_TESTS_COLLECTED = 5  # an exit status of pytest
+MOST_REPEATED = 5  # more failures have a cause in the code
 SECONDS = 4500  # after which a command has failed, whatever it is doing
 
 
@@ -32,14 +33,25 @@ class Commands:
         status, seconds = self._run(command)
         return Outcome(name, passed=int(status == 0), failed=int(status != 0), seconds=seconds)
 
-    def pytest(self, name: str, command: Sequence[str], arguments: Sequence[str]) -> Outcome:
-        """Run pytest, and count its tests."""
+    def pytest(
+        self, name: str, command: Sequence[str], arguments: Sequence[str], repeats: bool = False
+    ) -> Outcome:
+        """Run pytest, and count its tests.
+
+        ``repeats``: run a few failed tests once more, for tests that depend on the time which other
+        processes need. The outcome names how many passed only then.
+        """
         # In the checkout: a node has it, but not the machine's /tmp.
         with tempfile.TemporaryDirectory(prefix=".test-", dir=REPOSITORY) as directory:
-            report = Path(directory) / "report.xml"
-            options = ["-p", "no:cacheprovider", f"--junitxml={report}"]
-            status, seconds = self._run([*command, *options, *arguments])
-            outcome = _counted(name, report) if report.exists() else Outcome(name)
+            run = [*command, *arguments, "-o", f"cache_dir={directory}/cache"]
+            outcome = self._pytest(name, run, Path(directory) / "report.xml")
+            if repeats and 0 < outcome.failed <= MOST_REPEATED and not outcome.reason:
+                self._repeat(run, outcome, Path(directory) / "second.xml")
+        return outcome
+
+    def _pytest(self, name: str, command: Sequence[str], report: Path) -> Outcome:
+        status, seconds = self._run([*command, f"--junitxml={report}"])
+        outcome = _counted(name, report) if report.exists() else Outcome(name)
         outcome.seconds = seconds
         if not outcome.passed and not outcome.failed:
             outcome.failed, outcome.reason = 1, _nothing_tested(status, outcome.skipped)
@@ -47,6 +59,15 @@ class Commands:
             outcome.failed = 1
             outcome.reason = f"pytest exited with {status}, though no test failed"
         return outcome
+
+    def _repeat(self, command: Sequence[str], outcome: Outcome, report: Path) -> None:
+        """Run the failed tests again, and correct the outcome."""
+        print("==== the failed tests once more", file=self.output or sys.stdout, flush=True)
+        second = self._pytest(outcome.name, [*command, "--last-failed"], report)
+        outcome.seconds += second.seconds
+        outcome.passed += second.passed
+        outcome.unstable = max(outcome.failed - second.failed, 0)
+        outcome.failed, outcome.reason = second.failed, second.reason
 
     def _run(self, command: Sequence[str]) -> tuple[int, float]:
         """Return the exit status and the seconds."""

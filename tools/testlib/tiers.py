@@ -40,7 +40,9 @@ def functional(commands: Commands, stack: Stack, arguments: Sequence[str]) -> li
     """The four services. The tests start their own broker and database."""
     chosen = _chosen("tests/functional", arguments)
     lent = f"NOVA_MINI_UV={venvs.uv(stack)}"
-    return [commands.pytest("functional", ["env", lent, program(stack, "pytest")], chosen)]
+    return [
+        commands.pytest("functional", ["env", lent, program(stack, "pytest")], chosen, repeats=True)
+    ]
 
 
 def integration(commands: Commands, stack: Stack, arguments: Sequence[str]) -> list[Outcome]:
@@ -49,7 +51,12 @@ def integration(commands: Commands, stack: Stack, arguments: Sequence[str]) -> l
     if not up.well:
         return [up]
     inside = [sys.executable, STACK, "exec", "--", program(stack, "pytest")]
-    return [up, commands.pytest("integration", inside, _chosen("tests/integration", arguments))]
+    return [
+        up,
+        commands.pytest(
+            "integration", inside, _chosen("tests/integration", arguments), repeats=True
+        ),
+    ]
 
 
 def nodes(commands: Commands, stack: Stack, arguments: Sequence[str]) -> list[Outcome]:

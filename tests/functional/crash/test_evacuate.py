@@ -24,19 +24,21 @@ HOSTS = ("e1", "e2", "e3")
 SOURCE = HOSTS[0]
 _SECONDS = 60
 
-# Stops the guests of the fake hypervisor of a host, and writes down that it was called.
+# Stops the guests of the fake hypervisor of a host, unless it is told to fail, and writes down that
+# it was called.
 _FENCE = """#!{python}
 import json, os, pathlib, sys
 state = pathlib.Path({state!r})
 with open(state / "fenced", "a") as log:
     print(sys.argv[1], file=log)
+if status := int((state / "fence-status").read_text()):
+    sys.exit(status)
 for path in (state / "fake" / sys.argv[1]).glob("*.json"):
     guest = json.loads(path.read_text())
     guest["state"] = 4
     part = path.with_suffix(".fence")
     part.write_text(json.dumps(guest))
     os.replace(part, path)
-sys.exit(int((state / "fence-status").read_text()))
 """
 
 

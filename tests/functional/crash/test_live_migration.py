@@ -37,6 +37,12 @@ def status(cloud, server_id: str) -> str:
     return cloud.admin.get(path)["migrations"][0]["status"]
 
 
+def both_up(cloud) -> bool:
+    """A host that was down in the test before may not have reported yet."""
+    services = cloud.admin.get("/os-services?binary=nova-compute")["services"]
+    return {SOURCE, DESTINATION} <= {each["host"] for each in services if each["state"] == "up"}
+
+
 @pytest.fixture
 def begin(cloud, project):
     """``begin(**metadata)``: let a server with this metadata move from SOURCE to DESTINATION.
@@ -44,6 +50,7 @@ def begin(cloud, project):
 
     def begin(before: Callable[[], object] = lambda: None, **metadata: str) -> str:
         items = {f"fake:{name}": value for name, value in metadata.items()}
+        until("both hosts are up", lambda: both_up(cloud), _SECONDS, 0.1)
         server_id = project.boot(host=SOURCE, metadata=items)
         before()
         arguments = {"host": DESTINATION, "block_migration": "auto"}

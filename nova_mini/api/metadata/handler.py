@@ -67,8 +67,10 @@ class MetadataRequestHandler:
         _check_path(req)
         if not req.path_info.strip("/"):
             return _text("\n".join(ec2_metadata.VERSIONS))
-        metadata = self._get_metadata(req)
-        if _is_password(req.path_info) and req.method == "POST":
+        is_password = _is_password(req.path_info)
+        # Another process of the API may have stored the password a second ago.
+        metadata = self._get_metadata(req, from_cache=not is_password)
+        if is_password and req.method == "POST":
             self._store_password(req, metadata.instance.uuid)
             return webob.Response()
         if req.method not in ("GET", "HEAD"):
@@ -83,10 +85,10 @@ class MetadataRequestHandler:
 
     # -- the server of a request -----------------------------------------------------------------
 
-    def _get_metadata(self, req: webob.Request) -> InstanceMetadata:
+    def _get_metadata(self, req: webob.Request, from_cache: bool) -> InstanceMetadata:
         if CONF.neutron.service_metadata_proxy:
             server = proxy.get_verified_server(req)
-            metadata = self._load(server.instance_uuid)
+            metadata = self._load(server.instance_uuid, from_cache)
             if metadata.instance.project_id != server.project_id:
                 LOG.warning(
                     "Instance %s: metadata request refused: it names another project",
@@ -100,11 +102,11 @@ class MetadataRequestHandler:
         )
         if instance_uuid is None:
             raise exception.NotFound(f"No server with the address {address} was found.")
-        return self._load(instance_uuid)
+        return self._load(instance_uuid, from_cache)
 
-    def _load(self, instance_uuid: str) -> InstanceMetadata:
+    def _load(self, instance_uuid: str, from_cache: bool) -> InstanceMetadata:
         with self._lock:
-            metadata = self._cache.get(instance_uuid)
+            metadata = self._cache.get(instance_uuid) if from_cache else None
         if metadata is None:
             admin = context.get_admin_context()
             instance = Instance.get_by_uuid(admin, instance_uuid)

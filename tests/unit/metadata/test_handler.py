@@ -47,7 +47,7 @@ def sign(uuid, secret=SECRET):
 
 @pytest.fixture
 def ask(app, instance):
-    def ask(path, method="GET", body=b"", **headers):
+    def ask(path, method="GET", body=b"", process=app, **headers):
         uuid = headers.get("uuid", instance.uuid)
         sent = {
             "X-Instance-ID": uuid,
@@ -57,7 +57,7 @@ def ask(app, instance):
         }
         req = webob.Request.blank(path, method=method, body=body)
         req.headers.update({name: value for name, value in sent.items() if value is not None})
-        return req.get_response(app)
+        return req.get_response(process)
 
     return ask
 
@@ -114,6 +114,14 @@ def test_password_can_be_set_once(ask):
     assert ask(path, "POST", b"other").status_int == 409
     assert ask("/openstack/2012-08-10/password", "POST", b"x").status_int == 405
     assert ask("/latest/user-data", "DELETE").status_int == 405
+
+
+def test_a_password_is_shown_by_another_process_of_the_api(ask):
+    other = wsgi_app.load("metadata")
+    path = "/openstack/latest/password"
+    assert ask("/latest/user-data", process=other).body == USER_DATA  # it has a copy then
+    assert ask(path, "POST", b"cipher-text").status_int == 200
+    assert ask(path, process=other).text == "cipher-text"
 
 
 def test_secrets_are_not_logged(ask, instance, caplog):

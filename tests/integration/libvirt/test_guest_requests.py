@@ -21,7 +21,10 @@ modprobe virtio_console 2>/dev/null
 port=$(ls /dev/vport*p1 | head -n 1)
 (
     exec 3<>"$port"
-    while read -r line <&3; do
+    echo "AGENT: port=$port"
+    while :; do
+        # There is nothing to read until libvirt has connected the other end.
+        read -r line <&3 || { sleep 0.1; continue; }
         case "$line" in
         *guest-sync*)
             number=$(echo "$line" | sed 's/.*"id": *\([0-9]*\).*/\1/')
@@ -34,7 +37,6 @@ port=$(ls /dev/vport*p1 | head -n 1)
         esac
     done
 ) </dev/null >/dev/ttyS0 2>&1 &
-echo "AGENT: port=$port"
 """
 
 
@@ -77,6 +79,7 @@ def test_a_password_is_given_to_the_agent(driver, console):
     user_data = base64.b64encode(AGENT_IN_SHELL.encode()).decode()
     instance, image_meta = spawn_with_agent(driver, config_drive="True", user_data=user_data)
     console(instance, "GUEST: user-data rc=0")
+    console(instance, "AGENT: port=/dev/vport")
     driver.set_admin_password(instance, image_meta, PASSWORD)
     shown = console(instance, "guest-set-user-password")
     assert '"username":"root"' in shown

@@ -232,8 +232,8 @@ REVERT = Action("revertResize", starts_from="revertResize", on_host=REVERT_RESIZ
 # LIVE_MIGRATE_INSTANCE, CHECK_CAN_LIVE_MIGRATE_SOURCE, LIVE_MIGRATE_INSTANCE again (it has a host
 # then), PRE_LIVE_MIGRATION (destination), LIVE_MIGRATION (source),
 # POST_LIVE_MIGRATION_AT_DESTINATION. A failure of the source goes back with
-# ROLLBACK_LIVE_MIGRATION (source) and ROLLBACK_LIVE_MIGRATION_AT_DESTINATION. Where nobody knows
-# where the guest runs, FIND_LIVE_MIGRATED_GUEST asks the hypervisor of the destination.
+# ROLLBACK_LIVE_MIGRATION (source) and ROLLBACK_LIVE_MIGRATION_AT_DESTINATION. When the
+# source does not know where the guest runs, FIND_LIVE_MIGRATED_GUEST asks the destination.
 
 LIVE_MIGRATE_INSTANCE = _at_conductor(
     "live_migrate_instance", "live_migrate_instance", parameters=LiveMigrateParameters

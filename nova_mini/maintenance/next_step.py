@@ -16,7 +16,7 @@ class Step(enum.Enum):
     CONFIRM = "confirmation"
     MOVES = "moves"  # nothing: it is on its way
     WAIT = "waits"  # nothing: another operation must end first
-    STUCK = "cannot move"  # somebody else must do something
+    STUCK = "cannot move"  # the operator or the owner must act
 
 
 @dataclass(frozen=True, slots=True)

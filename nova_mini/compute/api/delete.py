@@ -1,4 +1,4 @@
-"""Delete servers, for good or for a while."""
+"""Delete servers, at once or so that they can be restored for a while."""
 
 from __future__ import annotations
 

@@ -116,9 +116,10 @@ class HostRunner(Generic[H]):
         """Run a function in the background."""
         self._resuming.submit(function, *args)
 
-    def stop(self) -> None:
+    def stop(self, *, wait: bool = False) -> None:
+        """Begin no further operation. ``wait``: until those that run have ended."""
         for pool in (self._resuming, self._urgent, self._slots):
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(wait=wait, cancel_futures=True)
 
     # -- a turn ------------------------------------------------------------------------------
 

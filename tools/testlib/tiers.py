@@ -33,7 +33,7 @@ def unit(commands: Commands, stack: Stack, arguments: Sequence[str]) -> list[Out
 def _unit(commands: Commands, stack: Stack, arguments: Sequence[str]) -> Outcome:
     in_parallel = [] if _named(arguments) else ["-n", "auto"]
     pytest = [program(stack, "pytest"), *in_parallel]
-    return commands.pytest("unit", pytest, _chosen("tests/unit", arguments))
+    return commands.pytest("unit", pytest, _chosen("tests/unit", arguments), repeats=True)
 
 
 def functional(commands: Commands, stack: Stack, arguments: Sequence[str]) -> list[Outcome]:

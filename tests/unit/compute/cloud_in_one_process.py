@@ -14,6 +14,7 @@ import datetime
 import json
 import re
 import sys
+import threading
 import uuid
 
 import oslo_messaging as messaging
@@ -105,7 +106,8 @@ class CloudInOneProcess:
         self.casts: list[tuple[str, dict]] = []
         self.steps: list[str] = []
         self._kill_point: str | None = None
-        self._breaks = False
+        self._call = threading.local()  # of each thread: whether its transaction will break
+        self._managers: list[ComputeManager] = []
         monkeypatch.setattr(rpc, "get_client", lambda target: _Client(self, target.topic))
         monkeypatch.setattr(faults, "inject", self._inject)
         monkeypatch.setattr(db.session, "retried", self._retried)
@@ -132,11 +134,21 @@ class CloudInOneProcess:
         owner = str(uuid.uuid4())
         Service.start(get_admin_context(), HOST, "nova-mini-compute", "compute", owner)
         self.manager = ComputeManager(HOST, owner)
+        self._managers.append(self.manager)
         self.manager.driver.init_host(HOST)
         if cleaned:
             evacuated.return_to_service(self.manager.services, owner)
         self.manager.rt.init_host()
         self.manager.rt.update_available_resource()
+
+    def stop(self) -> None:
+        """Wait until no thread runs an operation: it would change what the next test sees.
+
+        Guests answer from now on, so that no operation waits for one.
+        """
+        for manager in self._managers:
+            manager.driver._answers = lambda instance: True
+            manager.runner.stop(wait=True)
 
     def disable_faults(self, monkeypatch) -> None:
         """Lose no answers and break no transactions. For tests with several threads."""
@@ -161,13 +173,13 @@ class CloudInOneProcess:
         def call(*args, **kwargs):
             if db.session._state.connection is not None:
                 return function(*args, **kwargs)
-            self._breaks = self._kill_point is None
+            self._call.breaks = self._kill_point is None
             try:
                 return function(*args, **kwargs)
             except _Broken:
                 return function(*args, **kwargs)
             finally:
-                self._breaks = False
+                self._call.breaks = False
 
         return call
 
@@ -175,8 +187,8 @@ class CloudInOneProcess:
     def _in_transaction(self, connection, in_transaction: bool):
         with _working_on(connection, in_transaction):
             yield
-        if in_transaction and self._breaks:
-            self._breaks = False
+        if in_transaction and getattr(self._call, "breaks", False):
+            self._call.breaks = False
             raise _Broken
 
     # -- messages --------------------------------------------------------------------------------

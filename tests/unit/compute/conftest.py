@@ -25,7 +25,9 @@ def cloud(database, monkeypatch, tmp_path):
     CONF.set_override("state_path", str(tmp_path))
     CONF.set_override("block_device_allocate_retries_interval", 0, group="cinder")
     with stub_cinder.serving() as cinder:
-        yield CloudInOneProcess(monkeypatch, cinder)
+        cloud = CloudInOneProcess(monkeypatch, cinder)
+        yield cloud
+        cloud.stop()
     for name, group in (
         ("state_path", None),
         ("compute_driver", None),

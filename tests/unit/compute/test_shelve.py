@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import time
+from concurrent import futures
 
 import oslo_messaging as messaging
 import pytest
@@ -255,7 +256,7 @@ def test_offload_after_shelved_offload_time(cloud, server, glance, monkeypatch):
     check_offloaded(cloud, server, glance)
 
 
-class SameThread:
+class SameThread(futures.Executor):
     """An executor that runs the work of a host at once, in the calling thread."""
 
     @staticmethod

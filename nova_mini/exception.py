@@ -591,6 +591,17 @@ class ExternalNetworkAttachForbidden(Forbidden):
     msg_fmt = "It is not allowed to create an interface on external network %(network_uuid)s"
 
 
+class SharesNotSupported(Conflict):
+    msg_fmt = (
+        "Shares cannot be attached to servers of this cloud: no host offers virtiofs. Mount the "
+        "share in the guest, over the network."
+    )
+
+
+class ShareNotFound(NotFound):
+    msg_fmt = "Share %(share_id)s could not be found."
+
+
 class PortNotFound(NotFound):
     msg_fmt = "Port id %(port_id)s could not be found."
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+import sqlalchemy as sa
+
 from nova_mini.db import query
 from nova_mini.db.models import request_specs
+from nova_mini.db.session import writer
 
 _SPEC = request_specs.c
 
@@ -21,6 +24,20 @@ def get(instance_uuids: Collection[str]) -> dict[str, dict]:
     """instance uuid -> RequestSpec.as_dict(), for those that have one."""
     rows = query.many(request_specs, _SPEC.instance_uuid.in_(instance_uuids))
     return {row["instance_uuid"]: row["spec"] for row in rows}
+
+
+def get_scheduler_hints(instance_uuids: Collection[str]) -> dict[str, dict]:
+    """instance uuid -> hints, for those that have a spec; one query."""
+    return {uuid: spec.get("scheduler_hints") or {} for uuid, spec in get(instance_uuids).items()}
+
+
+def set_availability_zone(instance_uuid: str, zone: str | None) -> None:
+    """Change one field of a spec. The row is locked until the transaction ends."""
+    statement = sa.select(_SPEC.spec).where(_SPEC.instance_uuid == instance_uuid)
+    with writer() as connection:
+        spec = connection.execute(statement.with_for_update()).scalar()
+        if spec is not None:
+            save(instance_uuid, {**spec, "availability_zone": zone})
 
 
 def save(instance_uuid: str, spec: dict) -> None:

@@ -182,3 +182,12 @@ def _has_hw_disk_bus(value: str, requested: GuestRequirements) -> bool:
 
 
 IMAGE_PROPERTIES = Registry([*_host(), *_guest(), *_without_effect()])
+
+# Identifiers of other objects, which Nova does not count as properties that define a guest.
+_IDENTIFIERS = frozenset({"cinder_encryption_key_id", "kernel_id", "ramdisk_id"})
+_SHOWN = frozenset(o.key for o in IMAGE_PROPERTIES.options if not o.parts) - _IDENTIFIERS
+
+
+def is_shown(name: str) -> bool:
+    """Whether the API shows the property with a server (2.98): Nova defines it by this name."""
+    return name in _SHOWN

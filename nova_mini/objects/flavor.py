@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from oslo_versionedobjects import fields
 
-from nova_mini import db, exception
+from nova_mini import db, exception, patterns
 from nova_mini.objects.base import NovaObject, ObjectList, TimestampedObject, register, remotable
 from nova_mini.objects.fields import JsonDictField
 
@@ -102,7 +102,20 @@ class FlavorList(ObjectList):
 
     @classmethod
     @remotable
-    def get_all(cls, context: RequestContext, **filters: Any) -> FlavorList:
-        """One page. ``filters``: see ``db.flavors.get_all``. Raises MarkerNotFound."""
-        rows = db.flavors.get_all(project_id=context.project_id, **filters)
+    def get_all(
+        cls,
+        context: RequestContext,
+        *,
+        name: str | None = None,
+        limit: int | None = None,
+        **filters: Any,
+    ) -> FlavorList:
+        """One page. ``name``: a regular expression, see ``patterns``; ``filters``: see
+        ``db.flavors.get_all``. Raises MarkerNotFound."""
+        rows = db.flavors.get_all(
+            project_id=context.project_id, limit=limit if name is None else None, **filters
+        )
+        if name is not None:  # a cloud has few flavors, so they are matched here
+            matches = patterns.matcher(name)
+            rows = [row for row in rows if matches(row["name"])][:limit]
         return cls.of(context, (Flavor(context).set_fields(row) for row in rows))

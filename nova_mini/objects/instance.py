@@ -262,6 +262,10 @@ class Instance(TimestampedObject, NovaObject):
                     claim=self._claim(),
                     expected_revision=expected_revision,
                 )
+                if "pinned_availability_zone" in values:
+                    db.request_specs.set_availability_zone(
+                        self.uuid, values["pinned_availability_zone"]
+                    )
                 if values.get("vm_state") == vm_states.SOFT_DELETED:
                     db.instances.release_quota(self.uuid)
         return bool(values)

@@ -10,6 +10,7 @@ import datetime
 import functools
 import json
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -17,8 +18,9 @@ import orjson
 from nova_mini import db
 from nova_mini.clock import utcnow
 from nova_mini.conf import CONF
+from nova_mini.guest_options.image_options import is_shown
 from nova_mini.objects import instance_filters
-from nova_mini.objects.image_meta import REQUESTED_IMAGE
+from nova_mini.objects.image_meta import REQUESTED_IMAGE, ImageMeta
 
 # What a caller can request in addition.
 TAGS = "tags"
@@ -26,6 +28,8 @@ FAULTS = "faults"
 VOLUMES = "volumes"
 HOST_STATUS = "host_status"
 ATTRIBUTES = "attributes"
+IMAGE_PROPERTIES = "image_properties"
+SCHEDULER_HINTS = "scheduler_hints"
 
 Sort = Sequence[tuple[str, str]]  # (column, "asc" or "desc"); the last column is unique
 DEFAULT_SORT: Sort = (("created_at", "desc"), ("id", "desc"))
@@ -79,7 +83,8 @@ class ServerRecord:
     """The columns of a row as attributes, with the names of ``objects.Instance``.
 
     In addition, if requested: the columns for administrators (``ATTRIBUTES``), ``host_status``,
-    ``tags`` [str], ``fault`` (a row or None), ``volumes`` [(volume ID, delete_on_termination)].
+    ``tags`` [str], ``fault`` (a row or None), ``volumes`` [(volume ID, delete_on_termination)],
+    ``scheduler_hints`` {name: value}, ``image_properties`` {name: value}.
     Of :func:`get_one` only: ``server_group``, the UUID of its server group or None.
     """
 
@@ -88,6 +93,7 @@ class ServerRecord:
     volumes: list[tuple[str, bool]] = []
     requested_image: str | None = None
     server_group: str | None = None
+    scheduler_hints: Mapping[str, Any] = MappingProxyType({})
 
     if TYPE_CHECKING:  # the columns
 
@@ -104,6 +110,12 @@ class ServerRecord:
     def image(self) -> str | None:
         """The ID of the image of the request for the server, also if its root disk is a volume."""
         return self.image_ref or self.requested_image
+
+    @property
+    def image_properties(self) -> dict[str, str]:
+        """The properties of the server's image that Nova defines, at the time of its build."""
+        stored = ImageMeta.from_system_metadata(self.system_metadata).properties
+        return {name: value for name, value in stored.items() if is_shown(name)}
 
     @property
     def flavor_fields(self) -> dict[str, Any]:
@@ -157,12 +169,11 @@ def get_page(
     """One page of the servers that match: at most ``limit`` after the server ``marker`` (a UUID).
 
     ``filters``: see ``instance_filters.split``. ``include``: what to load in addition, of TAGS,
-    FAULTS, VOLUMES, HOST_STATUS and ATTRIBUTES. A page costs one query for the rows, and one each
-    for tags, faults and volumes. Raises MarkerNotFound.
+    FAULTS, VOLUMES, HOST_STATUS, ATTRIBUTES, IMAGE_PROPERTIES and SCHEDULER_HINTS. A page costs one
+    query for the rows, and one each for tags, faults, volumes and hints. Raises MarkerNotFound.
     """
-    columns = (*_COLUMNS, *_ATTRIBUTES) if ATTRIBUTES in include else _COLUMNS
     with db.session.reader():
-        found = _select(columns, filters, limit, marker, sort, HOST_STATUS in include)
+        found = _select(_columns(include), filters, limit, marker, sort, HOST_STATUS in include)
         if found:
             _load_related(found, include)
     return found
@@ -170,15 +181,19 @@ def get_page(
 
 def get_one(uuid: str, include: Collection[str] = ()) -> ServerRecord | None:
     """One server, deleted or not; None if there is none. ``include``: see :func:`get_page`."""
-    columns = (*_COLUMNS, *_ATTRIBUTES) if ATTRIBUTES in include else _COLUMNS
     with db.session.reader():
-        row = db.instance_list.get_one(columns, uuid, HOST_STATUS in include)
+        row = db.instance_list.get_one(_columns(include), uuid, HOST_STATUS in include)
         if row is None:
             return None
         record = ServerRecord(row)
         exists = {TAGS: record.has_tags, VOLUMES: record.has_volumes}
         _load_related([record], [kind for kind in include if exists.get(kind, True)])
     return record
+
+
+def _columns(include: Collection[str]) -> tuple[str, ...]:
+    attributes = _ATTRIBUTES if ATTRIBUTES in include else ()
+    return (*_COLUMNS, *attributes, *(["system_metadata"] if IMAGE_PROPERTIES in include else []))
 
 
 def _select(
@@ -224,6 +239,10 @@ def _load_related(found: list[ServerRecord], include: Collection[str]) -> None:
         volumes = db.instance_list.get_volumes(uuids)
         for record in found:
             record.volumes = volumes.get(record.uuid, [])
+    if SCHEDULER_HINTS in include:
+        hints = db.request_specs.get_scheduler_hints(uuids)
+        for record in found:
+            record.scheduler_hints = hints.get(record.uuid, {})
     failed = [record.uuid for record in found if record.vm_state == "error" or record.deleted]
     if FAULTS in include and failed:
         faults = db.instances.get_latest_faults(failed)

@@ -107,6 +107,8 @@ ALLOWED = {
     "attach_volume": Allowed(_TAKES_VOLUMES, on_host=False),
     "detach_volume": Allowed(_TAKES_VOLUMES, on_host=False),
     "swap_volume": Allowed((vm_states.ACTIVE, vm_states.PAUSED)),
+    "attach share": Allowed((vm_states.STOPPED,), ANY),
+    "detach share": Allowed((vm_states.STOPPED, vm_states.ERROR), ANY, launched=False),
     "shelve": Allowed(_HAS_DISK),
     "shelveOffload": Allowed((vm_states.SHELVED,)),
     "unshelve": Allowed((vm_states.SHELVED, vm_states.SHELVED_OFFLOADED), on_host=False),

@@ -15,6 +15,7 @@ TITLES = {
     "servers/diagnostics": "Server diagnostics",
     "servers/topology": "Server topology",
     "servers/os-volume_attachments": "Server volumes",
+    "servers/shares": "Server shares",
     "servers/os-instance-actions": "Server history",
     "servers/migrations": "Live migrations of a server",
     "flavors": "Flavors",
@@ -63,6 +64,10 @@ NOTES = {
         "answered with 503 and attached later."
     ),
     "servers/os-volume_attachments": ("encrypted volumes are refused with 400."),
+    "servers/shares": (
+        "no host can attach a share, so a server has none: a request to attach one to a stopped "
+        "server is refused with 409."
+    ),
     "servers/os-instance-actions": (
         "the history has more events: the steps of an operation with their times (for "
         "administrators), and `recovery_…` events, which say what was recovered and why."

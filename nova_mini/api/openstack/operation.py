@@ -56,7 +56,7 @@ class Operation:
         ranges = (
             method.implementations
             if isinstance(method, wsgi.VersionedMethod)
-            else [(versions.MIN_VERSION, versions.MAX_VERSION, method)]
+            else [(versions.MIN_VERSION, versions.NEWEST, method)]
         )
         self.implementations = [_Implementation.of(controller, *each) for each in ranges]
 
@@ -68,6 +68,8 @@ class Operation:
         method = self._select(req.api_version)
         if method.query_schemas is not None:
             method.query_schemas.validate_query(req.query, req.api_version)
+        elif req.method == "GET" and req.api_version >= versions.STRICT_QUERIES:
+            validation.NO_QUERY.validate_query(req.query, req.api_version)
         if method.body_schemas is None:
             result = method.call(req, **path_args)
         else:

@@ -48,7 +48,7 @@ class Schemas:
 
     def add(self, schema: Mapping, minimum: str, maximum: str | None) -> None:
         first = api_version.parse(minimum)
-        last = api_version.parse(maximum) if maximum else api_version.MAX_VERSION
+        last = api_version.parse(maximum) if maximum else api_version.NEWEST
         validator = _Validator(schema, format_checker=FORMAT_CHECKER)
         self.ranges.append((first, last, validator))
 
@@ -95,8 +95,45 @@ def schema(body: Mapping, minimum: str = "2.1", maximum: str | None = None) -> C
 
 
 def query_schema(query: Mapping, minimum: str = "2.1", maximum: str | None = None) -> Callable:
-    """Decorator: the query string must match ``query``; see ``parameter_types.query_params``."""
-    return _declare("query_schemas", query, minimum, maximum)
+    """Decorator: the query string must match ``query``; see ``parameter_types.query_params``.
+
+    Since 2.102 the schema is strict, whatever ``query`` says about unknown parameters.
+    """
+    strict = {**query, "additionalProperties": False}
+    if query == strict:
+        return _declare("query_schemas", query, minimum, maximum)
+
+    def declare(function: Callable) -> Callable:
+        for schema, first, last in _split_at_strict(query, strict, minimum, maximum):
+            _declare("query_schemas", schema, first, last)(function)
+        return function
+
+    return declare
+
+
+def _split_at_strict(
+    lenient: Mapping, strict: Mapping, minimum: str, maximum: str | None
+) -> Iterator[tuple[Mapping, str, str | None]]:
+    """(schema, first version, last version or None) of the parts of a range of versions."""
+    since = api_version.STRICT_QUERIES
+    before = api_version.APIVersion(since.major, since.minor - 1)
+    if api_version.parse(minimum) < since:
+        ends_before = maximum and api_version.parse(maximum) < since
+        yield lenient, minimum, maximum if ends_before else str(before)
+        minimum = str(since)
+    if maximum is None or api_version.parse(maximum) >= since:
+        yield strict, minimum, maximum
+
+
+def _no_query() -> Schemas:
+    schemas = Schemas()
+    nothing = {"type": "object", "properties": {}, "additionalProperties": False}
+    schemas.add(nothing, str(api_version.MIN_VERSION), None)
+    return schemas
+
+
+#: For an operation that declares no query: it takes no parameter.
+NO_QUERY = _no_query()
 
 
 def body_schemas_of(function: Callable) -> Schemas | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from nova_mini import quota
 from nova_mini.compute.api.base import Base
+from nova_mini.compute.requests import destination
 from nova_mini.context import RequestContext
 from nova_mini.objects.instance import Instance
 from nova_mini.objects.instance_action import InstanceAction
@@ -14,7 +15,10 @@ from nova_mini.states import state_checks, vm_states
 
 class Records(Base):
     def update(self, context: RequestContext, instance: Instance, changes: dict[str, Any]) -> None:
-        """Set fields that no host uses (names, description, access addresses)."""
+        """Set fields that no host uses (names, description, access addresses, the zone of later
+        moves). Raises Conflict for a zone to which the server cannot be pinned."""
+        if "pinned_availability_zone" in changes:
+            destination.check_pin(instance, changes["pinned_availability_zone"])
         for name, value in changes.items():
             setattr(instance, name, value)
         instance.save()

@@ -88,6 +88,27 @@ def check_unshelve(
         _check_volumes(context, volume_api, instance, zone)
 
 
+def check_pin(instance: Instance, zone: str | None) -> None:
+    """Check the zone that a server is to be pinned to; None unpins it. A server can only be pinned
+    to the zone where it is.
+
+    Raises Conflict.
+    """
+    pinned = instance.pinned_availability_zone
+    if zone in (None, pinned):
+        return
+    if pinned is not None:
+        raise exception.Conflict(
+            f"The server is pinned to availability zone {pinned}. Unpin it first: set "
+            "pinned_availability_zone to null."
+        )
+    if zone != instance.availability_zone:
+        raise exception.Conflict(
+            f"The server is in availability zone {instance.availability_zone}, and can only be "
+            "pinned to this zone."
+        )
+
+
 def _check_volumes(
     context: RequestContext, volume_api: cinder.API, instance: Instance, zone: str
 ) -> None:

@@ -17,14 +17,16 @@ from nova_mini.policies import flavors as flavor_policy
 
 class FlavorsController(wsgi.Controller):
     @validation.query_schema(schema.index, "2.1", "2.74")
-    @validation.query_schema(schema.index_v275, "2.75")
+    @validation.query_schema(schema.index_v275, "2.75", "2.101")
+    @validation.query_schema(schema.index_v2102, "2.102")
     def index(self, req: Request) -> dict:
         flavors = _page(req)
         view = ViewBuilder(req)
         return _collection(req, flavors, [view.basic(flavor) for flavor in flavors], "")
 
     @validation.query_schema(schema.index, "2.1", "2.74")
-    @validation.query_schema(schema.index_v275, "2.75")
+    @validation.query_schema(schema.index_v275, "2.75", "2.101")
+    @validation.query_schema(schema.index_v2102, "2.102")
     def detail(self, req: Request) -> dict:
         flavors = _page(req)
         view = _detail_view(req)
@@ -36,7 +38,8 @@ class FlavorsController(wsgi.Controller):
         return {"flavor": _detail_view(req).detail(flavor)}
 
     @validation.schema(schema.create, "2.1", "2.54")
-    @validation.schema(schema.create_v255, "2.55")
+    @validation.schema(schema.create_v255, "2.55", "2.101")
+    @validation.schema(schema.create_v2102, "2.102")
     def create(self, req: Request, body: dict) -> dict:
         policy.authorize(req.context, flavor_policy.CREATE)
         requested = body["flavor"]
@@ -81,6 +84,7 @@ def _page(req: Request) -> FlavorList:
         req.context,
         is_public=_is_public(req.query.get("is_public")) if sees_all else True,
         disabled=None if sees_all else False,
+        name=req.query.get("name") if req.api_version >= (2, 102) else None,
         min_memory_mb=int(req.query.get("minRam", 0)),
         min_root_gb=int(req.query.get("minDisk", 0)),
         sort_key=req.query.get("sort_key", "flavorid"),

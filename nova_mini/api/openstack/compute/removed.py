@@ -5,6 +5,8 @@ Methods of these paths that are not listed here were proxies to other services. 
 
 from __future__ import annotations
 
+from nova_mini.api.openstack.api_version import NEWEST
+
 REMOVED_ROUTES = (
     ("/os-agents", ("GET", "POST")),
     ("/os-agents/{id}", ("PUT", "DELETE")),
@@ -42,4 +44,4 @@ REMOVED_ROUTES = (
 )
 
 #: {action of a server: the last microversion that had it}
-REMOVED_ACTIONS = {"resetNetwork": (2, 96), "os-getRDPConsole": (2, 5)}
+REMOVED_ACTIONS = {"resetNetwork": NEWEST, "os-getRDPConsole": (2, 5)}

@@ -39,6 +39,7 @@ from nova_mini.api.openstack.compute.server_migrations import ServerMigrationsCo
 from nova_mini.api.openstack.compute.server_moves import ServerMovesController
 from nova_mini.api.openstack.compute.server_password import ServerPasswordController
 from nova_mini.api.openstack.compute.server_security_groups import ServerSecurityGroupsController
+from nova_mini.api.openstack.compute.server_shares import ServerSharesController
 from nova_mini.api.openstack.compute.server_tags import ServerTagsController
 from nova_mini.api.openstack.compute.server_topology import ServerTopologyController
 from nova_mini.api.openstack.compute.servers import ServersController
@@ -136,6 +137,14 @@ ROUTE_LIST: tuple[tuple[str, dict[str, Any]], ...] = (
             "PUT": VolumeAttachmentController.update,
             "DELETE": VolumeAttachmentController.delete,
         },
+    ),
+    (
+        "/servers/{server_id}/shares",
+        {"GET": ServerSharesController.index, "POST": ServerSharesController.create},
+    ),
+    (
+        "/servers/{server_id}/shares/{id}",
+        {"GET": ServerSharesController.show, "DELETE": ServerSharesController.delete},
     ),
     ("/flavors", {"GET": FlavorsController.index, "POST": FlavorsController.create}),
     ("/flavors/detail", {"GET": FlavorsController.detail}),

@@ -23,6 +23,7 @@ _RECORD_FIELDS = {
     "hostname": "hostname",
     "key_name": "key_name",
     "user_data": "user_data",
+    "pinned_availability_zone": "pinned_availability_zone",
 }
 
 

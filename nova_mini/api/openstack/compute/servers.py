@@ -101,7 +101,8 @@ class ServersController(wsgi.Controller):
     @validation.schema(schema.update, "2.1", "2.18")
     @validation.schema(schema.update_v219, "2.19", "2.89")
     @validation.schema(schema.update_v290, "2.90", "2.93")
-    @validation.schema(schema.update_v294, "2.94")
+    @validation.schema(schema.update_v294, "2.94", "2.103")
+    @validation.schema(schema.update_v2104, "2.104")
     def update(self, req: Request, id: str, body: dict) -> dict:
         instance = get_instance(req, id, server_policy.UPDATE)
         self.compute_api.update(req.context, instance, server_body.changes(body["server"]))

@@ -42,7 +42,9 @@ class VolumeAttachmentController(wsgi.Controller):
     @validation.schema(schema.create, "2.1", "2.48")
     @validation.schema(schema.create_v249, "2.49", "2.78")
     @validation.schema(schema.create_v279, "2.79")
-    def create(self, req: Request, server_id: str, body: dict) -> dict:
+    def create(self, req: Request, server_id: str, body: dict) -> dict | wsgi.ResponseObject:
+        """Since 2.101 the response has no body, because the attach may find its device name
+        later."""
         instance = get_instance(req, server_id, va_policy.CREATE)
         _check_shelved(req, instance, "attach_volume")
         requested = body["volumeAttachment"]
@@ -54,6 +56,8 @@ class VolumeAttachmentController(wsgi.Controller):
             supports_multiattach=req.api_version >= (2, 60),
         )
         bdm = self.compute_api.attach_volume(req.context, instance, request)
+        if req.api_version >= (2, 101):
+            return wsgi.ResponseObject(code=202)
         return {"volumeAttachment": _view_of_new(req, bdm)}
 
     @wsgi.response(202)

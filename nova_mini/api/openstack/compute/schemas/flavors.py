@@ -36,6 +36,14 @@ _REQUIRED = ["name", "ram", "vcpus", "disk"]
 
 create = types.body_of("flavor", _PROPERTIES, _REQUIRED)
 create_v255 = types.body_of("flavor", {**_PROPERTIES, "description": _description}, _REQUIRED)
+create_v2102 = types.body_of(
+    "flavor",
+    {
+        **{name: kind for name, kind in _PROPERTIES.items() if name != "rxtx_factor"},
+        "description": _description,
+    },
+    _REQUIRED,
+)
 update_v255 = types.body_of("flavor", {"description": _description}, ["description"])
 
 SORT_KEYS = {
@@ -64,6 +72,13 @@ _QUERY = {
     "sort_dir": types.multiple({"type": "string", "enum": ["asc", "desc"]}),
 }
 
+_QUERY_V2102 = {
+    **_QUERY,
+    "name": types.multiple({"type": "string", "maxLength": 255, "format": "regex"}),
+    "sort_key": types.multiple({"type": "string", "enum": sorted(SORT_KEYS - {"rxtx_factor"})}),
+}
+
 index = types.query_params(_QUERY)
 index_v275 = types.query_params(_QUERY, strict=True)
+index_v2102 = types.query_params(_QUERY_V2102, strict=True)
 show = types.query_params({})

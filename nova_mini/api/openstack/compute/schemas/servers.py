@@ -175,6 +175,13 @@ update = _update(_UPDATE)
 update_v219 = _update(_UPDATE_V219)
 update_v290 = _update({**_UPDATE_V219, "hostname": types.hostname})
 update_v294 = _update({**_UPDATE_V219, "hostname": types.fqdn})
+update_v2104 = _update(
+    {
+        **_UPDATE_V219,
+        "hostname": types.fqdn,
+        "pinned_availability_zone": {"anyOf": [types.name, {"type": "null"}]},
+    }
+)
 
 
 # -- rebuild -------------------------------------------------------------------------------------

@@ -30,11 +30,12 @@ class ViewBuilder:
             "disk": flavor.root_gb,
             "swap": flavor.swap or (0 if self._version >= (2, 75) else ""),
             "OS-FLV-EXT-DATA:ephemeral": flavor.ephemeral_gb,
-            "OS-FLV-DISABLED:disabled": flavor.disabled,
             "vcpus": flavor.vcpus,
             "os-flavor-access:is_public": flavor.is_public,
-            "rxtx_factor": flavor.rxtx_factor,
         }
+        if self._version < (2, 102):
+            view["OS-FLV-DISABLED:disabled"] = flavor.disabled
+            view["rxtx_factor"] = flavor.rxtx_factor
         if self._with_extra_specs:
             view["extra_specs"] = flavor.extra_specs
         return view

@@ -60,6 +60,8 @@ class ViewBuilder:
             instance_list.VOLUMES: self._extended_addresses,
             instance_list.HOST_STATUS: self._sees_host_status,
             instance_list.ATTRIBUTES: self._sees_attributes or self._version >= (2, 90),
+            instance_list.IMAGE_PROPERTIES: self._version >= (2, 98),
+            instance_list.SCHEDULER_HINTS: self._version >= (2, 100),
         }
         return frozenset(name for name, is_needed in needed.items() if is_needed)
 
@@ -108,7 +110,10 @@ class ViewBuilder:
         if CONF.api.glance_link_prefix:
             prefix = CONF.api.glance_link_prefix.rstrip("/")
             bookmark = {"rel": "bookmark", "href": f"{prefix}/images/{record.image}"}
-        return {"id": record.image, "links": [bookmark]}
+        image: dict = {"id": record.image, "links": [bookmark]}
+        if self._version >= (2, 98):
+            image["properties"] = record.image_properties
+        return image
 
     def _flavor(self, record: ServerRecord) -> dict:
         flavor = record.flavor_fields
@@ -247,4 +252,5 @@ _BY_VERSION: dict[tuple[int, int], _Addition] = {
     (2, 63): _setter("trusted_image_certificates", lambda record: None),
     (2, 73): _setter("locked_reason", lambda record: record.locked_reason),
     (2, 96): _setter("pinned_availability_zone", lambda record: record.pinned_availability_zone),
+    (2, 100): _setter("scheduler_hints", lambda record: record.scheduler_hints),
 }

@@ -91,6 +91,16 @@ def test_response_to_attach_by_version(attached, cinder, cloud, version, more):
         assert shown == (expected if key == "volumeAttachment" else [expected])
 
 
+@pytest.mark.usefixtures("newest")
+def test_response_to_attach_has_no_body_since_2_101(attached, cinder, cloud):
+    server_id, volume, response = attached(version="2.101")
+    assert (response.status_int, response.body) == (202, b"")
+    assert cinder.status(volume) == "reserved"
+    assert cloud.bus.methods()[-1] == "attach_volume"
+    listed = cloud.api.get(f"/servers/{server_id}/{PATH}", version="2.101").json
+    assert [each["volumeId"] for each in listed["volumeAttachments"]] == [volume]
+
+
 def test_attach_records_intent_and_casts(attached, cinder, cloud):
     server_id, volume, _ = attached(tag="data", delete_on_termination=True)
     assert cinder.status(volume) == "reserved"

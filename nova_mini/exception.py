@@ -798,6 +798,28 @@ class ConsoleNotAvailable(Conflict):
     msg_fmt = "Guest does not have a console available."
 
 
+class ConsoleTypeInvalid(Invalid):
+    msg_fmt = "Invalid console type %(console_type)s"
+
+
+class ConsoleTypeUnavailable(Invalid):
+    msg_fmt = "Unavailable console type %(console_type)s."
+
+
+class ConsolePortsExhausted(NovaException):
+    msg_fmt = "All ports of %(host)s from %(first)d to %(last)d are in use."
+
+
+class ConsoleRefused(Forbidden):
+    """A console proxy does not open the console. The message is for the operator's log."""
+
+    msg_fmt = "%(reason)s"
+
+
+class InvalidToken(NotFound):
+    msg_fmt = "Token not found"
+
+
 class InstanceAgentNotEnabled(Conflict):
     msg_fmt = (
         "Guest agent is not enabled for the instance %(instance_id)s. Its image must have the "

@@ -20,6 +20,7 @@ from nova_mini.actions.registry import NextPhase
 from nova_mini.actions.runner import HostRunner, runs
 from nova_mini.compute.host import (
     audit,
+    consoles,
     evacuated,
     events,
     external_events,
@@ -59,12 +60,14 @@ from nova_mini.context import RequestContext, get_admin_context
 from nova_mini.image import glance
 from nova_mini.network import neutron
 from nova_mini.objects.block_device_mapping import BlockDeviceMapping, RequestedVolume
+from nova_mini.objects.console_auth_token import Connection
 from nova_mini.objects.external_event import ExternalEvent
 from nova_mini.objects.host_finding import HostFinding
 from nova_mini.objects.instance import Instance, InstanceList
 from nova_mini.objects.instance_action import InstanceAction
 from nova_mini.service import Manager, Periodic
 from nova_mini.trace import traced
+from nova_mini.virt.consoles import ConsoleKind
 from nova_mini.virt.driver import load_compute_driver
 from nova_mini.virt.virtapi import VirtAPI
 from nova_mini.volume import cinder
@@ -488,6 +491,34 @@ class ComputeManager(Manager):
         if tail_length is None:
             return lines
         return "\n".join(lines.split("\n")[-int(tail_length) :]) if int(tail_length) else ""
+
+    @messaging.expected_exceptions(exception.NovaException)
+    def get_vnc_console(
+        self, context: RequestContext, instance: Instance, console_type: str
+    ) -> Connection:
+        """Return where a proxy reaches the console. Called by the API."""
+        return consoles.get_connection(self.driver, instance, ConsoleKind.VNC, console_type)
+
+    @messaging.expected_exceptions(exception.NovaException)
+    def get_spice_console(
+        self, context: RequestContext, instance: Instance, console_type: str
+    ) -> Connection:
+        """Return where a proxy reaches the console. Called by the API."""
+        return consoles.get_connection(self.driver, instance, ConsoleKind.SPICE, console_type)
+
+    @messaging.expected_exceptions(exception.NovaException)
+    def get_serial_console(
+        self, context: RequestContext, instance: Instance, console_type: str
+    ) -> Connection:
+        """Return where a proxy reaches the console. Called by the API."""
+        return consoles.get_connection(self.driver, instance, ConsoleKind.SERIAL, console_type)
+
+    @messaging.expected_exceptions(exception.NovaException)
+    def validate_console_port(
+        self, context: RequestContext, instance_uuid: str, port: int, console_type: str
+    ) -> bool:
+        """Return whether the guest has this console at this port now. Called by the proxies."""
+        return consoles.has_port(self.driver, instance_uuid, port, console_type)
 
     @messaging.expected_exceptions(exception.NovaException)
     def get_diagnostics(self, context: RequestContext, instance: Instance) -> dict[str, int]:

@@ -35,6 +35,11 @@ class Housekeeper:
             if count:
                 LOG.warning("Swept: %d %s", count, sweep.description)
 
+    def remove_console_tokens(self) -> None:
+        """Remove the tokens of consoles that have expired."""
+        if db.leases.take("console tokens", self._owner, PURGE_INTERVAL * 3):
+            db.console_tokens.remove_expired()
+
     def purge(self) -> None:
         """Remove the rows of servers that were deleted long ago, if the operator wants that.
 

@@ -36,6 +36,7 @@ class ConductorService(Manager):
             (CONF.conductor.reconcile_interval, fencing.fence_destinations),
             (CONF.conductor.sweep_interval, self._housekeeper.sweep),
             (PURGE_INTERVAL, self._housekeeper.purge),
+            (PURGE_INTERVAL, self._housekeeper.remove_console_tokens),
             (automatic_evacuation.INTERVAL, self._automatic_evacuation.run),
             (unconfirmed_moves.INTERVAL, self._unconfirmed_moves.confirm),
             (reclaimed_servers.interval(), self._reclaimed_servers.reclaim),

@@ -1,4 +1,4 @@
-"""[libvirt], [image_cache] and [vnc]: how this host runs guests."""
+"""[libvirt] and [image_cache]: how this host runs guests."""
 
 from oslo_config import cfg
 
@@ -208,21 +208,6 @@ OPTIONS = {
             default=24 * 3600,
             min=0,
             help="Seconds for which a cached image must be unused before it is removed.",
-        ),
-    ],
-    "vnc": [
-        cfg.BoolOpt(
-            "enabled",
-            default=False,
-            help="Give guests a graphics device and a VNC server. Off by default, because the VNC "
-            "server has no password (every user of the host could read the screen and type), and "
-            "there is no console proxy that needs it. A change takes effect for a running guest at "
-            "its next hard reboot.",
-        ),
-        cfg.HostAddressOpt(
-            "server_listen",
-            default="127.0.0.1",
-            help="Address on which the VNC servers of guests listen if enabled is true.",
         ),
     ],
 }

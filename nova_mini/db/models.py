@@ -313,6 +313,24 @@ compute_nodes = _table(
     sa.Index(None, "disk_pool"),
 )
 
+# See ``console_tokens``. ``token_hash``: SHA-256. ``action_id``: the newest action of the server
+# when the token was requested. ``compute_host``: the host of the server.
+console_tokens = _table(
+    "console_tokens",
+    sa.Column("token_hash", sa.String(64), nullable=False, unique=True),
+    sa.Column("instance_uuid", Uuid, nullable=False),
+    sa.Column("action_id", sa.Integer, nullable=False),
+    sa.Column("console_type", sa.String(32), nullable=False),
+    sa.Column("compute_host", Name, nullable=False),
+    sa.Column("host", Name, nullable=False),
+    sa.Column("port", sa.Integer, nullable=False),
+    sa.Column("tls_port", sa.Integer),
+    sa.Column("access_url_base", sa.String(512), nullable=False),
+    sa.Column("expires_at", Timestamp, nullable=False),
+    sa.Index(None, "instance_uuid"),
+    sa.Index(None, "expires_at"),
+)
+
 # Storage that several hosts share. ``limit_gb``: what all of them together may claim. A claim of
 # disk space locks the row.
 disk_pools = _table(

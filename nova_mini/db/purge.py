@@ -79,6 +79,7 @@ OF_A_SERVER = (
     m.request_specs.c.instance_uuid,
     m.migrations.c.instance_uuid,
     m.instance_group_members.c.instance_uuid,
+    m.console_tokens.c.instance_uuid,
     m.tags.c.resource_id,
 )
 

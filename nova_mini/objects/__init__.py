@@ -11,6 +11,7 @@ def register_all() -> None:
         aggregate,
         block_device_mapping,
         compute_node,
+        console_auth_token,
         evacuated_host,
         flavor,
         instance,

@@ -29,14 +29,15 @@ if TYPE_CHECKING:
 # (release 0.1.0) does not know Instance 1.1, nor the parameter "before" of a rebuild. Services of
 # version 2 (release 0.2.0) know neither server groups nor moves of servers, and cannot
 # rescue servers. Those of version 3 (no release) neither copy the disks of servers that move, nor
-# move running guests, nor evacuate servers, and know none of the calls and operations of
-# ``GUEST_CALLS_VERSION``.
+# move running guests, nor evacuate servers, know none of the calls and operations of
+# ``GUEST_CALLS_VERSION``, and open no consoles.
 SERVICE_VERSION = 4
 SERVER_GROUPS_VERSION = 3
 MOVES_VERSION = 4
 RESCUE_VERSION = 3
 LIVE_MIGRATION_VERSION = 4
 GUEST_CALLS_VERSION = 4
+CONSOLES_VERSION = 4
 EVACUATE_VERSION = 4
 
 _heartbeats = Heartbeats()

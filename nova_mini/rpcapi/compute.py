@@ -11,6 +11,7 @@ from nova_mini import rpc
 from nova_mini.conf import CONF
 from nova_mini.context import RequestContext
 from nova_mini.objects.block_device_mapping import BlockDeviceMapping, RequestedVolume
+from nova_mini.objects.console_auth_token import Connection
 from nova_mini.objects.external_event import ExternalEvent
 from nova_mini.objects.host_finding import HostFinding
 from nova_mini.objects.instance import Instance
@@ -20,6 +21,7 @@ from nova_mini.trace import traced
 
 _MONITOR_TIMEOUT = 30  # seconds without a heartbeat after which a long call fails
 _AUDIT_TIMEOUT = 60  # seconds for the audit of a host
+_CONSOLE_TIMEOUT = 15  # seconds for which a user waits for a console
 
 
 class ComputeAPI:
@@ -120,6 +122,44 @@ class ComputeAPI:
             "get_console_output",
             instance=_for_version_of(host, instance),
             tail_length=tail_length,
+        )
+
+    def get_vnc_console(
+        self, context: RequestContext, instance: Instance, host: str, console_type: str
+    ) -> Connection:
+        """Return where the console is. Raises the errors of ``compute.host.consoles``."""
+        return self._get_console("get_vnc_console", context, instance, host, console_type)
+
+    def get_spice_console(
+        self, context: RequestContext, instance: Instance, host: str, console_type: str
+    ) -> Connection:
+        return self._get_console("get_spice_console", context, instance, host, console_type)
+
+    def get_serial_console(
+        self, context: RequestContext, instance: Instance, host: str, console_type: str
+    ) -> Connection:
+        return self._get_console("get_serial_console", context, instance, host, console_type)
+
+    def _get_console(
+        self,
+        method: str,
+        context: RequestContext,
+        instance: Instance,
+        host: str,
+        console_type: str,
+    ) -> Connection:
+        return self._to(host).call(context, method, instance=instance, console_type=console_type)
+
+    def validate_console_port(
+        self, context: RequestContext, host: str, instance_uuid: str, port: int, console_type: str
+    ) -> bool:
+        """Return whether the guest has this console at this port now. Called by the proxies."""
+        return self._to(host, timeout=_CONSOLE_TIMEOUT, retry=1).call(
+            context,
+            "validate_console_port",
+            instance_uuid=instance_uuid,
+            port=port,
+            console_type=console_type,
         )
 
     def get_diagnostics(

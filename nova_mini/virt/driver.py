@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from nova_mini.objects.migration import Migration
     from nova_mini.objects.network_model import VIF, NetworkInfo
     from nova_mini.virt.block_device_info import BlockDeviceInfo
+    from nova_mini.virt.consoles import ConsoleAddress, ConsoleKind
     from nova_mini.virt.diagnostics import Diagnostics
     from nova_mini.virt.live_migration import DestinationFacts, GuestPlace, SourceFacts, Watch
     from nova_mini.virt.virtapi import VirtAPI
@@ -487,6 +488,11 @@ class ComputeDriver(abc.ABC):
     @abc.abstractmethod
     def get_console_output(self, context: RequestContext, instance: Instance) -> bytes:
         """The serial console's log, at most its last 100 KiB."""
+
+    @abc.abstractmethod
+    def get_console(self, instance_uuid: str, kind: ConsoleKind) -> ConsoleAddress:
+        """Where a proxy reaches this console of a running guest. Raises InstanceNotFound, and
+        ConsoleTypeUnavailable if the guest does not run or has no such console."""
 
     @abc.abstractmethod
     def get_diagnostics(self, instance: Instance) -> dict[str, int]:

@@ -35,6 +35,7 @@ from nova_mini.objects.migration import ABORT, FORCE_COMPLETE
 from nova_mini.states import power_state, task_states
 from nova_mini.trace import traced
 from nova_mini.virt import diagnostics, driver
+from nova_mini.virt.fake_consoles import FakeConsoles
 from nova_mini.virt.live_migration import GuestPlace
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from nova_mini.objects.instance import Instance
     from nova_mini.objects.migration import Migration
     from nova_mini.virt.block_device_info import BlockDeviceInfo
+    from nova_mini.virt.consoles import ConsoleAddress, ConsoleKind
     from nova_mini.virt.live_migration import DestinationFacts, SourceFacts, Watch
     from nova_mini.virt.virtapi import VirtAPI
     from nova_mini.volume.connection_info import ConnectionInfo
@@ -138,6 +140,7 @@ class FakeDriver(driver.ComputeDriver):
         self._image_api = glance.API()
         self._host = ""
         self._guests: GuestStore  # from init_host
+        self._consoles = FakeConsoles()
         self._cached: set[str] = set()
 
     # -- the host ----------------------------------------------------------------------------
@@ -178,6 +181,10 @@ class FakeDriver(driver.ComputeDriver):
         if guest is None:
             raise exception.InstanceNotFound(instance_id=instance.uuid)
         return guest
+
+    def _remove(self, uuid: str) -> None:
+        self._guests.remove(uuid)
+        self._consoles.close(uuid)
 
     def _get_or_define(self, instance) -> FakeGuest:
         return self._guests.find(instance.uuid) or FakeGuest(instance.uuid)
@@ -239,7 +246,7 @@ class FakeDriver(driver.ComputeDriver):
         block_device_info: BlockDeviceInfo | None = None,
         destroy_disks: bool = True,
     ) -> None:
-        self._guests.remove(instance.uuid)
+        self._remove(instance.uuid)
 
     @traced("FakeDriver.reboot")
     def reboot(
@@ -304,6 +311,8 @@ class FakeDriver(driver.ComputeDriver):
         guest.state = state
         guest.log(line)
         self._guests.save(guest)
+        if state == power_state.SHUTDOWN:
+            self._consoles.close(guest.uuid)
 
     def _await_answer(self, instance, seconds: float) -> bool:
         """Whether the guest answers within ``seconds``. Raises Preempted."""
@@ -364,7 +373,7 @@ class FakeDriver(driver.ComputeDriver):
         block_device_info: BlockDeviceInfo | None = None,
     ) -> None:
         if not migration.is_same_host:
-            self._guests.remove(instance.uuid)
+            self._remove(instance.uuid)
 
     @traced("FakeDriver.undo_migration")
     def undo_migration(
@@ -378,7 +387,7 @@ class FakeDriver(driver.ComputeDriver):
         if migration.is_same_host:
             self.power_off(instance)
         else:
-            self._guests.remove(instance.uuid)
+            self._remove(instance.uuid)
 
     @traced("FakeDriver.finish_revert_migration")
     def finish_revert_migration(
@@ -448,6 +457,7 @@ class FakeDriver(driver.ComputeDriver):
             )
         watch.guest_left()
         self._guests.move(instance.uuid, pathlib.Path(destination["guests"]))
+        self._consoles.close(instance.uuid)
 
     def _copy_memory(self, instance: Instance, watch: Watch) -> None:
         """Take as long as the metadata says. Raises LiveMigrationCancelled, Preempted."""
@@ -504,7 +514,7 @@ class FakeDriver(driver.ComputeDriver):
         network_info: NetworkInfo,
         block_device_info: BlockDeviceInfo,
     ) -> None:
-        self._guests.remove(instance.uuid)
+        self._remove(instance.uuid)
 
     # -- rescue ------------------------------------------------------------------------------
 
@@ -589,6 +599,28 @@ class FakeDriver(driver.ComputeDriver):
 
     def get_console_output(self, context: RequestContext, instance: Instance) -> bytes:
         return self._get(instance).console.encode()
+
+    def get_console(self, instance_uuid: str, kind: ConsoleKind) -> ConsoleAddress:
+        guest = self._guests.find(instance_uuid)
+        if guest is None:
+            raise exception.InstanceNotFound(instance_id=instance_uuid)
+        if guest.state != power_state.RUNNING:
+            raise exception.ConsoleTypeUnavailable(console_type=kind.value)
+        return self._consoles.address(
+            instance_uuid,
+            kind,
+            lambda: self._console_of(instance_uuid),
+            lambda line: self._log(instance_uuid, line),
+        )
+
+    def _console_of(self, uuid: str) -> str:
+        guest = self._guests.find(uuid)
+        return guest.console if guest else ""
+
+    def _log(self, uuid: str, line: str) -> None:
+        if guest := self._guests.find(uuid):
+            guest.log(line)
+            self._guests.save(guest)
 
     def get_diagnostics(self, instance: Instance) -> dict[str, int]:
         self._get(instance)

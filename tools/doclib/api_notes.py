@@ -12,6 +12,7 @@ TITLES = {
     "servers/os-interface": "Server interfaces",
     "servers/os-security-groups": "Server security groups",
     "servers/os-server-password": "Server passwords",
+    "servers/remote-consoles": "Server consoles",
     "servers/diagnostics": "Server diagnostics",
     "servers/topology": "Server topology",
     "servers/os-volume_attachments": "Server volumes",
@@ -34,6 +35,7 @@ TITLES = {
     "os-availability-zone": "Availability zones",
     "os-aggregates": "Aggregates",
     "os-migrations": "Migrations",
+    "os-console-auth-tokens": "Console tokens",
     "os-server-external-events": "External events",
     "versions": "Versions",
     "extensions": "Extensions",
@@ -78,6 +80,10 @@ NOTES = {
     "servers/diagnostics": (
         "a server on no host, one that does not run, and one whose host is of an older release are "
         "answered with 409. The fake driver has no counters: they are null."
+    ),
+    "servers/remote-consoles": (
+        "a server that does not run is answered with 409, a type of console that its host has not "
+        "enabled with 400."
     ),
     "servers/topology": (
         "no server has NUMA nodes, because flavors and images that ask for them are refused."

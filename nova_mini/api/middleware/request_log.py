@@ -1,9 +1,10 @@
 """Logs one line for each request. Bodies and headers are never logged, so that the log holds no
-secrets; the API has no secrets in URLs."""
+secrets. The only secret in a URL is the token of a console, which is replaced."""
 
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 LOG = logging.getLogger(__name__)
+
+_CONSOLE_TOKEN = re.compile(r"(/os-console-auth-tokens/).*", re.DOTALL)
 
 
 class RequestLog:
@@ -48,5 +51,6 @@ class RequestLog:
 
 def _url(environ: WSGIEnvironment) -> str:
     path = environ.get("SCRIPT_NAME", "") + environ["PATH_INFO"]
+    path = _CONSOLE_TOKEN.sub(r"\1***", path)
     query = environ.get("QUERY_STRING")
     return ascii(f"{path}?{query}" if query else path)[1:-1]  # escaped: always one line

@@ -25,6 +25,7 @@ from nova_mini.virt import driver, private_files
 from nova_mini.virt.libvirt import (
     blockinfo,
     boot_files,
+    consoles,
     diagnostics,
     disk_places,
     disks,
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from nova_mini.objects.instance import Instance
     from nova_mini.objects.migration import Migration
     from nova_mini.virt.block_device_info import BlockDeviceInfo
+    from nova_mini.virt.consoles import ConsoleAddress, ConsoleKind
     from nova_mini.virt.diagnostics import Diagnostics
     from nova_mini.virt.live_migration import DestinationFacts, SourceFacts, Watch
     from nova_mini.virt.virtapi import VirtAPI
@@ -807,6 +809,12 @@ class LibvirtDriver(driver.ComputeDriver):
 
     def get_console_output(self, context: RequestContext, instance: Instance) -> bytes:
         return utils.read_console_log(instance, MAX_CONSOLE_BYTES)
+
+    def get_console(self, instance_uuid: str, kind: ConsoleKind) -> ConsoleAddress:
+        guest = self._host.find_guest_by_uuid(instance_uuid)
+        if guest is None:
+            raise exception.InstanceNotFound(instance_id=instance_uuid)
+        return consoles.get_address(guest, kind)
 
     def get_diagnostics(self, instance: Instance) -> dict[str, int]:
         return diagnostics.as_items(self._host.get_guest(instance).get_statistics())

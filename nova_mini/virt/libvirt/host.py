@@ -145,8 +145,11 @@ class Host:
 
     def find_guest(self, instance: Instance) -> Guest | None:
         """Raises HypervisorUnavailable."""
+        return self.find_guest_by_uuid(instance.uuid)
+
+    def find_guest_by_uuid(self, uuid: str) -> Guest | None:
         try:
-            return Guest(self.get_connection().lookupByUUIDString(instance.uuid))
+            return Guest(self.get_connection().lookupByUUIDString(uuid))
         except libvirt.libvirtError as exc:
             if exc.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
                 return None

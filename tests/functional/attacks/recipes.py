@@ -56,6 +56,7 @@ OBJECTS = {
     "/servers/{server_id}/os-security-groups": Object(SERVER),
     "/servers/{server_id}/os-server-password": Object(SERVER),
     "/servers/{server_id}/diagnostics": Object(SERVER),
+    "/servers/{server_id}/remote-consoles": Object(SERVER),
     "/servers/{server_id}/topology": Object(SERVER),
     "/servers/{server_id}/os-instance-actions": Object(SERVER),
     "/servers/{server_id}/os-instance-actions/{id}": Object(SERVER, {"id": "{request_id}"}),
@@ -105,6 +106,7 @@ OBJECTS = {
     "/os-aggregates/{id}/images": Object(OPERATORS, {"id": "1"}),
     "/os-migrations": Object(OPERATORS),
     "/os-server-external-events": Object(OPERATORS),
+    "/os-console-auth-tokens/{id}": Object(OPERATORS, {"id": UNKNOWN}),
     "/versions/{id}": Object(PUBLIC, {"id": "v2.1"}),
     "/extensions": Object(PUBLIC),
     "/extensions/{id}": Object(PUBLIC, {"id": "os-rescue"}),
@@ -165,6 +167,12 @@ BODIES: dict[str, object] = {
         "os-migrateLive": {"host": None, "block_migration": "auto"}
     },
     "/servers/{server_id}/migrations/{id}/action force_complete": {"force_complete": None},
+    "/servers/{id}/action os-getVNCConsole": {"os-getVNCConsole": {"type": "novnc"}},
+    "/servers/{id}/action os-getSPICEConsole": {"os-getSPICEConsole": {"type": "spice-html5"}},
+    "/servers/{id}/action os-getSerialConsole": {"os-getSerialConsole": {"type": "serial"}},
+    "POST /servers/{server_id}/remote-consoles": {
+        "remote_console": {"protocol": "serial", "type": "serial"}
+    },
     "/servers/{id}/action evacuate": {"evacuate": {}},
     **{
         f"/servers/{{id}}/action {action}": {action: None}

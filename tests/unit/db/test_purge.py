@@ -34,6 +34,18 @@ def _deleted(at: datetime.datetime = LONG_AGO, **columns) -> str:
         "destination_type": "local",
     }
     query.insert(models.block_device_mapping, disk)
+    token = {
+        "token_hash": uuid,
+        "instance_uuid": uuid,
+        "action_id": action,
+        "console_type": "serial",
+        "compute_host": "h1",
+        "host": "h1",
+        "port": 1,
+        "access_url_base": "ws://h1/",
+        "expires_at": LONG_AGO,
+    }
+    query.insert(models.console_tokens, token)
     return uuid
 
 
@@ -54,7 +66,7 @@ def _left() -> set[str]:
 def test_all_rows_of_a_server_are_removed():
     before = _counts()
     _deleted()
-    assert len(_counts()) == 7
+    assert len(_counts()) == 8
     assert list(purge.purge(NOW)) == [1]
     assert _counts() == before
 

@@ -42,6 +42,8 @@ EXTENSIONS = {
     "os-create-backup": ("CreateBackup", "Make a backup of a server"),
     "os-deferred-delete": ("DeferredDelete", "Restore a deleted server, or delete it at once"),
     "os-console-output": ("ConsoleOutput", "Read the serial console"),
+    "os-consoles": ("Consoles", "Open the consoles of a server"),
+    "os-console-auth-tokens": ("ConsoleAuthTokens", "What the token of a console opens"),
     "os-extended-hypervisors": ("ExtendedHypervisors", "CPU and address of a hypervisor"),
     "os-extended-quotas": ("ExtendedQuotas", "Delete the quotas of a project"),
     "os-extended-rescue-with-image": ("ExtendedRescueWithImage", "The image of a rescue"),

@@ -12,6 +12,7 @@ from nova_mini.api.openstack.compute.admin_password import AdminPasswordControll
 from nova_mini.api.openstack.compute.aggregates import AggregatesController
 from nova_mini.api.openstack.compute.attach_interfaces import InterfaceAttachmentController
 from nova_mini.api.openstack.compute.availability_zone import AvailabilityZoneController
+from nova_mini.api.openstack.compute.console_auth_tokens import ConsoleAuthTokensController
 from nova_mini.api.openstack.compute.create_backup import CreateBackupController
 from nova_mini.api.openstack.compute.deferred_delete import DeferredDeleteController
 from nova_mini.api.openstack.compute.evacuate import EvacuateController
@@ -28,6 +29,7 @@ from nova_mini.api.openstack.compute.limits import LimitsController
 from nova_mini.api.openstack.compute.migrations import MigrationsController
 from nova_mini.api.openstack.compute.quota_classes import QuotaClassSetsController
 from nova_mini.api.openstack.compute.quota_sets import QuotaSetsController
+from nova_mini.api.openstack.compute.remote_consoles import RemoteConsolesController
 from nova_mini.api.openstack.compute.rescue import RescueController
 from nova_mini.api.openstack.compute.server_actions import ServerActionsController
 from nova_mini.api.openstack.compute.server_diagnostics import ServerDiagnosticsController
@@ -74,6 +76,7 @@ ROUTE_LIST: tuple[tuple[str, dict[str, Any]], ...] = (
                 CreateBackupController,
                 AdminPasswordController,
                 EvacuateController,
+                RemoteConsolesController,
             )
         },
     ),
@@ -123,6 +126,7 @@ ROUTE_LIST: tuple[tuple[str, dict[str, Any]], ...] = (
         "/servers/{server_id}/os-server-password",
         {"GET": ServerPasswordController.index, "DELETE": ServerPasswordController.clear},
     ),
+    ("/servers/{server_id}/remote-consoles", {"POST": RemoteConsolesController.create}),
     ("/servers/{server_id}/diagnostics", {"GET": ServerDiagnosticsController.index}),
     ("/servers/{server_id}/topology", {"GET": ServerTopologyController.index}),
     ("/servers/{server_id}/os-security-groups", {"GET": ServerSecurityGroupsController.index}),
@@ -237,5 +241,6 @@ ROUTE_LIST: tuple[tuple[str, dict[str, Any]], ...] = (
     ("/os-aggregates/{id}/action", {"POST": (AggregatesController,)}),
     ("/os-aggregates/{id}/images", {"POST": AggregatesController.images}),
     ("/os-migrations", {"GET": MigrationsController.index}),
+    ("/os-console-auth-tokens/{id}", {"GET": ConsoleAuthTokensController.show}),
     ("/os-server-external-events", {"POST": ServerExternalEventsController.create}),
 )

@@ -125,7 +125,7 @@ def test_invalid_action_bodies(cloud):
         {"rebuild": {}},
         {"createImage": {}},
         {"os-resetState": {"state": "paused"}},
-        {"os-getVNCConsole": {"type": "novnc"}},
+        {"os-getVNCConsole": {"type": "screen"}},
     ):
         response = cloud.api.post(f"/servers/{server_id}/action", body)
         assert response.status_int == 400, body

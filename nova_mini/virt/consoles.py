@@ -1,0 +1,21 @@
+"""The consoles of a guest, as a driver describes them."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+
+
+class ConsoleKind(enum.Enum):
+    VNC = "vnc"
+    SPICE = "spice"
+    SERIAL = "serial"
+
+
+@dataclasses.dataclass(frozen=True)
+class ConsoleAddress:
+    """Where a proxy reaches a console. ``tls_port``: of SPICE only, if it has one."""
+
+    host: str
+    port: int
+    tls_port: int | None = None

@@ -82,8 +82,8 @@ NOTES = {
         "answered with 409. The fake driver has no counters: they are null."
     ),
     "servers/remote-consoles": (
-        "a server that does not run is answered with 409, a type of console that its host has not "
-        "enabled with 400."
+        "see [Consoles](../operations/consoles.md). A server that does not run is answered with "
+        "409, a type of console that its host has not enabled with 400."
     ),
     "servers/topology": (
         "no server has NUMA nodes, because flavors and images that ask for them are refused."

@@ -11,6 +11,7 @@ _REPOSITORY = pathlib.Path(__file__).parents[3]
 _TEXT = (_REPOSITORY / "docs" / "security.md").read_text()
 _NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", _TEXT)))
 _HOLES = [
+    "CVE-2015-0259",
     "CVE-2015-7548",
     "CVE-2015-8749",
     "CVE-2016-2140",

@@ -218,13 +218,19 @@ class LibvirtConfigGuestController(LibvirtConfigObject):
 
 @dataclasses.dataclass
 class LibvirtConfigGuestSerial(LibvirtConfigObject):
-    """A serial port whose output is appended to the file ``log_path``."""
+    """A serial port whose output is appended to the file ``log_path``. ``listen``: the address and
+    the TCP port at which users read and write it; None: they cannot."""
 
     log_path: str
     port: int = 0
+    listen: tuple[str, int] | None = None
 
     def format_dom(self) -> etree._Element:
-        serial = element("serial", type="pty")
+        serial = element("serial", type="tcp" if self.listen else "pty")
+        if self.listen:
+            host, service = self.listen
+            serial.append(element("source", mode="bind", host=host, service=service))
+            serial.append(element("protocol", type="raw"))
         serial.append(element("log", file=self.log_path, append="on"))
         serial.append(element("target", port=self.port))
         return serial
@@ -243,6 +249,16 @@ class LibvirtConfigGuestChannel(LibvirtConfigObject):
 
 
 @dataclasses.dataclass
+class LibvirtConfigGuestSpiceChannel(LibvirtConfigObject):
+    """The channel of SPICE's agent."""
+
+    def format_dom(self) -> etree._Element:
+        channel = element("channel", type="spicevmc")
+        channel.append(element("target", type="virtio", name="com.redhat.spice.0"))
+        return channel
+
+
+@dataclasses.dataclass
 class LibvirtConfigGuestInput(LibvirtConfigObject):
     type: str = "tablet"
     bus: str = "usb"
@@ -253,11 +269,16 @@ class LibvirtConfigGuestInput(LibvirtConfigObject):
 
 @dataclasses.dataclass
 class LibvirtConfigGuestGraphics(LibvirtConfigObject):
+    """``is_secure``: of SPICE: without TLS no client can connect."""
+
     listen: str
     type: str = "vnc"
+    is_secure: bool = False
 
     def format_dom(self) -> etree._Element:
         graphics = element("graphics", type=self.type, port=-1, autoport="yes")
+        if self.is_secure:
+            graphics.set("defaultMode", "secure")
         graphics.append(element("listen", type="address", address=self.listen))
         return graphics
 

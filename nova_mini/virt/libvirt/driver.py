@@ -50,6 +50,7 @@ from nova_mini.virt.libvirt.host import Host
 from nova_mini.virt.libvirt.imagebackend import factory
 from nova_mini.virt.libvirt.migration import checks, live
 from nova_mini.virt.libvirt.secrets import Secrets
+from nova_mini.virt.libvirt.serial_ports import SerialPorts
 from nova_mini.virt.libvirt.vif import LibvirtGenericVIFDriver
 from nova_mini.virt.libvirt.volume import drivers as volume_drivers
 from nova_mini.virt.live_migration import GuestPlace
@@ -92,6 +93,7 @@ class LibvirtDriver(driver.ComputeDriver):
         self.vif_driver = LibvirtGenericVIFDriver()
         self.firewall_driver: firewall.FirewallDriver = firewall.NoopFirewallDriver()
         self._volumes = volumes.Volumes(self._host)
+        self._serial_ports = SerialPorts(self._host)
         self._image_api = glance.API()
 
     # -- the host ----------------------------------------------------------------------------
@@ -228,12 +230,17 @@ class LibvirtDriver(driver.ComputeDriver):
                 instance, self.image_backend, injection_info, block_device_info
             )
 
+    def _guest_config_builder(self) -> GuestConfigBuilder:
+        return GuestConfigBuilder(
+            self._host.capabilities, self.image_backend, self.vif_driver, self._serial_ports
+        )
+
     @traced("LibvirtDriver._get_guest_xml")
     def _get_guest_xml(
         self, instance, network_info, disk_info, image_meta, connected, boot=None
     ) -> str:
         """The domain's definition. A copy is written to the instance's folder, for the operator."""
-        builder = GuestConfigBuilder(self._host.capabilities, self.image_backend, self.vif_driver)
+        builder = self._guest_config_builder()
         config = builder.get_guest_config(
             instance, network_info, image_meta, disk_info, connected, boot
         )
@@ -356,6 +363,7 @@ class LibvirtDriver(driver.ComputeDriver):
         if guest:
             guest.poweroff()
             guest.delete_configuration()
+        self._serial_ports.release(instance.uuid)
         self.unplug_vifs(instance, network_info)
         self.firewall_driver.unfilter_instance(instance, network_info)
         self._volumes.disconnect_all(instance, block_device_info)
@@ -640,7 +648,7 @@ class LibvirtDriver(driver.ComputeDriver):
             )
         connected = self._volumes.connect_all(instance, disk_info, block_device_info)
         self.plug_vifs(instance, network_info)
-        builder = GuestConfigBuilder(self._host.capabilities, self.image_backend, self.vif_driver)
+        builder = self._guest_config_builder()
         config = builder.get_guest_config(instance, network_info, image_meta, disk_info, connected)
         return live.describe_destination(instance, config).to_dict()
 
@@ -672,6 +680,7 @@ class LibvirtDriver(driver.ComputeDriver):
     def _remove_from_host(self, instance, network_info, block_device_info) -> None:
         """Remove the connections and files of a guest that has no domain here. Its disks are in
         shared storage, where another host uses them."""
+        self._serial_ports.release(instance.uuid)
         self.unplug_vifs(instance, network_info)
         self.firewall_driver.unfilter_instance(instance, network_info)
         self._volumes.disconnect_all(instance, block_device_info)

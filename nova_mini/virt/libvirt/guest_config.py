@@ -17,6 +17,7 @@ from nova_mini.virt.libvirt import config_devices as vdevices
 from nova_mini.virt.libvirt import hardware as hw
 from nova_mini.virt.libvirt.host import Capabilities
 from nova_mini.virt.libvirt.imagebackend.file import Backend
+from nova_mini.virt.libvirt.serial_ports import SerialPorts
 from nova_mini.virt.libvirt.vif import LibvirtGenericVIFDriver
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class GuestConfigBuilder:
     capabilities: Capabilities
     backend: Backend
     vif_driver: LibvirtGenericVIFDriver
+    serial_ports: SerialPorts
 
     def get_guest_config(
         self,
@@ -111,7 +113,7 @@ class GuestConfigBuilder:
                 *self._disks(instance, hardware, disk_info, volumes or {}),
                 *(self.vif_driver.get_config(vif, image_meta, flavor) for vif in network_info),
                 *self._controllers(hardware, disk_info),
-                *_console_devices(instance, hardware),
+                *self._consoles(instance, hardware),
                 *_helper_devices(flavor, hardware),
             ],
         )
@@ -148,6 +150,15 @@ class GuestConfigBuilder:
             elif name != blockinfo.ROOT:
                 limits = {} if name in blockinfo.CONFIG_DRIVES else iotune
                 yield self.backend.by_name(instance, name).libvirt_info(device, limits)
+
+    def _consoles(self, instance, hardware):
+        log = utils.get_instance_path(instance, utils.CONSOLE_LOG)
+        listen = None
+        if CONF.serial_console.enabled:
+            address = str(CONF.serial_console.proxyclient_address)
+            listen = (address, self.serial_ports.acquire(instance.uuid))
+        yield vdevices.LibvirtConfigGuestSerial(log_path=str(log), listen=listen)
+        yield from _screen(hardware)
 
     def _controllers(self, hardware, disk_info):
         buses = {device.bus for device in disk_info.mapping.values()}
@@ -211,13 +222,20 @@ def _needs_tablet(hardware) -> bool:
     return hardware.choice("pointer_model", choices.POINTER_MODELS, None) == "usbtablet"
 
 
-def _console_devices(instance, hardware):
-    log = utils.get_instance_path(instance, utils.CONSOLE_LOG)
-    yield vdevices.LibvirtConfigGuestSerial(log_path=str(log))
+def _screen(hardware):
     # Always read: an unknown model is an error also when graphics are off.
     model = hardware.choice("video_model", choices.VIDEO_MODELS, "vga")
     if CONF.vnc.enabled:
         yield vdevices.LibvirtConfigGuestGraphics(listen=str(CONF.vnc.server_listen))
+    if CONF.spice.enabled:
+        yield vdevices.LibvirtConfigGuestGraphics(
+            listen=str(CONF.spice.server_listen),
+            type="spice",
+            is_secure=CONF.spice.require_secure,
+        )
+        if CONF.spice.agent_enabled:
+            yield vdevices.LibvirtConfigGuestSpiceChannel()
+    if CONF.vnc.enabled or CONF.spice.enabled:
         yield vdevices.LibvirtConfigGuestVideo(type=model)
     if _needs_tablet(hardware):
         yield vdevices.LibvirtConfigGuestInput()

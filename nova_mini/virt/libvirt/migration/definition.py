@@ -21,8 +21,9 @@ _FOREIGN = ("source", "auth", "backingStore", "mirror")  # parts of a disk that 
 class Destination:
     """What the destination has prepared. ``uri``: of its libvirt, for the source's libvirt.
     ``address``: where QEMU waits for the guest. ``folder``: of the instance's files. ``disks``:
-    device name -> element; ``interfaces``: MAC address -> element. ``graphics_listen``: an address,
-    or None without graphics."""
+    device name -> element; ``interfaces``: MAC address -> element. ``graphics_listen`` (of VNC) and
+    ``spice_listen``: an address, or None without such graphics. ``serial``: the element of the
+    serial port."""
 
     uri: str
     address: str
@@ -30,6 +31,8 @@ class Destination:
     disks: Mapping[str, str]
     interfaces: Mapping[str, str]
     graphics_listen: str | None = None
+    spice_listen: str | None = None
+    serial: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -46,8 +49,11 @@ def for_destination(xml: str, source_folder: str, destination: Destination) -> s
         _change_disk(disk, destination.disks)
     for interface in domain.iterfind("devices/interface"):
         _change_interface(interface, destination.interfaces)
+    listen = {"vnc": destination.graphics_listen, "spice": destination.spice_listen}
     for graphics in domain.iterfind("devices/graphics"):
-        _change_graphics(graphics, destination.graphics_listen)
+        _change_graphics(graphics, listen.get(graphics.get("type")))
+    if destination.serial is not None:
+        _change_serial(domain.find("devices"), etree.fromstring(destination.serial))
     _change_paths(domain, source_folder, destination.folder)
     return etree.tostring(domain, encoding="unicode")
 
@@ -93,6 +99,26 @@ def _change_graphics(graphics: etree._Element, listen: str | None) -> None:
     for each in graphics.iterfind("listen"):
         if each.get("type") == "address":
             each.set("address", listen)
+
+
+def _change_serial(devices: etree._Element, new: etree._Element) -> None:
+    """Let the first serial port listen where the destination has reserved a port, or nowhere. The
+    element ``console`` repeats the serial port: libvirt adds it again."""
+    serial = devices.find("serial")
+    if serial is None:
+        return
+    serial.set("type", new.get("type"))
+    for name in ("source", "protocol"):
+        for old in serial.findall(name):
+            serial.remove(old)
+    for position, name in enumerate(("source", "protocol")):
+        found = new.find(name)
+        if found is not None:
+            serial.insert(position, found)
+    for console in devices.findall("console"):
+        target = console.find("target")
+        if target is not None and target.get("type") == "serial":
+            devices.remove(console)
 
 
 def _change_paths(domain: etree._Element, source_folder: str, folder: str) -> None:

@@ -14,6 +14,7 @@ from nova_mini.virt.libvirt.config import LibvirtConfigGuest
 from nova_mini.virt.libvirt.config_devices import (
     LibvirtConfigGuestDisk,
     LibvirtConfigGuestInterface,
+    LibvirtConfigGuestSerial,
 )
 from nova_mini.virt.libvirt.guest import Guest
 from nova_mini.virt.libvirt.host import Host
@@ -56,6 +57,7 @@ def describe_destination(instance: Instance, config: LibvirtConfigGuest) -> Dest
     if it was started here."""
     disks = [each for each in config.devices if isinstance(each, LibvirtConfigGuestDisk)]
     vifs = [each for each in config.devices if isinstance(each, LibvirtConfigGuestInterface)]
+    serial = next(each for each in config.devices if isinstance(each, LibvirtConfigGuestSerial))
     options = CONF.libvirt
     address = options.live_migration_inbound_addr or CONF.my_ip
     bracketed = f"[{address}]" if ":" in address else address
@@ -66,6 +68,8 @@ def describe_destination(instance: Instance, config: LibvirtConfigGuest) -> Dest
         disks={each.target_dev: each.to_xml() for each in disks},
         interfaces={each.mac_addr: each.to_xml() for each in vifs},
         graphics_listen=str(CONF.vnc.server_listen) if CONF.vnc.enabled else None,
+        spice_listen=str(CONF.spice.server_listen) if CONF.spice.enabled else None,
+        serial=serial.to_xml(),
     )
 
 

@@ -15,8 +15,10 @@ from nova_mini.virt.libvirt.config_metadata import NOVA_NS
 from nova_mini.virt.libvirt.guest_config import GuestConfigBuilder
 from nova_mini.virt.libvirt.host import Capabilities
 from nova_mini.virt.libvirt.imagebackend.file import Backend
+from nova_mini.virt.libvirt.serial_ports import SerialPorts
 from nova_mini.virt.libvirt.vif import LibvirtGenericVIFDriver
 from tests import servers
+from tests.unit.virt.libvirt.guests_of_host import GuestsOfHost
 
 CAPABILITIES = Capabilities(
     arch="x86_64", cpu={}, guests=[], machines=frozenset({"pc", "q35", "pc-i440fx-7.2"})
@@ -34,7 +36,9 @@ def domain_xml(instance=None, vifs=(), images_type="qcow2", **properties) -> str
     disk_info = blockinfo.get_disk_info(
         "x86_64", instance, image_meta, blockinfo.disks_of_flavor(instance)
     )
-    builder = GuestConfigBuilder(CAPABILITIES, Backend(images_type), LibvirtGenericVIFDriver())
+    builder = GuestConfigBuilder(
+        CAPABILITIES, Backend(images_type), LibvirtGenericVIFDriver(), SerialPorts(GuestsOfHost())
+    )
     return builder.get_guest_config(instance, NetworkInfo(vifs), image_meta, disk_info).to_xml()
 
 

@@ -16,9 +16,11 @@ from nova_mini.virt.libvirt.blockinfo import DiskDevice
 from nova_mini.virt.libvirt.guest_config import GuestConfigBuilder
 from nova_mini.virt.libvirt.imagebackend.base import owners_of
 from nova_mini.virt.libvirt.imagebackend.file import Backend
+from nova_mini.virt.libvirt.serial_ports import SerialPorts
 from nova_mini.virt.libvirt.vif import LibvirtGenericVIFDriver
 from tests import servers
 from tests.unit.virt.disk_files import needs_qemu_img
+from tests.unit.virt.libvirt.guests_of_host import GuestsOfHost
 from tests.unit.virt.libvirt.test_boot_files import KERNEL_ID, RAMDISK_ID, Glance
 from tests.unit.virt.libvirt.test_guest_config import CAPABILITIES
 
@@ -40,7 +42,9 @@ def layout(instance=None, rescue_image=None, block_device_info=DISKS) -> rescue.
 
 
 def domain(instance, found: rescue.RescueLayout) -> etree._Element:
-    builder = GuestConfigBuilder(CAPABILITIES, Backend("qcow2"), LibvirtGenericVIFDriver())
+    builder = GuestConfigBuilder(
+        CAPABILITIES, Backend("qcow2"), LibvirtGenericVIFDriver(), SerialPorts(GuestsOfHost())
+    )
     config = builder.get_guest_config(
         instance, NetworkInfo(), found.image_meta, found.disk_info, {}, found.boot
     )

@@ -19,8 +19,10 @@ from nova_mini.virt.libvirt.config import DomainDevices
 from nova_mini.virt.libvirt.events import EventHandler
 from nova_mini.virt.libvirt.guest_config import GuestConfigBuilder
 from nova_mini.virt.libvirt.imagebackend.file import Backend
+from nova_mini.virt.libvirt.serial_ports import SerialPorts
 from nova_mini.virt.libvirt.vif import LibvirtGenericVIFDriver
 from tests import servers
+from tests.unit.virt.libvirt.guests_of_host import GuestsOfHost
 from tests.unit.virt.libvirt.test_guest_config import CAPABILITIES
 from tests.unit.virt.libvirt.test_volume_drivers import VOLUME, rbd
 
@@ -253,7 +255,9 @@ def test_a_domain_boots_from_its_volume():
     disk_info = blockinfo.get_disk_info("x86_64", INSTANCE, image_meta, info)
     connected = volumes.Volumes(Host())._drivers.get(connection)
     config = {"/dev/vda": connected.get_config(connection, disk_info.mapping["/dev/vda"])}
-    builder = GuestConfigBuilder(CAPABILITIES, Backend("qcow2"), LibvirtGenericVIFDriver())
+    builder = GuestConfigBuilder(
+        CAPABILITIES, Backend("qcow2"), LibvirtGenericVIFDriver(), SerialPorts(GuestsOfHost())
+    )
     made = builder.get_guest_config(INSTANCE, NetworkInfo(), image_meta, disk_info, config)
     xml = etree.fromstring(made.to_xml())
     shown = {

@@ -837,6 +837,15 @@ class GuestAgentUnresponsive(NovaException):
     safe = True
 
 
+class HostActionNotSupported(NovaException):
+    msg_fmt = (
+        "No driver of this cloud can do this to its host. To keep new servers away from a host, "
+        "disable its service (os-services)."
+    )
+    code = 501
+    safe = True
+
+
 class TriggerCrashDumpNotSupported(Invalid):
     msg_fmt = "Triggering crash dump is not supported"
 

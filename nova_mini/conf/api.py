@@ -116,6 +116,14 @@ OPTIONS = {
             "noauth2: not at all, for tests only; the token is USER:PROJECT, and the user admin is "
             "an administrator.",
         ),
+        cfg.BoolOpt(
+            "enable_proxies",
+            default=True,
+            help="Serve the parts of the API that ended in microversions 2.36 to 2.44 and pass "
+            "requests on to Glance, Neutron and Cinder (images, os-networks, os-floating-ips, "
+            "os-security-groups, os-volumes, os-snapshots and others), and os-hosts. If false, "
+            "they are answered with 404.",
+        ),
         cfg.IntOpt(
             "max_limit",
             default=1000,

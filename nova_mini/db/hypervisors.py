@@ -68,6 +68,27 @@ def get_servers(hosts: Collection[str]) -> dict[str, list[tuple[int, str]]]:
     return found
 
 
+def get_usage_by_project(host: str) -> dict[str, tuple[int, int, int]]:
+    """project -> (vCPUs, MiB of memory, GiB of disk) of the flavors of its servers on a host."""
+    server = instances.c
+    statement = (
+        sa.select(
+            server.project_id,
+            sa.func.sum(server.vcpus),
+            sa.func.sum(server.memory_mb),
+            sa.func.sum(server.root_gb + server.ephemeral_gb),
+        )
+        .where(server.host == host, server.deleted == sa.false())
+        .group_by(server.project_id)
+        .order_by(server.project_id)
+    )
+    with reader() as connection:
+        return {
+            project: (int(vcpus), int(memory_mb), int(disk_gb))
+            for project, vcpus, memory_mb, disk_gb in connection.execute(statement)
+        }
+
+
 def hosts_with_servers(hosts: Collection[str]) -> set[str]:
     """Those of ``hosts`` that have servers, not counting deleted ones."""
     statement = (

@@ -55,6 +55,13 @@ class API:
         image.locations = self._locations(context, image_id) if include_locations else None
         return image
 
+    def list_page(self, context: RequestContext, query: dict[str, Any]) -> list[ImageMeta]:
+        """One page of the images that the user sees. ``query``: Glance's filters, ``limit`` and
+        ``marker``. Raises ImageBadRequest for what Glance refuses."""
+        with _translated("(list)"):
+            page = self._client(context).get("/v2/images", params=query, **_retries()).json()
+        return [ImageMeta.from_glance(each) for each in page["images"]]
+
     def is_visible_to(self, context: RequestContext, image_id: str, project_id: str) -> bool:
         """Whether a project may read an image; checked with the service's credentials.
 

@@ -97,6 +97,14 @@ class ComputeNode(TimestampedObject, NovaObject):
             raise exception.ComputeHostNotFound(host=key)
         return cls(context).set_fields(row)
 
+    @classmethod
+    @remotable
+    def get_usage_by_project(
+        cls, context: RequestContext, host: str
+    ) -> dict[str, tuple[int, int, int]]:
+        """project -> (vCPUs, MiB of memory, GiB of disk) of its servers on the host."""
+        return db.hypervisors.get_usage_by_project(host)
+
 
 @register
 class ComputeNodeList(ObjectList):

@@ -122,3 +122,8 @@ class ImageMeta:
 
 
 _FIELDS = frozenset(f.name for f in fields(ImageMeta)) - {"properties"}
+
+
+def is_field(name: str) -> bool:
+    """Whether Glance's record has a field of this name, which is not a property."""
+    return name in _FIELDS or name in _GLANCE_INTERNAL

@@ -39,6 +39,12 @@ TITLES = {
     "os-server-external-events": "External events",
     "versions": "Versions",
     "extensions": "Extensions",
+    "images": "Images (Glance)",
+    "os-networks": "Networks (Neutron)",
+    "os-tenant-networks": "Networks of a project (Neutron)",
+    "os-security-groups": "Security groups (Neutron)",
+    "os-security-group-rules": "Security group rules (Neutron)",
+    "os-hosts": "Hosts",
 }
 
 NOTES = {
@@ -95,6 +101,16 @@ NOTES = {
     "os-server-groups": (
         "a group of another project is answered with 404. The policies of hard groups are kept by "
         "every claim of a host, also on a host that an administrator names."
+    ),
+    "images": (
+        "images, networks, security groups and hosts exist for old clients, and can be switched "
+        "off with `[api] enable_proxies`. Requests are passed on with the user's token. In a cloud "
+        "without the service they are answered with 404. Only properties of an image are its "
+        "metadata, not the fields that Glance defines."
+    ),
+    "os-hosts": (
+        "a host cannot be enabled, started, stopped or rebooted by its driver: 501, as of Nova's "
+        "libvirt driver."
     ),
     "limits": (
         "the rates are always empty, and the used floating IPs and security groups are 0: "

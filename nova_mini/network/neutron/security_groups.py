@@ -42,6 +42,12 @@ def of_ports(
     if not ids:
         return [], {}
     groups = client.list("security-groups", id=ids)
+    return groups, with_sources(client, groups)
+
+
+def with_sources(client: NeutronClient, groups: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Records by id: the groups, and those to which their rules refer as remote groups, if the user
+    may see them. Sends one request at most."""
     known = {group["id"]: group for group in groups}
     sources = distinct(
         rule["remote_group_id"]
@@ -51,7 +57,7 @@ def of_ports(
     )
     if sources:
         known |= {group["id"]: group for group in client.list("security-groups", id=sources)}
-    return groups, known
+    return known
 
 
 def names_by_port(client: NeutronClient, ports: list[dict[str, Any]]) -> dict[str, list[str]]:

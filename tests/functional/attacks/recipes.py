@@ -26,6 +26,9 @@ UNKNOWN = "5f1f4a1a-0000-4000-8000-00000000dead"
 SERVER, KEYPAIR, PRIVATE_FLAVOR, PROJECT = "server", "keypair", "flavor", "project"
 SERVER_GROUP = "server group"
 OPERATORS, PUBLIC, COLLECTION = "operator's", "public", "collection"
+# An object of Glance, Neutron or Cinder, which decides who may see it. The cloud of these tests has
+# only Glance.
+PROXIED = "proxied"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,6 +113,29 @@ OBJECTS = {
     "/versions/{id}": Object(PUBLIC, {"id": "v2.1"}),
     "/extensions": Object(PUBLIC),
     "/extensions/{id}": Object(PUBLIC, {"id": "os-rescue"}),
+    "/images": Object(PROXIED),
+    "/images/detail": Object(PROXIED),
+    "/images/{id}": Object(PROXIED),
+    "/images/{image_id}/metadata": Object(PROXIED, {"image_id": UNKNOWN}),
+    "/images/{image_id}/metadata/{id}": Object(PROXIED, {"image_id": UNKNOWN, "id": "k"}),
+    **dict.fromkeys(
+        (
+            "/os-networks",
+            "/os-networks/{id}",
+            "/os-tenant-networks",
+            "/os-tenant-networks/{id}",
+            "/os-security-groups",
+            "/os-security-groups/{id}",
+            "/os-security-group-rules",
+            "/os-security-group-rules/{id}",
+        ),
+        Object(PROXIED),
+    ),
+    "/os-hosts": Object(OPERATORS),
+    **dict.fromkeys(
+        (f"/os-hosts/{{id}}{action}" for action in ("", "/startup", "/shutdown", "/reboot")),
+        Object(OPERATORS, {"id": "c1"}),
+    ),
 }
 
 # Operations on such objects that only operators may request, also for their own objects.
@@ -137,6 +163,7 @@ NOT_FOR_READERS = {
 _VOLUME = {"volumeAttachment": {"volumeId": UNKNOWN}}
 _SERVICE = {"host": "c1", "binary": "nova-mini-compute"}
 _GROUP = {"name": "default"}
+_SECURITY_GROUP = {"security_group": {"name": "taken", "description": "taken"}}
 
 BODIES: dict[str, object] = {
     "POST /servers": {
@@ -226,6 +253,13 @@ BODIES: dict[str, object] = {
     "/os-aggregates/{id}/action remove_host": {"remove_host": {"host": "c1"}},
     "/os-aggregates/{id}/action set_metadata": {"set_metadata": {"metadata": {"a": "b"}}},
     "POST /os-aggregates/{id}/images": {"cache": [{"id": UNKNOWN}]},
+    "POST /images/{image_id}/metadata": {"metadata": {"k": "taken"}},
+    "PUT /images/{image_id}/metadata": {"metadata": {}},
+    "PUT /images/{image_id}/metadata/{id}": {"meta": {"k": "taken"}},
+    "POST /os-security-groups": _SECURITY_GROUP,
+    "PUT /os-security-groups/{id}": _SECURITY_GROUP,
+    "POST /os-security-group-rules": {"security_group_rule": {"parent_group_id": UNKNOWN}},
+    "PUT /os-hosts/{id}": {"status": "disable"},
     "POST /os-server-external-events": {
         "events": [{"name": "network-changed", "server_uuid": "{server}"}]
     },

@@ -76,7 +76,11 @@ class ImageService:
         parts = path.strip("/").split("/")[2:]  # after /v2/images
         with self._lock:
             if not parts:
-                return self._create(json.loads(body)) if method == "POST" else self._list(query)
+                return (
+                    self._create(json.loads(body))
+                    if method == "POST"
+                    else self._list(query, headers)
+                )
             record = self._records.get(parts[0])
             if record is None or not _is_visible(record, identity_service.project_of(headers)):
                 return 404, {"message": f"No image with the id {parts[0]}"}
@@ -89,13 +93,16 @@ class ImageService:
                 return 204, b""
             return 200, record
 
-    def _list(self, query: dict):
-        statuses = query["status"][0].removeprefix("in:").split(",")
+    def _list(self, query: dict, headers: dict):
+        project = identity_service.project_of(headers)
+        statuses = query.get("status", ["active"])[0].removeprefix("in:").split(",")
         others = {k: v[0] for k, v in query.items() if k not in _LIST_OPTIONS}
         found = [
             record
             for record in self._records.values()
-            if record["status"] in statuses and others.items() <= record.items()
+            if record["status"] in statuses
+            and others.items() <= record.items()
+            and _is_visible(record, project)
         ]
         newest_first = sorted(found, key=lambda record: record["created_at"], reverse=True)
         return 200, {"images": newest_first}

@@ -34,7 +34,7 @@ def requests_to(draw, path: str, operation: Operation, known: list[str]):
     implementation = draw(st.sampled_from(operation.implementations))
     last = min(implementation.last, MAX_VERSION)
     version = APIVersion(2, draw(st.integers(implementation.first.minor, last.minor)))
-    for part in ("{id}", "{server_id}", "{flavor_id}"):
+    for part in ("{id}", "{server_id}", "{flavor_id}", "{image_id}"):
         if part in path:
             value = draw(st.sampled_from(known) | st.sampled_from(_IDS) | text)
             path = path.replace(part, quote(value, safe=""))

@@ -141,22 +141,60 @@ class StubNeutron:
                 found = [_without(item, "resource_request") for item in found]
             return 200, {key: rest_server.page(found, query)}
         if method == "POST":
-            return 201, {key: [self._make_port(item) for item in body[key]]}
-        return self._change(method, items, rest[0], headers, body)
+            if key in body:
+                return 201, {key: [self._make_port(item) for item in body[key]]}
+            return 201, {key[:-1]: getattr(self, f"_make_{key[:-1]}")(body[key[:-1]])}
+        return self._change(method, key, items, rest[0], headers, body)
 
-    def _change(self, method, ports, port_id, headers, body):
-        if port_id not in ports:
-            return self._error(404, "PortNotFound")
+    def _change(self, method, key, items, item_id, headers, body):
+        if item_id not in items:
+            return self._error(404, "NotFound")
         if method == "DELETE":
-            del ports[port_id]
+            self._delete(key, items, item_id)
             return 204, b""
-        port = ports[port_id]
+        if key != "ports":
+            items[item_id].update(body[key[:-1]])
+            return 200, {key[:-1]: items[item_id]}
+        port = items[item_id]
         revision = headers.get("If-Match")
         if revision and revision != f"revision_number={port['revision_number']}":
             return self._error(412, "RevisionNumberConstraintFailed")
         port.update(body["port"], revision_number=port["revision_number"] + 1)
         self._bind(port)
         return 200, {"port": port}
+
+    def _delete(self, key, items, item_id):
+        if key == "security_group_rules":
+            rules = self.security_groups[items[item_id]["security_group_id"]]
+            rules["security_group_rules"].remove(items[item_id])
+        else:
+            del items[item_id]
+
+    @property
+    def security_group_rules(self):
+        groups = self.security_groups.values()
+        return {rule["id"]: rule for group in groups for rule in group["security_group_rules"]}
+
+    def _make_security_group(self, body):
+        group_id = self.add_security_group(body["name"], body["project_id"])
+        self.security_groups[group_id]["description"] = body["description"]
+        return self.security_groups[group_id]
+
+    def _make_security_group_rule(self, body):
+        fields = {name: value for name, value in body.items() if name != "security_group_id"}
+        rule_id = self.add_rule(body["security_group_id"], **fields)
+        return self.security_group_rules[rule_id]
+
+    def _make_floatingip(self, body):
+        floating_id = uuidutils.generate_uuid()
+        self.floatingips[floating_id] = {
+            "id": floating_id,
+            "floating_ip_address": f"192.0.2.{len(self.floatingips) + 1}",
+            "fixed_ip_address": None,
+            "port_id": None,
+            **body,
+        }
+        return self.floatingips[floating_id]
 
     def _serve_bindings(self, method, port, rest, body):
         """The bindings of a port: the active one is in the port, the others in ``inactive``."""

@@ -1,6 +1,6 @@
 """Routes and actions that Nova has removed from the Compute API: requests get 410 (Gone).
 
-Methods of these paths that are not listed here were proxies to other services. They get 404.
+Methods of these paths that are not listed here are proxies to other services (``proxies``).
 """
 
 from __future__ import annotations

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 import routes
 import webob
 
 from nova_mini import exception
-from nova_mini.api.openstack import api_version, faults, wsgi
+from nova_mini.api.openstack import api_version, faults, proxies, wsgi
 from nova_mini.api.openstack.compute.removed import REMOVED_ACTIONS, REMOVED_ROUTES
 from nova_mini.api.openstack.compute.routes import ROUTE_LIST
 from nova_mini.api.openstack.compute.server_actions import ServerActionsController
 from nova_mini.api.openstack.operation import ActionOperation, Method, Operation
 from nova_mini.api.openstack.request import Request
+from nova_mini.conf import CONF
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -31,7 +32,7 @@ class APIRouterV21:
         self._mapper = _mapper(path for path, _ in ROUTE_LIST)
         self._removed = _mapper(path for path, _ in REMOVED_ROUTES)
         self.operations: list[dict[str, Callable]] = [
-            {method: _operation(served_by) for method, served_by in methods.items()}
+            {method: _operation(served_by) for method, served_by in _served(methods)}
             for _, methods in ROUTE_LIST
         ]
 
@@ -63,6 +64,9 @@ class APIRouterV21:
         methods = self.operations[int(found.pop("row"))]
         operation = methods.get(req.method)
         if operation is None:
+            self._check_removed(req, path)
+            if not methods:
+                raise exception.NotFound
             raise webob.exc.HTTPMethodNotAllowed(
                 f"Method {req.method[:16]} is not allowed here; use {', '.join(methods)}.",
                 headers={"Allow": ", ".join(methods)},
@@ -84,6 +88,19 @@ def _mapper(paths: Iterable[str]) -> routes.Mapper:
         mapper.connect(None, path, row=str(row))
     mapper.create_regs([])
     return mapper
+
+
+def _served(methods: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """(HTTP method, entry of the route table) without the proxies, if they are switched off."""
+    for method, served_by in methods.items():
+        if isinstance(served_by, tuple):
+            yield method, tuple(each for each in served_by if _is_served(each))
+        elif _is_served(cast("Any", served_by).controller):
+            yield method, served_by
+
+
+def _is_served(controller: type[wsgi.Controller]) -> bool:
+    return CONF.api.enable_proxies or not controller.__module__.startswith(proxies.__name__)
 
 
 def _operation(

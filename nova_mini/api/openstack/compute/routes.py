@@ -50,6 +50,7 @@ from nova_mini.api.openstack.compute.shelve import ShelveController
 from nova_mini.api.openstack.compute.simple_tenant_usage import SimpleTenantUsageController
 from nova_mini.api.openstack.compute.versions import VersionsController
 from nova_mini.api.openstack.compute.volume_attachments import VolumeAttachmentController
+from nova_mini.api.openstack.proxies.routes import PROXY_ROUTES
 
 # (path, {HTTP method: a method of a controller, or the controllers whose actions it serves})
 ROUTE_LIST: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -243,4 +244,5 @@ ROUTE_LIST: tuple[tuple[str, dict[str, Any]], ...] = (
     ("/os-migrations", {"GET": MigrationsController.index}),
     ("/os-console-auth-tokens/{id}", {"GET": ConsoleAuthTokensController.show}),
     ("/os-server-external-events", {"POST": ServerExternalEventsController.create}),
+    *PROXY_ROUTES,
 )

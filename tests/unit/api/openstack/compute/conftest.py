@@ -86,6 +86,7 @@ class Glance:
         }
         self.refuses = None  # a status for POST
         self.reads = 0
+        self.queries = []  # of lists
 
     def respond(self, method, path, query, headers, body):
         image_id = path.rpartition("/")[2]
@@ -99,13 +100,18 @@ class Glance:
             self.images[path.split("/")[-2]].update(status="active", size=len(body))
             return 204, b""
         if method == "PATCH":
-            changed = {each["path"].strip("/"): each["value"] for each in json.loads(body)}
-            self.images[image_id].update(changed)
+            for step in json.loads(body):
+                name = step["path"].strip("/")
+                if step["op"] == "remove":
+                    del self.images[image_id][name]
+                else:
+                    self.images[image_id][name] = step["value"]
             return 200, self.images[image_id]
         if method == "DELETE":
             return (204 if self.images.pop(image_id, None) else 404), b""
         if image_id == "images":
-            statuses = query["status"][0].removeprefix("in:").split(",")
+            self.queries.append({name: values[0] for name, values in query.items()})
+            statuses = query.get("status", ["active"])[0].removeprefix("in:").split(",")
             found = [i for i in self.images.values() if i["status"] in statuses]
             newest_first = query.get("sort_dir") == ["desc"]
             return 200, {"images": found[::-1] if newest_first else found}

@@ -1,0 +1,58 @@
+"""The paths of the proxies, as a part of the table in ``compute/routes.py``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nova_mini.api.openstack.proxies.hosts import HostsController
+from nova_mini.api.openstack.proxies.images import ImageMetadataController, ImagesController
+from nova_mini.api.openstack.proxies.networks import NetworksController, TenantNetworksController
+from nova_mini.api.openstack.proxies.security_groups import (
+    SecurityGroupRulesController,
+    SecurityGroupsController,
+)
+
+PROXY_ROUTES: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("/images", {"GET": ImagesController.index}),
+    ("/images/detail", {"GET": ImagesController.detail}),
+    ("/images/{id}", {"GET": ImagesController.show, "DELETE": ImagesController.delete}),
+    (
+        "/images/{image_id}/metadata",
+        {
+            "GET": ImageMetadataController.index,
+            "POST": ImageMetadataController.create,
+            "PUT": ImageMetadataController.update_all,
+        },
+    ),
+    (
+        "/images/{image_id}/metadata/{id}",
+        {
+            "GET": ImageMetadataController.show,
+            "PUT": ImageMetadataController.update,
+            "DELETE": ImageMetadataController.delete,
+        },
+    ),
+    ("/os-networks", {"GET": NetworksController.index}),
+    ("/os-networks/{id}", {"GET": NetworksController.show}),
+    ("/os-tenant-networks", {"GET": TenantNetworksController.index}),
+    ("/os-tenant-networks/{id}", {"GET": TenantNetworksController.show}),
+    (
+        "/os-security-groups",
+        {"GET": SecurityGroupsController.index, "POST": SecurityGroupsController.create},
+    ),
+    (
+        "/os-security-groups/{id}",
+        {
+            "GET": SecurityGroupsController.show,
+            "PUT": SecurityGroupsController.update,
+            "DELETE": SecurityGroupsController.delete,
+        },
+    ),
+    ("/os-security-group-rules", {"POST": SecurityGroupRulesController.create}),
+    ("/os-security-group-rules/{id}", {"DELETE": SecurityGroupRulesController.delete}),
+    ("/os-hosts", {"GET": HostsController.index}),
+    ("/os-hosts/{id}", {"GET": HostsController.show, "PUT": HostsController.update}),
+    ("/os-hosts/{id}/startup", {"GET": HostsController.startup}),
+    ("/os-hosts/{id}/shutdown", {"GET": HostsController.shutdown}),
+    ("/os-hosts/{id}/reboot", {"GET": HostsController.reboot}),
+)

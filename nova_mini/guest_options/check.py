@@ -2,42 +2,33 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Collection, Iterator, Mapping
 
 from nova_mini import exception
-from nova_mini.guest_options import filters
+from nova_mini.guest_options import conflicts, filters
 from nova_mini.guest_options.flavor_options import EXTRA_SPECS
 from nova_mini.guest_options.image_options import IMAGE_PROPERTIES
-from nova_mini.guest_options.option import GuestRequirements, Option, Refusal, Registry
+from nova_mini.guest_options.option import (
+    EXTRA_SPEC,
+    IMAGE_PROPERTY,
+    GuestRequirements,
+    Option,
+    Problem,
+    Refusal,
+    Registry,
+)
 from nova_mini.guest_options.value_types import Boolean
 
-_EXTRA_SPEC = "extra spec"
-_IMAGE_PROPERTY = "image property"
 _UNKNOWN_NAME = "no standard name, and those of an administrator begin with CUSTOM_"
-_SHOWN = 80  # characters of a key or a value in a message
-
-
-@dataclasses.dataclass(frozen=True)
-class Problem:
-    """A key whose value is not supported. ``kind``: extra spec or image property."""
-
-    kind: str
-    key: str
-    value: str
-    reason: str
-    refusal: Refusal
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.key[:_SHOWN]}={self.value[:_SHOWN]} ({self.reason})"
 
 
 def problems(requested: GuestRequirements) -> list[Problem]:
     """All requested options that are not supported, even if all filters are enabled."""
-    return [
-        *_problems(_EXTRA_SPEC, EXTRA_SPECS, requested.extra_specs, requested),
-        *_problems(_IMAGE_PROPERTY, IMAGE_PROPERTIES, requested.image_properties, requested),
+    found = [
+        *_problems(EXTRA_SPEC, EXTRA_SPECS, requested.extra_specs, requested),
+        *_problems(IMAGE_PROPERTY, IMAGE_PROPERTIES, requested.image_properties, requested),
     ]
+    return found or list(conflicts.find(requested))
 
 
 def check_for_scheduling(requested: GuestRequirements, enabled_filters: Collection[str]) -> None:
@@ -59,9 +50,8 @@ def check_request(requested: GuestRequirements) -> None:
 def check_on_host(requested: GuestRequirements) -> None:
     """Check the image for a server that stays on its host (rebuild). Raises InvalidGuestOption
     (400)."""
-    found = list(
-        _problems(_IMAGE_PROPERTY, IMAGE_PROPERTIES, requested.image_properties, requested)
-    )
+    found = list(_problems(IMAGE_PROPERTY, IMAGE_PROPERTIES, requested.image_properties, requested))
+    found = found or list(conflicts.find(requested))
     if found:
         raise exception.InvalidGuestOption(problems=_join(found))
 
@@ -88,8 +78,8 @@ def _problems_without_filter(
     """The options on which only a filter acts that is not enabled."""
     inactive = filters.ALL.difference(enabled_filters)
     for kind, registry, values in (
-        (_EXTRA_SPEC, EXTRA_SPECS, requested.extra_specs),
-        (_IMAGE_PROPERTY, IMAGE_PROPERTIES, requested.image_properties),
+        (EXTRA_SPEC, EXTRA_SPECS, requested.extra_specs),
+        (IMAGE_PROPERTY, IMAGE_PROPERTIES, requested.image_properties),
     ):
         for key, value in values.items() if inactive else ():
             option = registry.find(key)

@@ -139,12 +139,7 @@ def _hardware() -> list[Option]:
         supported("hw_rng:rate_bytes", NOT_NEGATIVE, LIBVIRT),
         supported("hw_rng:rate_period", NOT_NEGATIVE, LIBVIRT),
         ignored("hw_video:ram_max_mb", NOT_NEGATIVE, "limits hw_video_ram of images"),
-        refused(
-            "os:secure_boot",
-            Choice(("disabled", "required")),
-            "secure boot is not supported",
-            one_of("disabled"),
-        ),
+        supported("os:secure_boot", Choice(("disabled", "required")), LIBVIRT),
         refused(
             "pci_passthrough:alias",
             Pattern(r"[^:]+:\d+(\s*,\s*[^:,\s][^:]*:\d+)*"),

@@ -66,19 +66,9 @@ def _guest() -> list[Option]:
         refused(
             "hw_input_bus", Choice(("usb", "virtio")), "tablets are USB devices", one_of("usb")
         ),
-        refused(
-            "hw_firmware_stateless",
-            BOOLEAN,
-            "firmware without state is not supported",
-            defaults.off,
-        ),
+        supported("hw_firmware_stateless", BOOLEAN, LIBVIRT),
         refused("hw_time_hpet", BOOLEAN, "guests have no HPET timer", defaults.off),
-        refused(
-            "os_secure_boot",
-            Choice(("disabled", "optional", "required")),
-            "secure boot is not supported",
-            one_of("disabled", "optional"),
-        ),
+        supported("os_secure_boot", Choice(("disabled", "optional", "required")), LIBVIRT),
         refused(
             "img_hide_hypervisor_id",
             BOOLEAN,

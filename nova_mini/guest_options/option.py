@@ -26,6 +26,10 @@ class GuestRequirements:
     memory_mb: int = 0
     local_gb: int = 0
 
+    def hardware(self, name: str) -> str | None:
+        """The extra spec ``hw:NAME``, else the image property ``hw_NAME``."""
+        return self.extra_specs.get(f"hw:{name}") or self.image_properties.get(f"hw_{name}")
+
 
 Test = Callable[[str, GuestRequirements], bool]
 
@@ -35,6 +39,25 @@ class Refusal(enum.Enum):
 
     NO_VALID_HOST = "NoValidHost"
     BAD_REQUEST = "400"
+
+
+EXTRA_SPEC = "extra spec"
+IMAGE_PROPERTY = "image property"
+_SHOWN = 80  # characters of a key or a value in a message
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """A key whose value is not supported. ``kind``: extra spec or image property."""
+
+    kind: str
+    key: str
+    value: str
+    reason: str
+    refusal: Refusal
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key[:_SHOWN]}={self.value[:_SHOWN]} ({self.reason})"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,6 +12,8 @@ import numpy as np
 
 from nova_mini import exception, server_groups
 from nova_mini.conf import CONF
+from nova_mini.guest_options import implied_traits
+from nova_mini.guest_options.option import GuestRequirements
 from nova_mini.objects import host_state
 from nova_mini.objects.host_state import AggregatesVersion
 from nova_mini.objects.request_spec import RequestSpec
@@ -130,7 +132,8 @@ class HostManager:
             found.append(Sieve("requested host", hosts.named([spec.requested_host])))
         if spec.ignore_hosts:
             found.append(Sieve("ignored hosts", ~hosts.named(spec.ignore_hosts)))
-        if needs := TraitNeeds.of(spec.extra_specs, spec.image_properties):
+        implied = implied_traits.of(GuestRequirements(spec.extra_specs, spec.image_properties))
+        if needs := TraitNeeds.of(spec.extra_specs, spec.image_properties, implied):
             passes = hosts.where_facts(lambda facts: needs.are_met_by(facts.traits))
             found.append(Sieve("traits", passes))
         if spec.force_host or spec.force_node:

@@ -29,6 +29,7 @@ from oslo_utils import units
 from nova_mini import exception
 from nova_mini.actions import preemption
 from nova_mini.conf import CONF
+from nova_mini.guest_options import implied_traits
 from nova_mini.image import glance
 from nova_mini.objects.image_meta import ImageMeta
 from nova_mini.objects.migration import ABORT, FORCE_COMPLETE
@@ -159,7 +160,7 @@ class FakeDriver(driver.ComputeDriver):
             hypervisor_hostname=self._host,
             cpu_info={"arch": "x86_64", "model": "fake", "vendor": "nova-mini", "features": []},
             supported_instances=[["x86_64", "fake", "hvm"]],
-            traits=sorted(driver.COMMON_TRAITS),
+            traits=sorted(driver.COMMON_TRAITS | implied_traits.ALL),
         )
 
     def is_available(self) -> bool:

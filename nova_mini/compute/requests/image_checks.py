@@ -6,6 +6,8 @@ from oslo_utils import units
 
 from nova_mini import exception
 from nova_mini.context import RequestContext
+from nova_mini.guest_options import implied_traits
+from nova_mini.guest_options.option import GuestRequirements
 from nova_mini.image import authorization
 from nova_mini.objects.compute_node import ComputeNode
 from nova_mini.objects.flavor import Flavor
@@ -58,7 +60,9 @@ def check_runs(image: ImageMeta, flavor: Flavor) -> None:
 def check_host(context: RequestContext, instance: Instance, image: ImageMeta) -> None:
     """Check what the image requires of the server's host, for a server that stays there: the
     scheduler is not used. Raises InvalidInput."""
-    needs, traits = HostNeeds.of(image.properties), TraitNeeds.of(image.properties)
+    requested = GuestRequirements(instance.flavor.extra_specs, image.properties)
+    needs = HostNeeds.of(image.properties)
+    traits = TraitNeeds.of(image.properties, implied_traits.of(requested))
     if not (needs or traits) or instance.host is None:
         return
     node = ComputeNode.get_by_host(context, instance.host)

@@ -81,8 +81,33 @@ class LibvirtConfigGuestSysinfo(LibvirtConfigObject):
 
 
 @dataclasses.dataclass
+class LibvirtConfigGuestFirmware(LibvirtConfigObject):
+    """UEFI, whose files libvirt chooses. ``nvram``: the path of the file with its variables; None
+    for firmware without state."""
+
+    secure_boot: bool
+    nvram: str | None
+
+    def format_dom(self) -> etree._Element:
+        firmware = element("firmware")
+        state = "yes" if self.secure_boot else "no"
+        firmware.append(element("feature", enabled=state, name="secure-boot"))
+        if self.secure_boot:
+            firmware.append(element("feature", enabled="yes", name="enrolled-keys"))
+        return firmware
+
+    def loader(self) -> list[etree._Element]:
+        """The elements beside ``firmware``."""
+        secure = "yes" if self.secure_boot else None
+        if self.nvram is None:
+            return [element("loader", secure=secure, stateless="yes")]
+        return [element("loader", secure=secure), element("nvram", self.nvram)]
+
+
+@dataclasses.dataclass
 class LibvirtConfigGuestOS(LibvirtConfigObject):
-    """``kernel`` and ``initrd`` are paths, for images without a boot loader."""
+    """``kernel`` and ``initrd`` are paths, for images without a boot loader. ``firmware``: None for
+    BIOS."""
 
     arch: str
     machine: str | None = None
@@ -91,10 +116,14 @@ class LibvirtConfigGuestOS(LibvirtConfigObject):
     cmdline: str | None = None
     bootmenu: bool = False
     smbios: bool = True
+    firmware: LibvirtConfigGuestFirmware | None = None
 
     def format_dom(self) -> etree._Element:
-        node = element("os")
+        node = element("os", firmware="efi" if self.firmware else None)
         node.append(element("type", "hvm", arch=self.arch, machine=self.machine))
+        if self.firmware:
+            node.append(self.firmware.format_dom())
+            node.extend(self.firmware.loader())
         for tag in ("kernel", "initrd", "cmdline"):
             if getattr(self, tag):
                 node.append(element(tag, getattr(self, tag)))

@@ -198,12 +198,16 @@ class Guest:
             self._domain.managedSaveRemove(0)
 
     def delete_configuration(self) -> None:
-        """Undefine the domain and remove its saved memory and snapshots metadata. Idempotent."""
+        """Undefine the domain and remove its saved memory and snapshots metadata. Its NVRAM is
+        removed with the folder of the instance. Idempotent."""
+        flags = (
+            libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
+            | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
+        )
         try:
-            self._domain.undefineFlags(
-                libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
-                | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
-            )
+            if "<nvram" in self.get_definition(persistent=True):
+                flags |= libvirt.VIR_DOMAIN_UNDEFINE_KEEP_NVRAM
+            self._domain.undefineFlags(flags)
         except libvirt.libvirtError as exc:
             if exc.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
                 raise

@@ -11,7 +11,7 @@ from oslo_utils import strutils
 from nova_mini import exception
 from nova_mini.conf import CONF
 from nova_mini.guest_options import choices
-from nova_mini.virt.libvirt import blockinfo, config_metadata, utils
+from nova_mini.virt.libvirt import blockinfo, config_metadata, firmware, utils
 from nova_mini.virt.libvirt import config as vconfig
 from nova_mini.virt.libvirt import config_devices as vdevices
 from nova_mini.virt.libvirt import hardware as hw
@@ -119,11 +119,12 @@ class GuestConfigBuilder:
         )
 
     def _os(self, instance, boot: BootFiles, hardware, disk_info):
-        hardware.choice("firmware_type", choices.FIRMWARE_TYPES, "bios")
+        machine = self._machine(hardware)
         config = vconfig.LibvirtConfigGuestOS(
             arch=self.capabilities.arch,
-            machine=self._machine(hardware),
+            machine=machine,
             bootmenu=hardware.boolean("boot_menu"),
+            firmware=self._firmware(instance, hardware, machine),
         )
         if boot.kernel_id:
             root = disk_info.mapping[blockinfo.ROOT]
@@ -132,6 +133,15 @@ class GuestConfigBuilder:
             if boot.ramdisk_id:
                 config.initrd = str(utils.get_instance_path(instance, boot.ramdisk))
         return config
+
+    def _firmware(self, instance, hardware, machine):
+        hardware.choice("firmware_type", choices.FIRMWARE_TYPES, "bios")
+        host, arch = self.capabilities.firmware, self.capabilities.arch
+        found = firmware.for_guest(hardware.requirements, host, arch, machine)
+        if found is None:
+            return None
+        nvram = str(utils.get_instance_path(instance, found.nvram)) if found.nvram else None
+        return vconfig.LibvirtConfigGuestFirmware(found.secure_boot, nvram)
 
     def _machine(self, hardware) -> str | None:
         """Raises HypervisorError if this host does not have the machine type; another may."""

@@ -15,6 +15,7 @@ from oslo_utils import strutils
 from nova_mini import exception
 from nova_mini.conf import CONF
 from nova_mini.guest_options.choices import DISK_BUSES
+from nova_mini.guest_options.option import GuestRequirements
 
 if TYPE_CHECKING:
     from nova_mini.objects.flavor import Flavor
@@ -32,10 +33,17 @@ class Hardware:
     flavor: Flavor
     image_meta: ImageMeta
 
-    def get(self, name: str) -> str | None:
-        return self.flavor.extra_specs.get(f"hw:{name}") or self.image_meta.properties.get(
-            f"hw_{name}"
+    @property
+    def requirements(self) -> GuestRequirements:
+        return GuestRequirements(
+            extra_specs=self.flavor.extra_specs,
+            image_properties=self.image_meta.properties,
+            vcpus=self.flavor.vcpus,
+            memory_mb=self.flavor.memory_mb,
         )
+
+    def get(self, name: str) -> str | None:
+        return self.requirements.hardware(name)
 
     @overload
     def choice(self, name: str, choices: tuple[str, ...], default: str) -> str: ...

@@ -21,7 +21,9 @@ from nova_mini import exception
 from nova_mini.conf import CONF
 from nova_mini.trace import traced
 from nova_mini.virt.libvirt import events, stale_starts
+from nova_mini.virt.libvirt import firmware as firmwares
 from nova_mini.virt.libvirt.config_metadata import is_own_domain
+from nova_mini.virt.libvirt.firmware import Firmware
 from nova_mini.virt.libvirt.guest import LIBVIRT_POWER_STATE, Guest
 
 if TYPE_CHECKING:
@@ -51,12 +53,13 @@ def _keep_alive(conn: libvirt.virConnect) -> None:
 @dataclasses.dataclass(frozen=True)
 class Capabilities:
     """``guests``: (architecture, [virt types]) that this host can run. ``machines``: the machine
-    types for the host's own architecture."""
+    types for the host's own architecture, ``firmware``: what its guests can have."""
 
     arch: str
     cpu: dict
     guests: list[tuple[str, list[str]]]
     machines: frozenset[str]
+    firmware: Firmware = Firmware()
 
     @classmethod
     def parse_str(cls, xml: str) -> Capabilities:
@@ -187,7 +190,10 @@ class Host:
 
     @functools.cached_property
     def capabilities(self) -> Capabilities:
-        return Capabilities.parse_str(self.get_connection().getCapabilities())
+        conn = self.get_connection()
+        found = Capabilities.parse_str(conn.getCapabilities())
+        firmware = firmwares.of_host(conn, found.arch, CONF.libvirt.virt_type)
+        return dataclasses.replace(found, firmware=firmware)
 
     def get_version(self) -> int:
         """The hypervisor's version: major * 1,000,000 + minor * 1,000 + release."""

@@ -39,7 +39,9 @@ _BLOCK = 64 * units.Ki
 _BLOCKS_UNINTERRUPTED = 256
 _ZEROS = bytes(_BLOCK)
 _FORMATS = ("qcow2", "raw")
-_NAMES = re.compile(r"disk|disk\.(eph\d{1,3}|swap|config)|kernel|ramdisk|console\.log(\.0)?")
+_NAMES = re.compile(
+    r"disk|disk\.(eph\d{1,3}|swap|config)|kernel|ramdisk|console\.log(\.0)?|nvram(\.secure)?\.fd"
+)
 _CHECKSUM = re.compile(r"[0-9a-f]{64}")
 
 

@@ -15,6 +15,7 @@ from nova_mini.conf import CONF
 from nova_mini.guest_options import choices
 from nova_mini.virt import driver
 from nova_mini.virt.libvirt import guest_config
+from nova_mini.virt.libvirt.firmware import Firmware
 from nova_mini.virt.libvirt.host import Capabilities, Host
 
 LOG = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ def of_host(host: Host) -> list[str]:
     domain = _domain_capabilities(host)
     found = driver.COMMON_TRAITS | _OF_THE_DRIVER | _of_architecture(capabilities)
     found |= _of_live_migration()
-    found |= _named("COMPUTE_FIRMWARE", choices.FIRMWARE_TYPES)
+    found |= _of_firmware(capabilities.firmware)
     found |= _named("COMPUTE_NET_VIF_MODEL", choices.VIF_MODELS)
     if domain is not None:
         found |= _of_devices(domain)
@@ -92,6 +93,16 @@ def _of_architecture(capabilities: Capabilities) -> set[str]:
     if capabilities.cpu["topology"].get("threads", 1) > 1:
         found.add(os_traits.HW_CPU_HYPERTHREADING)
     return found
+
+
+def _of_firmware(firmware: Firmware) -> set[str]:
+    found = {
+        os_traits.COMPUTE_FIRMWARE_BIOS: True,
+        os_traits.COMPUTE_FIRMWARE_UEFI: firmware.uefi,
+        os_traits.COMPUTE_SECURITY_UEFI_SECURE_BOOT: firmware.secure_boot,
+        os_traits.COMPUTE_SECURITY_STATELESS_FIRMWARE: firmware.stateless,
+    }
+    return {name for name, is_there in found.items() if is_there}
 
 
 def _of_devices(domain: etree._Element) -> set[str]:

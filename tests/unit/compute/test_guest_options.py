@@ -49,11 +49,11 @@ def test_only_the_log_has_the_numbers_of_hosts(cloud, glance, caplog):
 
 
 def test_an_image_property_that_no_host_supports(cloud, glance):
-    glance.images[IMAGE]["hw_firmware_type"] = "uefi"
+    glance.images[IMAGE]["hw_tpm_version"] = "2.0"
     (instance,) = cloud.api.create(cloud.context, server_request({}))
     cloud.deliver()
     (fault,) = db.instances.get_latest_faults([instance.uuid]).values()
-    assert "image property hw_firmware_type=uefi" in fault["message"]
+    assert "image property hw_tpm_version=2.0" in fault["message"]
 
 
 def test_an_image_property_of_a_boot_volume(cloud, glance):

@@ -42,7 +42,7 @@ REFUSED_SPECS = {
     "hide_hypervisor_id": ["true"],
     "hw:ephemeral_encryption": ["on"],
     "hw:maxphysaddr_mode": ["passthrough"],
-    "hw:firmware_type": ["uefi"],
+    "hw:firmware_type": ["coreboot"],
     "os:secure_boot": ["required"],
     "pci_passthrough:alias": ["gpu:1"],
     "accel:device_profile": ["fpga"],
@@ -84,7 +84,7 @@ DEFAULT_SPECS = {
     "hw:serial_port_count": ["1"],
     "hw:redirected_usb_ports": ["0"],
     "hw:hide_hypervisor_id": ["false"],
-    "hw:firmware_type": ["bios"],
+    "hw:firmware_type": ["bios", "uefi"],
     "os:secure_boot": ["disabled"],
     "quota:vif_inbound_average": ["0"],
     "quota:cpu_limit": ["0"],
@@ -118,7 +118,7 @@ REFUSED_PROPERTIES = {
     "hw_numa_nodes": ["2"],
     "hw_numa_mem.0": ["512"],
     "hw_mem_page_size": ["large"],
-    "hw_firmware_type": ["uefi"],
+    "hw_firmware_type": ["coreboot"],
     "hw_disk_bus": ["fdc"],
     "hw_vif_model": ["lan9118"],
     "hw_machine_type": [],
@@ -144,7 +144,7 @@ REFUSED_PROPERTIES = {
 
 DEFAULT_PROPERTIES = {
     "hw_cpu_policy": ["shared"],
-    "hw_firmware_type": ["bios"],
+    "hw_firmware_type": ["bios", "uefi"],
     "hw_disk_bus": ["virtio", "scsi"],
     "hw_video_ram": ["0"],
     "hw_input_bus": ["usb"],
@@ -219,15 +219,13 @@ def test_hw_disk_bus_has_precedence_over_vmware_adaptertype():
 def test_the_error_of_the_scheduler_lists_all_unsupported_keys():
     with pytest.raises(exception.NoValidHost) as raised:
         check.check_for_scheduling(
-            GuestRequirements(
-                {"hw:cpu_policy": "dedicated"}, {"hw_firmware_type": "uefi"}, vcpus=1
-            ),
+            GuestRequirements({"hw:cpu_policy": "dedicated"}, {"hw_tpm_version": "2.0"}, vcpus=1),
             enabled_filters=filters.ALL,
         )
     message = str(raised.value)
     assert message.startswith("No valid host was found. ")
     assert "extra spec hw:cpu_policy=dedicated (CPU pinning is not supported)" in message
-    assert "image property hw_firmware_type=uefi" in message
+    assert "image property hw_tpm_version=2.0" in message
 
 
 @pytest.mark.parametrize(

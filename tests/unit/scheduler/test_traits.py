@@ -62,6 +62,14 @@ def test_a_forced_host_needs_the_traits(scheduler):
         hosts_of(scheduler, count=1, extra_specs=required, force_host="plain")
 
 
+def test_the_hardware_of_a_guest_chooses_the_hosts(scheduler):
+    uefi = {"hw_firmware_type": "uefi"}
+    with pytest.raises(exception.NoValidHost):
+        hosts_of(scheduler, count=1, image_properties=uefi)
+    cloud.add_host("uefi", traits=["COMPUTE_FIRMWARE_UEFI"])
+    assert hosts_of(scheduler, image_properties=uefi) == {"uefi"}
+
+
 def test_a_new_report_is_read(scheduler):
     scheduler.learn_hosts()
     compute_nodes.report("plain", {"traits": ["CUSTOM_SILVER"]})

@@ -43,7 +43,13 @@ class Libvirt(Component):
 
     name = "libvirt"
     needs = ("node",)
-    packages = ("libvirt-daemon-system", "libvirt-clients", "qemu-system-x86", "qemu-utils")
+    packages = (
+        "libvirt-daemon-system",
+        "libvirt-clients",
+        "ovmf",
+        "qemu-system-x86",
+        "qemu-utils",
+    )
 
     def configure(self, stack: Stack) -> None:
         """Write libvirt's configuration. Its default network is not started."""

@@ -122,12 +122,13 @@ def _change_serial(devices: etree._Element, new: etree._Element) -> None:
 
 
 def _change_paths(domain: etree._Element, source_folder: str, folder: str) -> None:
-    """Files in the folder of the instance: the console's log, the kernel and the ramdisk."""
+    """Files in the folder of the instance: the console's log, the kernel and the ramdisk, and the
+    variables of its firmware."""
     if source_folder == folder:
         return
     for node in domain.iterfind("devices//log"):
         _change_path(node.attrib, "file", source_folder, folder)
-    for name in ("kernel", "initrd"):
+    for name in ("kernel", "initrd", "nvram"):
         node = domain.find(f"os/{name}")
         if node is not None and node.text and node.text.startswith(f"{source_folder}/"):
             node.text = folder + node.text.removeprefix(source_folder)

@@ -12,6 +12,7 @@ from nova_mini.objects.network_model import NetworkInfo
 from nova_mini.virt.libvirt import blockinfo
 from nova_mini.virt.libvirt.config import DomainDevices
 from nova_mini.virt.libvirt.config_metadata import NOVA_NS
+from nova_mini.virt.libvirt.firmware import Firmware
 from nova_mini.virt.libvirt.guest_config import GuestConfigBuilder
 from nova_mini.virt.libvirt.host import Capabilities
 from nova_mini.virt.libvirt.imagebackend.file import Backend
@@ -21,7 +22,11 @@ from tests import servers
 from tests.unit.virt.libvirt.guests_of_host import GuestsOfHost
 
 CAPABILITIES = Capabilities(
-    arch="x86_64", cpu={}, guests=[], machines=frozenset({"pc", "q35", "pc-i440fx-7.2"})
+    arch="x86_64",
+    cpu={},
+    guests=[],
+    machines=frozenset({"pc", "q35", "pc-i440fx-7.2"}),
+    firmware=Firmware(uefi=True, secure_boot=True, stateless=True),
 )
 
 
@@ -203,7 +208,7 @@ def test_the_operators_machine_type(override):
     [
         {"hw_vif_model": "fast"},
         {"hw_video_model": "4k"},
-        {"hw_firmware_type": "uefi"},
+        {"hw_firmware_type": "coreboot"},
         {"hw_cpu_cores": "-1"},
         {"hw_scsi_model": "x"},
     ],
@@ -211,6 +216,30 @@ def test_the_operators_machine_type(override):
 def test_unsupported_hardware_is_refused(wrong):
     with pytest.raises(exception.UnsupportedHardware):
         domain(vifs=[servers.make_vif()], hw_disk_bus="scsi", **wrong)
+
+
+def test_uefi_firmware_keeps_its_variables_in_the_folder_of_the_server():
+    instance = servers.make_instance()
+    system = domain(instance, hw_firmware_type="uefi").find("os")
+    assert system.get("firmware") == "efi"
+    assert system.findtext("nvram").endswith(f"/{instance.uuid}/nvram.fd")
+    assert system.find("firmware/feature[@name='secure-boot']").get("enabled") == "no"
+    assert domain().find("os").get("firmware") is None
+
+
+def test_secure_boot_has_enrolled_keys():
+    secure = {"hw_firmware_type": "uefi", "os_secure_boot": "required", "hw_machine_type": "q35"}
+    system = domain(**secure).find("os")
+    features = {node.get("name"): node.get("enabled") for node in system.iter("feature")}
+    assert features == {"secure-boot": "yes", "enrolled-keys": "yes"}
+    assert system.find("loader").get("secure") == "yes"
+    assert system.findtext("nvram").endswith("/nvram.secure.fd")
+
+
+def test_firmware_without_state_has_no_file():
+    system = domain(hw_firmware_type="uefi", hw_firmware_stateless="true").find("os")
+    assert system.find("loader").get("stateless") == "yes"
+    assert system.find("nvram") is None
 
 
 def test_parsed_disks_equal_the_formatted_ones():
@@ -238,7 +267,7 @@ SUPPORTED = {
     "cpu_threads": "4",
     "cdrom_bus": "scsi",
     "disk_bus": "scsi",
-    "firmware_type": None,  # bios alone, which every guest has
+    "firmware_type": "uefi",
     "machine_type": "q35",
     "pointer_model": "usbtablet",
     "qemu_guest_agent": "yes",
@@ -248,6 +277,7 @@ SUPPORTED = {
     "watchdog_action": "reset",
 }
 SUPPORTED_OF_FLAVORS = {
+    "os:secure_boot": "required",
     "hw_rng:allowed": "false",
     "hw_rng:rate_bytes": "1024",
     "hw_rng:rate_period": "500",
@@ -259,6 +289,18 @@ SUPPORTED_OF_FLAVORS = {
         for direction in ("read", "write", "total")
         for unit in ("bytes", "iops")
     },
+}
+SUPPORTED_OF_IMAGES = [
+    {"os_type": "windows"},
+    {"os_command_line": "root=/dev/sda"},
+    {"hw_firmware_stateless": "true"},
+    {"os_secure_boot": "required"},
+]
+# The options beside which another one has its effect.
+BESIDE = {
+    "scsi_model": {"hw_disk_bus": "scsi"},
+    "firmware_stateless": {"hw_firmware_type": "uefi"},
+    "secure_boot": {"hw_firmware_type": "uefi", "hw_machine_type": "q35"},
 }
 # Not in the domain: how images and snapshots are made, what the guest's disks are, and whose
 # password changePassword sets.
@@ -284,7 +326,7 @@ def _claimed(registry, prefix: str = "") -> set[str]:
 def test_every_option_of_this_driver_in_the_registry_has_a_case():
     assert _claimed(EXTRA_SPECS, "hw:") == set(SUPPORTED)
     assert _claimed(EXTRA_SPECS) == {f"hw:{key}" for key in SUPPORTED} | set(SUPPORTED_OF_FLAVORS)
-    others = {"os_type", "os_command_line", *ELSEWHERE}
+    others = {name for properties in SUPPORTED_OF_IMAGES for name in properties} | ELSEWHERE
     assert _claimed(IMAGE_PROPERTIES) == {f"hw_{key}" for key in SUPPORTED} | others
 
 
@@ -299,8 +341,6 @@ def _domain_of(extra_specs, properties):
     fixed = {"id": 1, "display_name": "s", "hostname": "s", "kernel_id": "kernel"}
     instance = servers.make_instance(flavor, config_drive="True", **fixed)
     instance.os_type = properties.get("os_type")
-    if "hw:scsi_model" in extra_specs or "hw_scsi_model" in properties:
-        properties = {**properties, "hw_disk_bus": "scsi"}
     xml = domain(instance, [_VIF], **properties)
     xml.remove(xml.find("metadata"))
     return etree.tostring(xml, encoding="unicode").replace(instance.uuid, "")
@@ -309,18 +349,18 @@ def _domain_of(extra_specs, properties):
 @pytest.mark.parametrize(
     ("extra_specs", "properties"),
     [
-        *(({f"hw:{key}": value}, {}) for key, value in SUPPORTED.items() if value),
-        *(({}, {f"hw_{key}": value}) for key, value in SUPPORTED.items() if value),
+        *(({f"hw:{key}": value}, {}) for key, value in SUPPORTED.items()),
+        *(({}, {f"hw_{key}": value}) for key, value in SUPPORTED.items()),
         *(({key: value}, {}) for key, value in SUPPORTED_OF_FLAVORS.items()),
-        ({}, {"os_type": "windows"}),
-        ({}, {"os_command_line": "root=/dev/sda"}),
+        *(({}, properties) for properties in SUPPORTED_OF_IMAGES),
     ],
     ids=str,
 )
 def test_options_of_the_registry_change_the_domain(override, extra_specs, properties):
     override("enabled", True, "vnc")  # a guest without a screen has no video device
-    plain = {"hw_disk_bus": "scsi"} if "scsi_model" in str((extra_specs, properties)) else {}
-    assert _domain_of(extra_specs, properties) != _domain_of({}, plain)
+    ((key, _value),) = (extra_specs | properties).items()
+    beside = BESIDE.get(key.removeprefix("hw").removeprefix("os")[1:], {})
+    assert _domain_of(extra_specs, beside | properties) != _domain_of({}, beside)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,71 @@
+"""Hardware that a flavor or an image requests, seen by libvirt and by the guest's kernel."""
+
+from __future__ import annotations
+
+import pytest
+from lxml import etree
+
+from nova_mini import exception
+from nova_mini.objects.image_meta import ImageMeta
+from nova_mini.objects.network_model import NetworkInfo
+from nova_mini.virt.libvirt import utils
+from tests import servers
+from tests.integration.libvirt import cloud
+
+UEFI = {"hw_firmware_type": "uefi"}
+SECURE = {**UEFI, "os_secure_boot": "required", "hw_machine_type": "q35"}
+
+
+def make(driver, properties, extra_specs=None, **flavor):
+    """A server that boots the kernel of the guest's image."""
+    stored = {f"image_{name}": value for name, value in properties.items()}
+    flavor = servers.make_flavor(**{"memory_mb": 192, "extra_specs": extra_specs or {}, **flavor})
+    instance = servers.make_instance(
+        flavor, kernel_id=cloud.KERNEL, ramdisk_id=cloud.RAMDISK, system_metadata=stored
+    )
+    image_meta = ImageMeta.from_instance(instance)
+    driver.spawn(None, instance, image_meta, [], None, NetworkInfo(), None)
+    return instance
+
+
+def definition(driver, instance) -> etree._Element:
+    return etree.fromstring(driver._host.get_guest(instance).get_definition())
+
+
+@pytest.fixture
+def uefi_driver(driver):
+    if not driver._host.capabilities.firmware.secure_boot:
+        pytest.skip("the host has no package with UEFI firmware (ovmf)")
+    assert "COMPUTE_SECURITY_UEFI_SECURE_BOOT" in driver.get_available_resource().traits
+    return driver
+
+
+def test_a_guest_boots_with_uefi_and_keeps_its_variables(uefi_driver, console):
+    instance = make(uefi_driver, UEFI)
+    assert "EDK II" in console(instance, "GUEST: ready")
+    nvram = utils.get_instance_path(instance, "nvram.fd")
+    xml = definition(uefi_driver, instance)
+    assert xml.findtext("os/nvram") == str(nvram)
+    assert nvram.stat().st_mode & 0o077 == 0
+    uefi_driver.power_off(instance)
+    with open(nvram, "r+b") as stream:
+        stream.seek(-1, 2)
+        stream.write(b"\x5a")
+    uefi_driver.reboot(None, instance, NetworkInfo(), "HARD")
+    assert nvram.read_bytes()[-1:] == b"\x5a", "a reboot made the variables anew"
+    uefi_driver.destroy(None, instance)
+    assert not nvram.parent.exists()
+
+
+def test_secure_boot_does_not_start_an_unsigned_kernel(uefi_driver, console):
+    instance = make(uefi_driver, SECURE)
+    xml = definition(uefi_driver, instance)
+    assert xml.find("os/loader").get("secure") == "yes"
+    assert xml.find("features/smm").get("state") == "on"
+    assert utils.get_instance_path(instance, "nvram.secure.fd").exists()
+    console(instance, "Access Denied", timeout=60)
+
+
+def test_secure_boot_needs_a_suitable_machine(uefi_driver):
+    with pytest.raises(exception.HypervisorError, match="machine type q35"):
+        make(uefi_driver, {**SECURE, "hw_machine_type": "pc"})

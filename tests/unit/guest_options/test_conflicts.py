@@ -1,0 +1,72 @@
+"""Options that do not fit together are refused, and those that fit name the traits of the host."""
+
+import pytest
+
+from nova_mini import exception
+from nova_mini.guest_options import check, filters, implied_traits
+from nova_mini.guest_options.option import GuestRequirements
+
+UEFI = {"hw_firmware_type": "uefi"}
+
+
+def requested(extra_specs=None, image_properties=None, **amounts):
+    return GuestRequirements(extra_specs or {}, image_properties or {}, **amounts)
+
+
+@pytest.mark.parametrize(
+    ("extra_specs", "image_properties"),
+    [
+        ({}, {"hw_firmware_stateless": "yes"}),
+        ({"os:secure_boot": "required"}, {**UEFI, "os_secure_boot": "disabled"}),
+        ({"os:secure_boot": "disabled"}, {**UEFI, "os_secure_boot": "required"}),
+    ],
+)
+def test_the_api_refuses(extra_specs, image_properties):
+    with pytest.raises(exception.InvalidGuestOption):
+        check.check_request(requested(extra_specs, image_properties))
+
+
+@pytest.mark.parametrize(
+    ("extra_specs", "image_properties", "cause"),
+    [
+        ({"os:secure_boot": "required"}, {}, "needs hw_firmware_type=uefi"),
+        ({}, {"os_secure_boot": "required"}, "needs hw_firmware_type=uefi"),
+    ],
+)
+def test_the_scheduler_refuses(extra_specs, image_properties, cause):
+    both = requested(extra_specs, image_properties)
+    check.check_request(both)
+    with pytest.raises(exception.GuestOptionNotSupported, match=cause):
+        check.check_for_scheduling(both, filters.ALL)
+
+
+@pytest.mark.parametrize(
+    ("extra_specs", "image_properties"),
+    [
+        ({"os:secure_boot": "disabled"}, {**UEFI, "os_secure_boot": "optional"}),
+        ({"os:secure_boot": "required"}, {**UEFI, "os_secure_boot": "optional"}),
+        ({"os:secure_boot": "required"}, UEFI),
+        ({}, {"os_secure_boot": "optional"}),
+        ({"hw:firmware_type": "uefi"}, {"hw_firmware_stateless": "yes"}),
+    ],
+)
+def test_these_fit_together(extra_specs, image_properties):
+    assert check.problems(requested(extra_specs, image_properties)) == []
+
+
+def traits(*arguments, **amounts):
+    return {
+        name.removeprefix("trait:COMPUTE_")
+        for name in implied_traits.of(requested(*arguments, **amounts))
+    }
+
+
+def test_the_traits_of_firmware():
+    assert traits({}, {"hw_firmware_type": "bios", "os_secure_boot": "required"}) == set()
+    assert traits({}, {**UEFI, "os_secure_boot": "optional"}) == {"FIRMWARE_UEFI"}
+    secure = traits({"os:secure_boot": "required"}, {**UEFI, "hw_firmware_stateless": "yes"})
+    assert secure == {
+        "FIRMWARE_UEFI",
+        "SECURITY_UEFI_SECURE_BOOT",
+        "SECURITY_STATELESS_FIRMWARE",
+    }

@@ -131,6 +131,17 @@ OPTIONS = {
             "hw_machine_type has priority.",
         ),
         cfg.IntOpt(
+            "max_queues",
+            min=1,
+            help="Highest number of queues of an interface of a guest with several queues "
+            "(hw_vif_multiqueue_enabled). Unset, it is 256, the limit of Linux.",
+        ),
+        cfg.IntOpt(
+            "rx_queue_size",
+            choices=[256, 512, 1024],
+            help="Descriptors in a receive queue of a virtio interface. Unset, QEMU's default.",
+        ),
+        cfg.IntOpt(
             "tb_cache_size",
             min=1,
             help="MiB of memory for the translated code of an emulated (qemu) guest. Unset, QEMU "

@@ -14,26 +14,21 @@ def off(value: str, requested: GuestRequirements) -> bool:
 
 def zero(value: str, requested: GuestRequirements) -> bool:
     """Zero: none of a resource, or no limit."""
-    return _number(value) == 0
+    return number(value) == 0
 
 
 def one(value: str, requested: GuestRequirements) -> bool:
-    return _number(value) == 1
-
-
-def off_or_single_cpu(value: str, requested: GuestRequirements) -> bool:
-    """For one queue per vCPU: with one vCPU this is the one queue that every interface has."""
-    return off(value, requested) or requested.vcpus == 1
+    return number(value) == 1
 
 
 def amount_of_flavor(name: str) -> Test:
     """The amount of a resource that the flavor has; ``name``: a field of GuestRequirements."""
-    return lambda value, requested: _number(value) == getattr(requested, name)
+    return lambda value, requested: number(value) == getattr(requested, name)
 
 
 def topology_within(part: str) -> Test:
     """A limit for sockets, cores or threads that the guest's topology does not exceed."""
-    return lambda value, requested: topology(requested)[part] <= (_number(value) or 0)
+    return lambda value, requested: topology(requested)[part] <= (number(value) or 0)
 
 
 def topology(requested: GuestRequirements) -> dict[str, int]:
@@ -48,10 +43,11 @@ def _topology_part(requested: GuestRequirements, part: str) -> int | None:
     text = requested.extra_specs.get(f"hw:cpu_{part}") or requested.image_properties.get(
         f"hw_cpu_{part}"
     )
-    return _number(text) if text else None
+    return number(text) if text else None
 
 
-def _number(text: str) -> int | None:
+def number(text: str) -> int | None:
+    """None for a text that is no number."""
     try:
         return int(text)
     except ValueError:

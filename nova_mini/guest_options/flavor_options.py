@@ -166,9 +166,7 @@ def _quotas() -> list[Option]:
             limits.append(supported(f"quota:disk_{direction}_{unit}_sec", NOT_NEGATIVE, LIBVIRT))
     for direction in ("inbound", "outbound"):
         for kind in ("average", "peak", "burst"):
-            key = f"quota:vif_{direction}_{kind}"
-            reason = "interfaces are not limited; use a QoS policy of the network service"
-            limits.append(refused(key, NOT_NEGATIVE, reason, defaults.zero))
+            limits.append(supported(f"quota:vif_{direction}_{kind}", NOT_NEGATIVE, LIBVIRT))
     for resource in ("cpu", "memory", "disk_io", "vif"):
         for kind in ("limit", "reservation", "shares_share"):
             limits.append(refused(f"quota:{resource}_{kind}", INTEGER, VMWARE, defaults.zero))

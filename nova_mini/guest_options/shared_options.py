@@ -79,12 +79,7 @@ _BOTH = [
         one_of("legacy", "preferred"),
     ),
     supported("boot_menu", BOOLEAN, LIBVIRT),
-    refused(
-        "vif_multiqueue_enabled",
-        BOOLEAN,
-        "several queues of an interface are not supported",
-        defaults.off_or_single_cpu,
-    ),
+    supported("vif_multiqueue_enabled", BOOLEAN, LIBVIRT),
     refused("mem_encryption", BOOLEAN, MEMORY_ENCRYPTION, defaults.off),
     ignored(
         "mem_encryption_model",
@@ -106,12 +101,7 @@ _BOTH = [
         Choice(("intel", "smmuv3", "virtio", "auto")),
         "virtual IOMMU devices are not supported",
     ),
-    refused(
-        "virtio_packed_ring",
-        BOOLEAN,
-        "packed virtqueues are not supported",
-        defaults.off,
-    ),
+    supported("virtio_packed_ring", BOOLEAN, LIBVIRT),
     refused("sound_model", Choice(_SOUND_MODELS), "sound devices are not supported"),
     refused("usb_model", Choice(_USB_MODELS), "the USB controller cannot be chosen"),
     refused(

@@ -158,7 +158,9 @@ class LibvirtConfigGuestDisk(LibvirtConfigObject):
 
 @dataclasses.dataclass
 class LibvirtConfigGuestInterface(LibvirtConfigObject):
-    """A NIC on a bridge; ``openvswitch_id`` (the port) when the bridge is Open vSwitch's."""
+    """A NIC on a bridge; ``openvswitch_id`` (the port) when the bridge is Open vSwitch's.
+    ``driver``: attributes of a virtio NIC; ``bandwidth``: inbound and outbound -> average, peak
+    (KiB per second) and burst (KiB)."""
 
     mac_addr: str
     target_dev: str
@@ -168,6 +170,8 @@ class LibvirtConfigGuestInterface(LibvirtConfigObject):
     openvswitch_id: str | None = None
     host_offload: dict[str, str] = dataclasses.field(default_factory=dict)
     guest_offload: dict[str, str] = dataclasses.field(default_factory=dict)
+    driver: dict[str, str] = dataclasses.field(default_factory=dict)
+    bandwidth: dict[str, dict[str, int]] = dataclasses.field(default_factory=dict)
     alias: str | None = None
 
     def format_dom(self) -> etree._Element:
@@ -179,11 +183,17 @@ class LibvirtConfigGuestInterface(LibvirtConfigObject):
             port.append(element("parameters", interfaceid=self.openvswitch_id))
             interface.append(port)
         interface.append(element("model", type=self.model))
-        if self.host_offload or self.guest_offload:
-            driver = element("driver")
-            driver.append(element("host", **self.host_offload))
-            driver.append(element("guest", **self.guest_offload))
+        if self.driver or self.host_offload or self.guest_offload:
+            driver = element("driver", **self.driver)
+            if self.host_offload:
+                driver.append(element("host", **self.host_offload))
+            if self.guest_offload:
+                driver.append(element("guest", **self.guest_offload))
             interface.append(driver)
+        if self.bandwidth:
+            interface.append(element("bandwidth"))
+            limits = self.bandwidth.items()
+            interface[-1].extend(element(direction, **values) for direction, values in limits)
         interface.append(element("target", dev=self.target_dev))
         if self.mtu:
             interface.append(element("mtu", size=self.mtu))

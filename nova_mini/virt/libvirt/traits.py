@@ -25,6 +25,7 @@ _OF_THE_DRIVER = frozenset(
     {
         os_traits.COMPUTE_DEVICE_TAGGING,
         os_traits.COMPUTE_NET_ATTACH_INTERFACE_WITH_TAG,
+        os_traits.COMPUTE_NET_VIRTIO_PACKED,
         os_traits.COMPUTE_RESCUE_BFV,
         os_traits.COMPUTE_VOLUME_ATTACH,
         os_traits.COMPUTE_VOLUME_ATTACH_WITH_TAG,

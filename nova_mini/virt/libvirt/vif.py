@@ -42,6 +42,9 @@ _GUEST_OFFLOADS = ("csum", "tso4", "tso6", "ecn", "ufo")
 _ETHTOOL_OFF = ("tx", "off", "tso", "off", "gso", "off")
 
 
+_MAX_TAP_QUEUES = 256  # of a tap device of Linux
+
+
 def _short(prefix: str, vif: network_model.VIF) -> str:
     return f"{prefix}{vif.id}"[: network_model.NIC_NAME_LEN]
 
@@ -75,12 +78,16 @@ class LibvirtGenericVIFDriver:
         """The interface for the domain's definition. Raises UnsupportedHardware and, for a port
         that Neutron has not bound to this host, VirtualInterfacePlugException."""
         _check_bound(vif)
+        hardware = Hardware(flavor, image_meta)
+        model = hardware.choice("vif_model", VIF_MODELS, "virtio")
         config = LibvirtConfigGuestInterface(
             mac_addr=vif.address,
             target_dev=vif.devname,
             source_bridge=_guest_bridge(vif),
-            model=Hardware(flavor, image_meta).choice("vif_model", VIF_MODELS, "virtio"),
+            model=model,
             mtu=vif.network.mtu,
+            driver=_virtio_driver(hardware) if model == "virtio" else {},
+            bandwidth=_bandwidth(hardware),
         )
         if vif.type == network_model.VIF_TYPE_OVS and not vif.hybrid_plug:
             config.openvswitch_id = vif.ovs_interfaceid
@@ -151,6 +158,32 @@ class LibvirtGenericVIFDriver:
         linux_net.delete_net_dev(name)
         # Last, because only the switch has the uuid of the instance.
         self._ovsdb.ovsdb.del_port(name, if_exists=True).execute()
+
+
+def _virtio_driver(hardware: Hardware) -> dict[str, str]:
+    """The attributes of the driver element."""
+    attributes = {}
+    if hardware.boolean("vif_multiqueue_enabled") and hardware.flavor.vcpus > 1:
+        limit = CONF.libvirt.max_queues or _MAX_TAP_QUEUES
+        attributes["queues"] = str(min(hardware.flavor.vcpus, limit))
+    if hardware.boolean("virtio_packed_ring"):
+        attributes["packed"] = "on"
+    if CONF.libvirt.rx_queue_size:
+        attributes["rx_queue_size"] = str(CONF.libvirt.rx_queue_size)
+    return attributes
+
+
+def _bandwidth(hardware: Hardware) -> dict[str, dict[str, int]]:
+    found = {}
+    for direction in ("inbound", "outbound"):
+        limits = {
+            kind: value
+            for kind in ("average", "peak", "burst")
+            if (value := hardware.quota(f"vif_{direction}_{kind}")) is not None
+        }
+        if limits:
+            found[direction] = limits
+    return found
 
 
 def nova_to_osvif_instance(instance: Instance) -> osv_objects.instance_info.InstanceInfo:

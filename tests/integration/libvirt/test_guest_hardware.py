@@ -11,12 +11,13 @@ from nova_mini.objects.network_model import NetworkInfo
 from nova_mini.virt.libvirt import utils
 from tests import servers
 from tests.integration.libvirt import cloud
+from tests.integration.libvirt.test_interfaces import bridge_vif
 
 UEFI = {"hw_firmware_type": "uefi"}
 SECURE = {**UEFI, "os_secure_boot": "required", "hw_machine_type": "q35"}
 
 
-def make(driver, properties, extra_specs=None, **flavor):
+def make(driver, properties, extra_specs=None, vifs=(), **flavor):
     """A server that boots the kernel of the guest's image."""
     stored = {f"image_{name}": value for name, value in properties.items()}
     flavor = servers.make_flavor(**{"memory_mb": 192, "extra_specs": extra_specs or {}, **flavor})
@@ -24,7 +25,7 @@ def make(driver, properties, extra_specs=None, **flavor):
         flavor, kernel_id=cloud.KERNEL, ramdisk_id=cloud.RAMDISK, system_metadata=stored
     )
     image_meta = ImageMeta.from_instance(instance)
-    driver.spawn(None, instance, image_meta, [], None, NetworkInfo(), None)
+    driver.spawn(None, instance, image_meta, [], None, NetworkInfo(vifs), None)
     return instance
 
 
@@ -69,3 +70,12 @@ def test_secure_boot_does_not_start_an_unsigned_kernel(uefi_driver, console):
 def test_secure_boot_needs_a_suitable_machine(uefi_driver):
     with pytest.raises(exception.HypervisorError, match="machine type q35"):
         make(uefi_driver, {**SECURE, "hw_machine_type": "pc"})
+
+
+def test_an_interface_has_a_queue_for_each_vcpu(driver, console):
+    properties = {"hw_vif_multiqueue_enabled": "true", "hw_virtio_packed_ring": "true"}
+    vif = bridge_vif()
+    instance = make(driver, properties, vifs=[vif], vcpus=2)
+    console(instance, f"mac={vif.address}")
+    attributes = definition(driver, instance).find("devices/interface/driver").attrib
+    assert (attributes["queues"], attributes["packed"]) == ("2", "on")

@@ -26,7 +26,6 @@ REFUSED_SPECS = {
     "hw:numa_cpus.0": ["0-1"],
     "hw:numa_mem.12": ["512"],
     "hw:pci_numa_affinity_policy": ["required", "socket"],
-    "hw:vif_multiqueue_enabled": ["true"],
     "hw:mem_encryption": ["True"],
     "hw:pmem": ["a,b"],
     "hw:pmu": ["true", "false"],
@@ -34,7 +33,6 @@ REFUSED_SPECS = {
     "hw:tpm_version": ["2.0"],
     "hw:tpm_model": ["tpm-crb"],
     "hw:viommu_model": ["auto"],
-    "hw:virtio_packed_ring": ["true"],
     "hw:sound_model": ["ich9"],
     "hw:usb_model": ["nec-xhci"],
     "hw:redirected_usb_ports": ["1"],
@@ -46,7 +44,6 @@ REFUSED_SPECS = {
     "os:secure_boot": ["required"],
     "pci_passthrough:alias": ["gpu:1"],
     "accel:device_profile": ["fpga"],
-    "quota:vif_inbound_average": ["1000"],
     "quota:vif_outbound_burst": ["1"],
     "quota:cpu_limit": ["1000"],
     "quota:memory_shares_level": ["high"],
@@ -78,7 +75,8 @@ DEFAULT_SPECS = {
     "hw:mem_page_size": ["small", "any"],
     "hw:locked_memory": ["false"],
     "hw:pci_numa_affinity_policy": ["legacy", "preferred"],
-    "hw:vif_multiqueue_enabled": ["false"],
+    "hw:vif_multiqueue_enabled": ["false", "true"],
+    "hw:virtio_packed_ring": ["true"],
     "hw:mem_encryption": ["False"],
     "hw:mem_encryption_model": ["amd-sev"],
     "hw:serial_port_count": ["1"],
@@ -86,7 +84,8 @@ DEFAULT_SPECS = {
     "hw:hide_hypervisor_id": ["false"],
     "hw:firmware_type": ["bios", "uefi"],
     "os:secure_boot": ["disabled"],
-    "quota:vif_inbound_average": ["0"],
+    "quota:vif_inbound_average": ["0", "1000"],
+    "quota:vif_inbound_peak": ["0"],
     "quota:cpu_limit": ["0"],
     "quota:memory_shares_level": ["normal"],
     "trait:CUSTOM_GOLD": ["required", "forbidden"],
@@ -123,7 +122,6 @@ REFUSED_PROPERTIES = {
     "hw_vif_model": ["lan9118"],
     "hw_machine_type": [],
     "hw_tpm_version": ["2.0"],
-    "hw_vif_multiqueue_enabled": ["true"],
     "hw_video_ram": ["16"],
     "hw_input_bus": ["virtio"],
     "hw_rng_model": ["none"],
@@ -196,12 +194,6 @@ def test_an_unsupported_image_property_is_refused(key, value):
 @pytest.mark.parametrize(("key", "value"), cases(DEFAULT_PROPERTIES))
 def test_an_image_property_with_a_default_value_is_accepted(key, value):
     assert problems(image_properties={key: value}, **AMOUNTS) == []
-
-
-def test_multiqueue_is_accepted_for_one_vcpu():
-    multiqueue = {"hw_vif_multiqueue_enabled": "true"}
-    assert problems(image_properties=multiqueue, vcpus=1) == []
-    assert problems(image_properties=multiqueue, vcpus=2)
 
 
 def test_limits_that_the_topology_does_not_exceed_are_accepted():

@@ -19,6 +19,8 @@ def requested(extra_specs=None, image_properties=None, **amounts):
         ({}, {"hw_firmware_stateless": "yes"}),
         ({"os:secure_boot": "required"}, {**UEFI, "os_secure_boot": "disabled"}),
         ({"os:secure_boot": "disabled"}, {**UEFI, "os_secure_boot": "required"}),
+        ({"hw:vif_multiqueue_enabled": "no"}, {"hw_vif_multiqueue_enabled": "true"}),
+        ({"hw:virtio_packed_ring": "1"}, {"hw_virtio_packed_ring": "false"}),
     ],
 )
 def test_the_api_refuses(extra_specs, image_properties):
@@ -31,6 +33,12 @@ def test_the_api_refuses(extra_specs, image_properties):
     [
         ({"os:secure_boot": "required"}, {}, "needs hw_firmware_type=uefi"),
         ({}, {"os_secure_boot": "required"}, "needs hw_firmware_type=uefi"),
+        ({"quota:vif_inbound_peak": "9"}, {}, "needs quota:vif_inbound_average"),
+        (
+            {"quota:vif_outbound_burst": "9", "quota:vif_outbound_average": "0"},
+            {},
+            "needs quota:vif_outbound_average",
+        ),
     ],
 )
 def test_the_scheduler_refuses(extra_specs, image_properties, cause):
@@ -48,6 +56,8 @@ def test_the_scheduler_refuses(extra_specs, image_properties, cause):
         ({"os:secure_boot": "required"}, UEFI),
         ({}, {"os_secure_boot": "optional"}),
         ({"hw:firmware_type": "uefi"}, {"hw_firmware_stateless": "yes"}),
+        ({"hw:vif_multiqueue_enabled": "yes"}, {"hw_vif_multiqueue_enabled": "true"}),
+        ({"quota:vif_inbound_peak": "9", "quota:vif_inbound_average": "5"}, {}),
     ],
 )
 def test_these_fit_together(extra_specs, image_properties):
@@ -59,6 +69,11 @@ def traits(*arguments, **amounts):
         name.removeprefix("trait:COMPUTE_")
         for name in implied_traits.of(requested(*arguments, **amounts))
     }
+
+
+def test_the_trait_of_packed_rings():
+    assert traits({"hw:virtio_packed_ring": "true"}) == {"NET_VIRTIO_PACKED"}
+    assert traits({"hw:virtio_packed_ring": "false"}) == set()
 
 
 def test_the_traits_of_firmware():

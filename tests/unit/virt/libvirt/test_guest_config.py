@@ -275,6 +275,8 @@ SUPPORTED = {
     "vif_model": "e1000",
     "video_model": "qxl",
     "watchdog_action": "reset",
+    "vif_multiqueue_enabled": "true",
+    "virtio_packed_ring": "true",
 }
 SUPPORTED_OF_FLAVORS = {
     "os:secure_boot": "required",
@@ -288,6 +290,11 @@ SUPPORTED_OF_FLAVORS = {
         f"quota:disk_{direction}_{unit}_sec": "4096"
         for direction in ("read", "write", "total")
         for unit in ("bytes", "iops")
+    },
+    **{
+        f"quota:vif_{direction}_{kind}": "2048"
+        for direction in ("inbound", "outbound")
+        for kind in ("average", "peak", "burst")
     },
 }
 SUPPORTED_OF_IMAGES = [

@@ -52,6 +52,51 @@ def test_linux_bridge():
     assert xml.find("model").get("type") == "e1000"
 
 
+def interface(extra_specs=None, properties=None, vcpus=4):
+    flavor = servers.make_flavor(vcpus=vcpus, extra_specs=extra_specs or {})
+    image_meta = ImageMeta(properties=properties or {})
+    return vif_module.LibvirtGenericVIFDriver().get_config(ovs(), image_meta, flavor).format_dom()
+
+
+MULTIQUEUE = {"hw_vif_multiqueue_enabled": "true"}
+
+
+@pytest.mark.parametrize(
+    ("extra_specs", "properties", "vcpus", "queues"),
+    [
+        ({}, MULTIQUEUE, 4, "4"),
+        ({"hw:vif_multiqueue_enabled": "yes"}, {}, 2, "2"),
+        ({}, MULTIQUEUE, 300, "256"),
+    ],
+)
+def test_an_interface_has_a_queue_for_each_vcpu(extra_specs, properties, vcpus, queues):
+    assert interface(extra_specs, properties, vcpus).find("driver").get("queues") == queues
+
+
+@pytest.mark.parametrize(
+    ("properties", "vcpus"),
+    [({}, 4), (MULTIQUEUE, 1), ({**MULTIQUEUE, "hw_vif_model": "e1000"}, 4)],
+)
+def test_other_interfaces_have_one_queue(properties, vcpus):
+    assert interface({}, properties, vcpus).find("driver") is None
+
+
+def test_the_administrator_limits_the_queues_and_sets_their_size(override):
+    override("max_queues", 3, "libvirt")
+    override("rx_queue_size", 1024, "libvirt")
+    driver = interface({"hw:virtio_packed_ring": "true"}, MULTIQUEUE).find("driver")
+    assert dict(driver.attrib) == {"queues": "3", "packed": "on", "rx_queue_size": "1024"}
+    assert interface({}, {"hw_vif_model": "e1000"}).find("driver") is None
+
+
+def test_the_bandwidth_of_an_interface():
+    assert interface().find("bandwidth") is None
+    limits = {"inbound_average": "100", "inbound_peak": "200", "inbound_burst": "0"}
+    found = interface({f"quota:vif_{name}": value for name, value in limits.items()})
+    assert dict(found.find("bandwidth/inbound").attrib) == {"average": "100", "peak": "200"}
+    assert found.find("bandwidth/outbound") is None
+
+
 @pytest.mark.parametrize("kind", ["binding_failed", "unbound", "vhostuser"])
 def test_a_port_of_an_unsupported_type_is_an_error(kind):
     vif = servers.make_vif(type=kind)

@@ -123,7 +123,43 @@ OPTIONS = {
             help="CPU model of guests. Unset, it is host-model with kvm and none (QEMU's default) "
             "with qemu.",
         ),
-        cfg.StrOpt("cpu_model", help="libvirt's name of the CPU model, for cpu_mode=custom."),
+        cfg.ListOpt(
+            "cpu_models",
+            default=[],
+            deprecated_name="cpu_model",
+            help="libvirt's names of CPU models, for cpu_mode=custom. Each guest has the first "
+            "one with all features that its flavor and image require (trait:HW_CPU_...). Put the "
+            "model that every host has first.",
+        ),
+        cfg.ListOpt(
+            "cpu_model_extra_flags",
+            default=[],
+            help="libvirt's names of CPU features that guests have in addition to their model, or, "
+            "with a leading -, do not have: pcid, -mpx. Without effect with cpu_mode=none.",
+        ),
+        cfg.StrOpt(
+            "hw_disk_discard",
+            choices=["ignore", "unmap"],
+            help="What becomes of blocks that a guest discards on its local disks. unmap: the "
+            "storage frees them. ignore: it does not. Unset, QEMU's default, which is ignore.",
+        ),
+        cfg.IntOpt(
+            "num_pcie_ports",
+            default=16,
+            min=0,
+            max=28,
+            help="PCI Express ports of a q35 guest. Each device needs one, also an attached one; "
+            "0 for as many as its first devices need, so that none can be attached.",
+        ),
+        cfg.StrOpt(
+            "sysinfo_serial",
+            default="unique",
+            choices=["none", "os", "hardware", "auto", "unique"],
+            help="Serial number in the SMBIOS tables of guests. unique: the UUID of the server. "
+            "os: the host's /etc/machine-id. hardware: the UUID of the host's hardware. auto: as "
+            "os if that file exists, else as hardware. none: no serial number. All but unique and "
+            "none tell users which servers are on the same host.",
+        ),
         cfg.DictOpt(
             "hw_machine_type",
             default={},

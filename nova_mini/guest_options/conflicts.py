@@ -6,30 +6,80 @@ from collections.abc import Iterator
 
 from oslo_utils import strutils
 
-from nova_mini.guest_options import defaults, firmware
+from nova_mini.guest_options import choices, defaults, firmware
 from nova_mini.guest_options.option import EXTRA_SPEC, GuestRequirements, Problem, Refusal
 from nova_mini.guest_options.option import IMAGE_PROPERTY as IMAGE
 
-# Switches for which a flavor and an image must not say different things.
-_SWITCHES = ("vif_multiqueue_enabled", "virtio_packed_ring")
+# Options for which a flavor and an image must not say different things.
+_SWITCHES = ("vif_multiqueue_enabled", "virtio_packed_ring", "pmu")
+_CHOICES = ("sound_model", "usb_model")
 
 
 def find(requested: GuestRequirements) -> Iterator[Problem]:
     """The conflicts between the options of a server; all values are valid."""
-    yield from _of_switches(requested)
+    yield from _of_pairs(requested)
     yield from _of_firmware(requested)
     yield from _of_bandwidth(requested)
+    yield from _of_serial_ports(requested)
+    yield from _of_video_memory(requested)
+    yield from _of_usb(requested)
 
 
-def _of_switches(requested: GuestRequirements) -> Iterator[Problem]:
-    for name in _SWITCHES:
+def _of_pairs(requested: GuestRequirements) -> Iterator[Problem]:
+    for name in (*_SWITCHES, *_CHOICES):
         flavor = requested.extra_specs.get(f"hw:{name}")
         image = requested.image_properties.get(f"hw_{name}")
         if flavor is None or image is None:
             continue
-        if strutils.bool_from_string(flavor) != strutils.bool_from_string(image):
+        read = strutils.bool_from_string if name in _SWITCHES else str
+        if read(flavor) != read(image):
             reason = f"the flavor has hw:{name}={flavor}"
             yield Problem(IMAGE, f"hw_{name}", image, reason, Refusal.BAD_REQUEST)
+
+
+def _of_serial_ports(requested: GuestRequirements) -> Iterator[Problem]:
+    """An image may have fewer ports than its flavor."""
+    flavor = requested.extra_specs.get("hw:serial_port_count")
+    image = requested.image_properties.get("hw_serial_port_count")
+    if flavor is None or image is None:
+        return
+    if (defaults.number(image) or 0) > (defaults.number(flavor) or 0):
+        reason = f"the flavor has hw:serial_port_count={flavor}"
+        yield Problem(IMAGE, "hw_serial_port_count", image, reason, Refusal.BAD_REQUEST)
+
+
+def _of_video_memory(requested: GuestRequirements) -> Iterator[Problem]:
+    """The flavor permits video memory; without a limit it permits none."""
+    text = requested.image_properties.get("hw_video_ram", "0")
+    wanted = defaults.number(text) or 0
+    limit = defaults.number(requested.extra_specs.get("hw_video:ram_max_mb", "0")) or 0
+    model = requested.hardware("video_model") or "vga"
+    reason = None
+    if wanted > limit:
+        reason = f"the flavor has hw_video:ram_max_mb={limit}"
+    elif wanted and model not in choices.VIDEO_RAM_MODELS:
+        reason = f"a video device {model} has no memory that can be chosen"
+    if reason:
+        yield Problem(IMAGE, "hw_video_ram", text, reason, Refusal.NO_VALID_HOST)
+
+
+def _of_usb(requested: GuestRequirements) -> Iterator[Problem]:
+    """Devices on a bus that is switched off."""
+    if requested.hardware("usb_model") != "none":
+        return
+    properties = requested.image_properties
+    users = {
+        "hw_disk_bus": requested.hardware("disk_bus"),
+        "hw_cdrom_bus": requested.hardware("cdrom_bus"),
+        "hw_sound_model": requested.hardware("sound_model"),
+        "hw_input_bus": properties.get("hw_input_bus"),
+        "hw_pointer_model": (requested.hardware("pointer_model") or "")[:3],
+    }
+    has_own_bus = properties.get("hw_input_bus") == "virtio"
+    for key, value in users.items():
+        if value == "usb" and not (key == "hw_pointer_model" and has_own_bus):
+            reason = "hw_usb_model=none leaves no USB bus"
+            yield Problem(IMAGE, key, value, reason, Refusal.NO_VALID_HOST)
 
 
 def _of_bandwidth(requested: GuestRequirements) -> Iterator[Problem]:

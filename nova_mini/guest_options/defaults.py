@@ -17,8 +17,8 @@ def zero(value: str, requested: GuestRequirements) -> bool:
     return number(value) == 0
 
 
-def one(value: str, requested: GuestRequirements) -> bool:
-    return number(value) == 1
+def at_most(limit: int) -> Test:
+    return lambda value, requested: (number(value) or 0) <= limit
 
 
 def amount_of_flavor(name: str) -> Test:

@@ -112,12 +112,7 @@ def _hardware() -> list[Option]:
     return [
         *of_flavors(),
         refused("hw:cpu_realtime", BOOLEAN, "real-time CPUs are not supported", defaults.off),
-        refused(
-            "hw:hide_hypervisor_id",
-            BOOLEAN,
-            "the hypervisor cannot be hidden from the guest",
-            defaults.off,
-        ),
+        supported("hw:hide_hypervisor_id", BOOLEAN, LIBVIRT),
         refused(
             "hw:emulator_threads_policy",
             Choice(("isolate", "share")),
@@ -138,7 +133,7 @@ def _hardware() -> list[Option]:
         supported("hw_rng:allowed", BOOLEAN, LIBVIRT),
         supported("hw_rng:rate_bytes", NOT_NEGATIVE, LIBVIRT),
         supported("hw_rng:rate_period", NOT_NEGATIVE, LIBVIRT),
-        ignored("hw_video:ram_max_mb", NOT_NEGATIVE, "limits hw_video_ram of images"),
+        supported("hw_video:ram_max_mb", NOT_NEGATIVE, SCHEDULER),
         supported("os:secure_boot", Choice(("disabled", "required")), LIBVIRT),
         refused(
             "pci_passthrough:alias",
@@ -147,12 +142,7 @@ def _hardware() -> list[Option]:
             refusal=Refusal.BAD_REQUEST,
         ),
         refused("accel:device_profile", TEXT, "accelerators are not supported"),
-        refused(
-            "hide_hypervisor_id",
-            BOOLEAN,
-            "the hypervisor cannot be hidden from the guest",
-            defaults.off,
-        ),
+        supported("hide_hypervisor_id", BOOLEAN, LIBVIRT),
     ]
 
 

@@ -4,7 +4,7 @@ describe an image.
 
 from __future__ import annotations
 
-from nova_mini.guest_options import choices, defaults, filters, placement_names, rescue_options
+from nova_mini.guest_options import choices, filters, placement_names, rescue_options
 from nova_mini.guest_options.flavor_options import SCHEDULER, TRAIT_NEED
 from nova_mini.guest_options.option import (
     GuestRequirements,
@@ -62,19 +62,12 @@ def _guest() -> list[Option]:
     return [
         *of_images(),
         refused("hw_rng_model", TEXT, "the only model is virtio", one_of("virtio")),
-        refused("hw_video_ram", NOT_NEGATIVE, "video memory cannot be chosen", defaults.zero),
-        refused(
-            "hw_input_bus", Choice(("usb", "virtio")), "tablets are USB devices", one_of("usb")
-        ),
+        supported("hw_video_ram", NOT_NEGATIVE, LIBVIRT),
+        supported("hw_input_bus", Choice(choices.INPUT_BUSES), LIBVIRT),
         supported("hw_firmware_stateless", BOOLEAN, LIBVIRT),
-        refused("hw_time_hpet", BOOLEAN, "guests have no HPET timer", defaults.off),
+        supported("hw_time_hpet", BOOLEAN, LIBVIRT),
         supported("os_secure_boot", Choice(("disabled", "optional", "required")), LIBVIRT),
-        refused(
-            "img_hide_hypervisor_id",
-            BOOLEAN,
-            "the hypervisor cannot be hidden from the guest",
-            defaults.off,
-        ),
+        supported("img_hide_hypervisor_id", BOOLEAN, LIBVIRT),
         refused("hw_ephemeral_encryption_secret_uuid", TEXT, DISK_ENCRYPTION),
         refused(
             "cinder_encryption_key_id",

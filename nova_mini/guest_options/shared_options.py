@@ -86,12 +86,13 @@ _BOTH = [
         Choice(_ENCRYPTION_MODELS),
         "selects the method for hw:mem_encryption",
     ),
-    refused("pmu", BOOLEAN, "the performance monitoring unit is the hypervisor's choice"),
-    refused(
+    supported("pmu", BOOLEAN, LIBVIRT),
+    supported(
         "serial_port_count",
         NOT_NEGATIVE,
-        "a guest has one serial port, for its console log",
-        defaults.one,
+        LIBVIRT,
+        is_default=defaults.at_most(choices.SERIAL_PORTS),
+        reason=f"a guest has at most {choices.SERIAL_PORTS} serial ports",
     ),
     refused("tpm_model", Choice(("tpm-tis", "tpm-crb")), TPM),
     refused("tpm_version", Choice(("1.2", "2.0")), TPM),
@@ -102,8 +103,8 @@ _BOTH = [
         "virtual IOMMU devices are not supported",
     ),
     supported("virtio_packed_ring", BOOLEAN, LIBVIRT),
-    refused("sound_model", Choice(_SOUND_MODELS), "sound devices are not supported"),
-    refused("usb_model", Choice(_USB_MODELS), "the USB controller cannot be chosen"),
+    supported("sound_model", Choice(_SOUND_MODELS), LIBVIRT, only=choices.SOUND_MODELS),
+    supported("usb_model", Choice(_USB_MODELS), LIBVIRT, only=choices.USB_MODELS),
     refused(
         "redirected_usb_ports",
         Integer(0, 15),

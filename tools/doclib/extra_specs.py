@@ -29,7 +29,10 @@ that Nova knows is in one of the tables below.
   that no server here has. It is accepted.
 
 Every other key has no meaning for Nova. It describes a flavor or an image to people, and is
-accepted. But if AggregateInstanceExtraSpecsFilter is enabled, each extra spec without a colon must
+accepted. Values that are supported one by one, but not together, are refused with the reason; see
+[Guest hardware](../operations/guest-hardware.md).
+
+If AggregateInstanceExtraSpecsFilter is enabled, each extra spec without a colon must
 be met by the metadata of an aggregate, as in Nova; prefer the scope
 `aggregate_instance_extra_specs:`.
 
@@ -47,17 +50,12 @@ _NOTES = {
     "cpu_max_threads": "a limit that the guest's topology keeps is accepted",
     "mem_page_size": "`small` and `any` are accepted",
     "pci_numa_affinity_policy": "`legacy` and `preferred` are accepted",
-    "vif_multiqueue_enabled": "accepted for one vCPU",
-    "serial_port_count": "`1` is accepted",
     "emulator_threads_policy": "`share` is accepted",
-    "os:secure_boot": "`disabled` is accepted",
-    "os_secure_boot": "`disabled` and `optional` are accepted",
     "resources:VCPU": "the flavor's own amount is accepted",
     "resources:MEMORY_MB": "the flavor's own amount is accepted",
     "resources:DISK_GB": "the flavor's own amount is accepted",
     "resources{group}:{resource}": "`0` is accepted",
     "hw_rng_model": "`virtio` is accepted",
-    "hw_input_bus": "`usb` is accepted",
     "vmware_adaptertype": "accepted beside `hw_disk_bus`",
     "mappings": "an empty list is accepted",
 }

@@ -22,13 +22,15 @@ from nova_mini.virt.libvirt.config_metadata import LibvirtConfigGuestMetaNovaIns
 
 @dataclasses.dataclass
 class LibvirtConfigGuestCPU(LibvirtConfigObject):
-    """``mode``: None for the hypervisor's default; ``model``: only with mode ``custom``."""
+    """``mode``: None for the hypervisor's default; ``model``: only with mode ``custom``.
+    ``features``: name -> ``require`` or ``disable``."""
 
     mode: str | None = None
     model: str | None = None
     sockets: int | None = None
     cores: int = 1
     threads: int = 1
+    features: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def format_dom(self) -> etree._Element:
         cpu = element("cpu", mode=self.mode)
@@ -41,6 +43,8 @@ class LibvirtConfigGuestCPU(LibvirtConfigObject):
             cpu.append(
                 element("topology", sockets=self.sockets, cores=self.cores, threads=self.threads)
             )
+        features = self.features.items()
+        cpu.extend(element("feature", name=name, policy=policy) for name, policy in features)
         return cpu
 
 
@@ -65,7 +69,7 @@ class LibvirtConfigGuestSysinfo(LibvirtConfigObject):
     manufacturer and product are Nova's; ``version`` is nova_mini's."""
 
     version: str
-    serial: str
+    serial: str | None
     uuid: str
     manufacturer: str = "OpenStack Foundation"
     product: str = "OpenStack Nova"
@@ -74,7 +78,8 @@ class LibvirtConfigGuestSysinfo(LibvirtConfigObject):
     def format_dom(self) -> etree._Element:
         system = element("system")
         for field in dataclasses.fields(self):
-            system.append(element("entry", getattr(self, field.name), name=field.name))
+            if (value := getattr(self, field.name)) is not None:
+                system.append(element("entry", value, name=field.name))
         sysinfo = element("sysinfo", type="smbios")
         sysinfo.append(system)
         return sysinfo
@@ -147,7 +152,8 @@ class LibvirtConfigGuestClock(LibvirtConfigObject):
 
 @dataclasses.dataclass
 class LibvirtConfigGuest(LibvirtConfigObject):
-    """A domain. ``memory`` and ``tb_cache`` are in MiB; ``tb_cache`` is for emulated guests."""
+    """A domain. ``memory`` and ``tb_cache`` are in MiB; ``tb_cache`` is for emulated guests.
+    ``pmu``: whether it has a performance monitoring unit; None: as the hypervisor does."""
 
     virt_type: str
     uuid: str
@@ -161,6 +167,8 @@ class LibvirtConfigGuest(LibvirtConfigObject):
     cputune: LibvirtConfigGuestCPUTune | None = None
     metadata: LibvirtConfigGuestMetaNovaInstance | None = None
     features: list[str] = dataclasses.field(default_factory=list)
+    pmu: bool | None = None
+    hides_kvm: bool = False
     tb_cache: int | None = None
     devices: list[LibvirtConfigObject] = dataclasses.field(default_factory=list)
 
@@ -188,6 +196,11 @@ class LibvirtConfigGuest(LibvirtConfigObject):
     def _features(self):
         features = element("features")
         features.extend(element(feature) for feature in self.features)
+        if self.pmu is not None:
+            features.append(element("pmu", state="on" if self.pmu else "off"))
+        if self.hides_kvm:
+            features.append(element("kvm"))
+            features[-1].append(element("hidden", state="on"))
         if self.tb_cache:
             tcg = element("tcg")
             tcg.append(element("tb-cache", self.tb_cache, unit="MiB"))

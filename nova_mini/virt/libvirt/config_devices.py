@@ -228,10 +228,10 @@ class LibvirtConfigGuestController(LibvirtConfigObject):
 
 @dataclasses.dataclass
 class LibvirtConfigGuestSerial(LibvirtConfigObject):
-    """A serial port whose output is appended to the file ``log_path``. ``listen``: the address and
-    the TCP port at which users read and write it; None: they cannot."""
+    """A serial port. Its output is appended to the file ``log_path``, if it has one. ``listen``: the
+    address and the TCP port at which users read and write it; None: they cannot."""
 
-    log_path: str
+    log_path: str | None
     port: int = 0
     listen: tuple[str, int] | None = None
 
@@ -241,7 +241,8 @@ class LibvirtConfigGuestSerial(LibvirtConfigObject):
             host, service = self.listen
             serial.append(element("source", mode="bind", host=host, service=service))
             serial.append(element("protocol", type="raw"))
-        serial.append(element("log", file=self.log_path, append="on"))
+        if self.log_path:
+            serial.append(element("log", file=self.log_path, append="on"))
         serial.append(element("target", port=self.port))
         return serial
 
@@ -295,12 +296,23 @@ class LibvirtConfigGuestGraphics(LibvirtConfigObject):
 
 @dataclasses.dataclass
 class LibvirtConfigGuestVideo(LibvirtConfigObject):
+    """``vram``: memory in KiB; None for the hypervisor's default."""
+
     type: str
+    vram: int | None = None
 
     def format_dom(self) -> etree._Element:
         video = element("video")
-        video.append(element("model", type=self.type))
+        video.append(element("model", type=self.type, vram=self.vram))
         return video
+
+
+@dataclasses.dataclass
+class LibvirtConfigGuestSound(LibvirtConfigObject):
+    model: str
+
+    def format_dom(self) -> etree._Element:
+        return element("sound", model=self.model)
 
 
 @dataclasses.dataclass

@@ -10,8 +10,16 @@ from oslo_utils import strutils
 
 from nova_mini import exception
 from nova_mini.conf import CONF
-from nova_mini.guest_options import choices
-from nova_mini.virt.libvirt import blockinfo, config_metadata, firmware, utils
+from nova_mini.guest_options import choices, hypervisor_id
+from nova_mini.virt.libvirt import (
+    blockinfo,
+    config_metadata,
+    console_devices,
+    firmware,
+    guest_cpu,
+    host_serial,
+    utils,
+)
 from nova_mini.virt.libvirt import config as vconfig
 from nova_mini.virt.libvirt import config_devices as vdevices
 from nova_mini.virt.libvirt import hardware as hw
@@ -25,7 +33,6 @@ if TYPE_CHECKING:
     from nova_mini.objects.image_meta import ImageMeta
     from nova_mini.objects.instance import Instance
 
-PCIE_PORTS = 16  # of a q35 machine; each device needs one, also a hot-plugged one
 DEFAULT_CMDLINE = "root=/dev/{root} console=tty0 console=ttyS0"
 
 _IOTUNE = tuple(
@@ -95,7 +102,7 @@ class GuestConfigBuilder:
             metadata=config_metadata.from_instance(instance, network_info, image_meta),
             sysinfo=vconfig.LibvirtConfigGuestSysinfo(
                 version=metadata.version("nova-mini"),
-                serial=instance.uuid,
+                serial=host_serial.of_guest(instance, self.capabilities.host_uuid),
                 uuid=instance.uuid,
             ),
             os=self._os(
@@ -104,16 +111,18 @@ class GuestConfigBuilder:
                 hardware,
                 disk_info,
             ),
-            cpu=_cpu(flavor, hardware),
-            clock=_clock(instance, self.capabilities.arch),
+            cpu=guest_cpu.for_guest(flavor, hardware, self.capabilities.model_traits),
+            clock=_clock(instance, hardware, self.capabilities.arch),
             cputune=_cputune(hardware),
             features=["acpi", "apic"] if self.capabilities.arch == "x86_64" else ["acpi"],
+            pmu=None if hardware.get("pmu") is None else hardware.boolean("pmu"),
+            hides_kvm=hypervisor_id.is_hidden(hardware.requirements),
             tb_cache=CONF.libvirt.tb_cache_size if CONF.libvirt.virt_type == "qemu" else None,
             devices=[
                 *self._disks(instance, hardware, disk_info, volumes or {}),
                 *(self.vif_driver.get_config(vif, image_meta, flavor) for vif in network_info),
                 *self._controllers(hardware, disk_info),
-                *self._consoles(instance, hardware),
+                *console_devices.of_guest(instance, hardware, self.serial_ports),
                 *_helper_devices(flavor, hardware),
             ],
         )
@@ -161,53 +170,19 @@ class GuestConfigBuilder:
                 limits = {} if name in blockinfo.CONFIG_DRIVES else iotune
                 yield self.backend.by_name(instance, name).libvirt_info(device, limits)
 
-    def _consoles(self, instance, hardware):
-        log = utils.get_instance_path(instance, utils.CONSOLE_LOG)
-        listen = None
-        if CONF.serial_console.enabled:
-            address = str(CONF.serial_console.proxyclient_address)
-            listen = (address, self.serial_ports.acquire(instance.uuid))
-        yield vdevices.LibvirtConfigGuestSerial(log_path=str(log), listen=listen)
-        yield from _screen(hardware)
-
     def _controllers(self, hardware, disk_info):
         buses = {device.bus for device in disk_info.mapping.values()}
         if "scsi" in buses:
             model = hardware.choice("scsi_model", choices.SCSI_MODELS, "virtio-scsi")
             yield vdevices.LibvirtConfigGuestController("scsi", model, index=0)
         if "q35" in (self._machine(hardware) or ""):
-            for index in range(1, PCIE_PORTS + 1):
+            for index in range(1, CONF.libvirt.num_pcie_ports + 1):
                 yield vdevices.LibvirtConfigGuestController("pci", "pcie-root-port", index)
-        if "usb" not in buses and not _needs_tablet(hardware):
-            # An unused controller makes the guest boot slower and takes memory of the host.
-            yield vdevices.LibvirtConfigGuestController("usb", "none", index=0)
-
-
-def cpu_mode() -> str | None:
-    """How the CPU of guests is chosen; None: by QEMU."""
-    mode = CONF.libvirt.cpu_mode
-    if mode is None and CONF.libvirt.virt_type == "kvm":
-        return "host-model"
-    return None if mode == "none" else mode
-
-
-def _cpu(flavor, hardware):
-    mode = cpu_mode()
-    config = vconfig.LibvirtConfigGuestCPU(
-        mode=mode,
-        model=CONF.libvirt.cpu_model if mode == "custom" else None,
-    )
-    requested = {name: hardware.integer(f"cpu_{name}") for name in ("sockets", "cores", "threads")}
-    if any(requested.values()):
-        config.cores, config.threads = requested["cores"] or 1, requested["threads"] or 1
-        config.sockets = requested["sockets"] or flavor.vcpus // (config.cores * config.threads)
-        if config.sockets * config.cores * config.threads != flavor.vcpus:
-            raise exception.UnsupportedHardware(
-                name="CPU topology",
-                value=f"{config.sockets} x {config.cores} x {config.threads}",
-                choices=f"sockets x cores x threads = {flavor.vcpus} vcpus",
-            )
-    return config
+        uses_usb = "usb" in buses or console_devices.needs_usb(hardware)
+        # An unused controller makes the guest boot slower and takes memory of the host.
+        usb_model = hardware.choice("usb_model", choices.USB_MODELS, None if uses_usb else "none")
+        if usb_model:
+            yield vdevices.LibvirtConfigGuestController("usb", usb_model, index=0)
 
 
 def _cputune(hardware):
@@ -219,36 +194,14 @@ def _cputune(hardware):
     return tune if any(dataclasses.astuple(tune)) else None
 
 
-def _clock(instance, arch):
+def _clock(instance, hardware, arch):
     timers = [{"name": "pit", "tickpolicy": "delay"}, {"name": "rtc", "tickpolicy": "catchup"}]
     if arch == "x86_64":
-        timers.append({"name": "hpet", "present": "no"})
+        has_hpet = strutils.bool_from_string(hardware.image_meta.properties.get("hw_time_hpet"))
+        timers.append({"name": "hpet", "present": "yes" if has_hpet else "no"})
     return vconfig.LibvirtConfigGuestClock(
         offset="localtime" if instance.os_type == "windows" else "utc", timers=timers
     )
-
-
-def _needs_tablet(hardware) -> bool:
-    return hardware.choice("pointer_model", choices.POINTER_MODELS, None) == "usbtablet"
-
-
-def _screen(hardware):
-    # Always read: an unknown model is an error also when graphics are off.
-    model = hardware.choice("video_model", choices.VIDEO_MODELS, "vga")
-    if CONF.vnc.enabled:
-        yield vdevices.LibvirtConfigGuestGraphics(listen=str(CONF.vnc.server_listen))
-    if CONF.spice.enabled:
-        yield vdevices.LibvirtConfigGuestGraphics(
-            listen=str(CONF.spice.server_listen),
-            type="spice",
-            is_secure=CONF.spice.require_secure,
-        )
-        if CONF.spice.agent_enabled:
-            yield vdevices.LibvirtConfigGuestSpiceChannel()
-    if CONF.vnc.enabled or CONF.spice.enabled:
-        yield vdevices.LibvirtConfigGuestVideo(type=model)
-    if _needs_tablet(hardware):
-        yield vdevices.LibvirtConfigGuestInput()
 
 
 def _helper_devices(flavor, hardware):

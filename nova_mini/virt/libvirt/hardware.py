@@ -66,6 +66,10 @@ class Hardware:
     def integer(self, name: str) -> int | None:
         return _positive(f"hw_{name}", self.get(name))
 
+    def amount(self, name: str) -> int | None:
+        """None also for 0."""
+        return _integer(f"hw_{name}", self.get(name), "0 or a positive number")
+
     def boolean(self, name: str, default: bool = False) -> bool:
         return strutils.bool_from_string(self.get(name), default=default)
 

@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import functools
 import threading
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import libvirt
@@ -20,7 +21,7 @@ from oslo_log import log as logging
 from nova_mini import exception
 from nova_mini.conf import CONF
 from nova_mini.trace import traced
-from nova_mini.virt.libvirt import events, stale_starts
+from nova_mini.virt.libvirt import cpu_models, events, guest_cpu, stale_starts
 from nova_mini.virt.libvirt import firmware as firmwares
 from nova_mini.virt.libvirt.config_metadata import is_own_domain
 from nova_mini.virt.libvirt.firmware import Firmware
@@ -53,13 +54,16 @@ def _keep_alive(conn: libvirt.virConnect) -> None:
 @dataclasses.dataclass(frozen=True)
 class Capabilities:
     """``guests``: (architecture, [virt types]) that this host can run. ``machines``: the machine
-    types for the host's own architecture, ``firmware``: what its guests can have."""
+    types for the host's own architecture, ``firmware``: what its guests can have. ``host_uuid``: of
+    the machine. ``model_traits``: of each configured CPU model, if there are several."""
 
     arch: str
     cpu: dict
     guests: list[tuple[str, list[str]]]
     machines: frozenset[str]
     firmware: Firmware = Firmware()
+    host_uuid: str | None = None
+    model_traits: Mapping[str, frozenset[str]] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def parse_str(cls, xml: str) -> Capabilities:
@@ -70,6 +74,7 @@ class Capabilities:
         machines = root.iterfind(f"guest/arch[@name='{arch}']//machine")
         return cls(
             arch=arch,
+            host_uuid=root.findtext("host/uuid"),
             machines=frozenset(node.text for node in machines),
             cpu={
                 "arch": arch,
@@ -90,6 +95,21 @@ class Capabilities:
                 for node in root.findall("guest")
             ],
         )
+
+
+def _model_traits(conn: libvirt.virConnect, arch: str) -> dict[str, frozenset[str]]:
+    names = guest_cpu.models()
+    if len(names) < 2:
+        return {}
+    flags = guest_cpu.extra_flags()
+    required = [name for name, policy in flags.items() if policy == "require"]
+    disabled = {name for name, policy in flags.items() if policy == "disable"}
+    found = {}
+    for model in names:
+        features = cpu_models.expand(conn, arch, model, required) - disabled
+        traits = [trait for name in features for trait in cpu_models.traits_of(name)]
+        found[model] = frozenset(traits)
+    return found
 
 
 class Host:
@@ -193,7 +213,9 @@ class Host:
         conn = self.get_connection()
         found = Capabilities.parse_str(conn.getCapabilities())
         firmware = firmwares.of_host(conn, found.arch, CONF.libvirt.virt_type)
-        return dataclasses.replace(found, firmware=firmware)
+        return dataclasses.replace(
+            found, firmware=firmware, model_traits=_model_traits(conn, found.arch)
+        )
 
     def get_version(self) -> int:
         """The hypervisor's version: major * 1,000,000 + minor * 1,000 + release."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import logging
-import re
 from collections.abc import Iterable
 
 import libvirt
@@ -14,7 +12,7 @@ from lxml import etree
 from nova_mini.conf import CONF
 from nova_mini.guest_options import choices
 from nova_mini.virt import driver
-from nova_mini.virt.libvirt import guest_config
+from nova_mini.virt.libvirt import cpu_models, guest_cpu
 from nova_mini.virt.libvirt.firmware import Firmware
 from nova_mini.virt.libvirt.host import Capabilities, Host
 
@@ -35,31 +33,6 @@ _OF_THE_DRIVER = frozenset(
         *(f"COMPUTE_IMAGE_TYPE_{name}" for name in ("VDI", "VHD", "VHDX", "VMDK")),
     }
 )
-_CPU_PREFIX = "HW_CPU_X86_"
-# libvirt's name of a feature -> the ends of its traits, where they differ.
-_CPU_FEATURES = {
-    "aes": ("AESNI",),
-    "amd-no-ssb": ("AMD_NO_SSB",),
-    "amd-ssbd": ("AMD_SSBD",),
-    "bmi1": ("BMI",),
-    "fma": ("FMA3",),
-    "gfni": ("AVX512GFNI",),
-    "ibpb": ("AMD_IBPB",),
-    "md-clear": ("INTEL_MD_CLEAR",),
-    "pcid": ("INTEL_PCID",),
-    "pclmuldq": ("CLMUL",),
-    "pclmulqdq": ("CLMUL",),
-    "pni": ("SSE3",),
-    "rtm": ("TSX",),
-    "sha-ni": ("SHA",),
-    "spec-ctrl": ("INTEL_SPEC_CTRL",),
-    "ssbd": ("INTEL_SSBD",),
-    "svm": ("SVM", "AMD_SVM"),
-    "vaes": ("AVX512VAES",),
-    "virt-ssbd": ("AMD_VIRT_SSBD",),
-    "vmx": ("VMX", "INTEL_VMX"),
-    "vpclmulqdq": ("AVX512VPCLMULQDQ",),
-}
 _DEFAULT_MODELS = {"x86_64": "qemu64"}  # QEMU's own, for cpu_mode=none
 
 
@@ -71,9 +44,13 @@ def of_host(host: Host) -> list[str]:
     found |= _of_live_migration()
     found |= _of_firmware(capabilities.firmware)
     found |= _named("COMPUTE_NET_VIF_MODEL", choices.VIF_MODELS)
+    found |= _named("COMPUTE_SOUND_MODEL", choices.SOUND_MODELS)
+    found |= _named("COMPUTE_USB_MODEL", choices.USB_MODELS)
     if domain is not None:
         found |= _of_devices(domain)
-        found |= {trait for name in _cpu_features(host, domain) for trait in _traits_of_cpu(name)}
+        found |= {
+            trait for name in _cpu_features(host, domain) for trait in cpu_models.traits_of(name)
+        }
     return sorted(found)
 
 
@@ -128,56 +105,30 @@ def _values(domain: etree._Element, path: str) -> set[str]:
 
 
 def _cpu_features(host: Host, domain: etree._Element) -> set[str]:
-    """libvirt's names of the features that the CPU of a guest has, as it is configured."""
-    mode = guest_config.cpu_mode()
-    model, required, disabled = _model(mode, host.capabilities.arch), [], set()
+    """libvirt's names of the features that the CPU of a guest can have, as it is configured. Of
+    several models, a guest gets one that has what it requires."""
+    mode, arch = guest_cpu.mode(), host.capabilities.arch
+    flags = guest_cpu.extra_flags()
+    required = [name for name, policy in flags.items() if policy == "require"]
+    disabled = {name for name, policy in flags.items() if policy == "disable"}
+    models = guest_cpu.models() if mode == "custom" else _default_model(arch)
     if mode in ("host-model", "host-passthrough"):
         node = domain.find("cpu/mode[@name='host-model'][@supported='yes']")
         if node is None:
             return set()
-        model = node.findtext("model")
-        required = node.xpath("feature[@policy='require']/@name")
-        disabled = set(node.xpath("feature[@policy='disable']/@name"))
-    if model is None:
-        return set()
-    return _expanded(host, model, required) - disabled
+        models = [node.findtext("model") or ""]
+        required += node.xpath("feature[@policy='require']/@name")
+        disabled |= set(node.xpath("feature[@policy='disable']/@name"))
+    conn = host.get_connection()
+    found = [cpu_models.expand(conn, arch, model, required) for model in models if model]
+    return set().union(*found) - disabled
 
 
-def _model(mode: str | None, arch: str) -> str | None:
-    return CONF.libvirt.cpu_model if mode == "custom" else _DEFAULT_MODELS.get(arch)
-
-
-def _expanded(host: Host, model: str, features: list[str]) -> set[str]:
-    """The features of a CPU model and these features."""
-    cpu = etree.Element("cpu")
-    etree.SubElement(cpu, "arch").text = host.capabilities.arch
-    etree.SubElement(cpu, "model").text = model
-    for name in features:
-        etree.SubElement(cpu, "feature", name=name)
-    try:
-        xml = host.get_connection().baselineCPU(
-            [etree.tostring(cpu, encoding="unicode")],
-            libvirt.VIR_CONNECT_BASELINE_CPU_EXPAND_FEATURES,
-        )
-    except libvirt.libvirtError as exc:
-        LOG.warning("Traits of CPU model %s: could not expand it: %s", model, exc)
-        return set()
-    return set(etree.fromstring(xml).xpath("feature[@policy='require']/@name"))
-
-
-def _traits_of_cpu(feature: str) -> list[str]:
-    """``sse4.1`` -> [HW_CPU_X86_SSE41]; [] for a feature that has no trait."""
-    plain = re.sub(r"[.\-]", "", feature).upper()
-    names = _CPU_FEATURES.get(feature, (plain,))
-    return [trait for name in names if (trait := _CPU_PREFIX + name) in _standard()]
+def _default_model(arch: str) -> list[str]:
+    return [_DEFAULT_MODELS[arch]] if arch in _DEFAULT_MODELS else []
 
 
 def _named(prefix: str, names: Iterable[str]) -> set[str]:
     """``COMPUTE_STORAGE_BUS``, [``virtio``] -> {COMPUTE_STORAGE_BUS_VIRTIO}, where it exists."""
     found = {f"{prefix}_{name.upper().replace('-', '_')}" for name in names}
-    return found & _standard()
-
-
-@functools.cache
-def _standard() -> frozenset[str]:
-    return frozenset(os_traits.get_traits())
+    return found & cpu_models.standard_traits()

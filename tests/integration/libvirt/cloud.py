@@ -36,6 +36,10 @@ OVERRIDDEN = [
     ("virt_type", "libvirt"),
     ("tb_cache_size", "libvirt"),
     ("connection_uri", "libvirt"),
+    ("enabled", "vnc"),
+    ("cpu_mode", "libvirt"),
+    ("cpu_models", "libvirt"),
+    ("cpu_model_extra_flags", "libvirt"),
 ]
 
 

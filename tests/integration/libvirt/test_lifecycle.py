@@ -136,14 +136,14 @@ def test_hardware_requested_by_the_image(driver, console):
 
 def test_a_domain_that_libvirt_refuses_is_logged_and_leaves_nothing(driver, caplog):
     CONF.set_override("cpu_mode", "custom", group="libvirt")
-    CONF.set_override("cpu_model", "abacus", group="libvirt")
+    CONF.set_override("cpu_models", ["abacus"], group="libvirt")
     instance = servers.make_instance()
     with pytest.raises(exception.HypervisorError, match="abacus"):
         cloud.spawn(driver, instance, admin_password="secret-password")
     assert f"<uuid>{instance.uuid}</uuid>" in caplog.text
     assert "secret-password" not in caplog.text
     CONF.clear_override("cpu_mode", group="libvirt")
-    CONF.clear_override("cpu_model", group="libvirt")
+    CONF.clear_override("cpu_models", group="libvirt")
     driver.destroy(None, instance)
     assert driver.list_instance_uuids() == []
 

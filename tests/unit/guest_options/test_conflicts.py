@@ -21,6 +21,9 @@ def requested(extra_specs=None, image_properties=None, **amounts):
         ({"os:secure_boot": "disabled"}, {**UEFI, "os_secure_boot": "required"}),
         ({"hw:vif_multiqueue_enabled": "no"}, {"hw_vif_multiqueue_enabled": "true"}),
         ({"hw:virtio_packed_ring": "1"}, {"hw_virtio_packed_ring": "false"}),
+        ({"hw:pmu": "no"}, {"hw_pmu": "yes"}),
+        ({"hw:sound_model": "ich9"}, {"hw_sound_model": "ac97"}),
+        ({"hw:serial_port_count": "1"}, {"hw_serial_port_count": "2"}),
     ],
 )
 def test_the_api_refuses(extra_specs, image_properties):
@@ -33,6 +36,15 @@ def test_the_api_refuses(extra_specs, image_properties):
     [
         ({"os:secure_boot": "required"}, {}, "needs hw_firmware_type=uefi"),
         ({}, {"os_secure_boot": "required"}, "needs hw_firmware_type=uefi"),
+        ({}, {"hw_video_ram": "16"}, "hw_video:ram_max_mb=0"),
+        ({"hw_video:ram_max_mb": "8"}, {"hw_video_ram": "16"}, "hw_video:ram_max_mb=8"),
+        (
+            {"hw_video:ram_max_mb": "64"},
+            {"hw_video_ram": "16", "hw_video_model": "virtio"},
+            "a video device virtio",
+        ),
+        ({"hw:usb_model": "none"}, {"hw_pointer_model": "usbtablet"}, "no USB bus"),
+        ({}, {"hw_usb_model": "none", "hw_disk_bus": "usb"}, "no USB bus"),
         ({"quota:vif_inbound_peak": "9"}, {}, "needs quota:vif_inbound_average"),
         (
             {"quota:vif_outbound_burst": "9", "quota:vif_outbound_average": "0"},
@@ -58,6 +70,11 @@ def test_the_scheduler_refuses(extra_specs, image_properties, cause):
         ({"hw:firmware_type": "uefi"}, {"hw_firmware_stateless": "yes"}),
         ({"hw:vif_multiqueue_enabled": "yes"}, {"hw_vif_multiqueue_enabled": "true"}),
         ({"quota:vif_inbound_peak": "9", "quota:vif_inbound_average": "5"}, {}),
+        ({"hw:pmu": "no"}, {"hw_pmu": "off"}),
+        ({"hw:sound_model": "ich9"}, {"hw_sound_model": "ich9"}),
+        ({"hw:serial_port_count": "2"}, {"hw_serial_port_count": "1"}),
+        ({"hw_video:ram_max_mb": "64"}, {"hw_video_ram": "64"}),
+        ({}, {"hw_usb_model": "none", "hw_pointer_model": "usbtablet", "hw_input_bus": "virtio"}),
     ],
 )
 def test_these_fit_together(extra_specs, image_properties):
@@ -69,6 +86,14 @@ def traits(*arguments, **amounts):
         name.removeprefix("trait:COMPUTE_")
         for name in implied_traits.of(requested(*arguments, **amounts))
     }
+
+
+def test_the_traits_of_devices():
+    assert traits({"hw:sound_model": "ich9"}, {"hw_usb_model": "nec-xhci"}) == {
+        "SOUND_MODEL_ICH9",
+        "USB_MODEL_NEC_XHCI",
+    }
+    assert traits({}, {"hw_usb_model": "ehci"}) == set()
 
 
 def test_the_trait_of_packed_rings():

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from oslo_utils import uuidutils
 
 from nova_mini import exception
+from nova_mini.conf import CONF
 from nova_mini.trace import traced
 from nova_mini.virt import private_files
 from nova_mini.virt.libvirt import utils
@@ -150,6 +151,7 @@ class Image(abc.ABC):
             readonly=device.type == "cdrom",
             boot_order=device.boot_index,
             iotune=iotune or {},
+            driver_discard=None if device.type == "cdrom" else CONF.libvirt.hw_disk_discard,
         )
 
     @abc.abstractmethod

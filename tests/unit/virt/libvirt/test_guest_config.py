@@ -1,5 +1,7 @@
 """The domain has what the flavor, the image and the configuration request."""
 
+import uuid
+
 import pytest
 from lxml import etree
 
@@ -9,7 +11,7 @@ from nova_mini.guest_options.image_options import IMAGE_PROPERTIES
 from nova_mini.guest_options.shared_options import LIBVIRT
 from nova_mini.objects.image_meta import ImageMeta
 from nova_mini.objects.network_model import NetworkInfo
-from nova_mini.virt.libvirt import blockinfo
+from nova_mini.virt.libvirt import blockinfo, host_serial
 from nova_mini.virt.libvirt.config import DomainDevices
 from nova_mini.virt.libvirt.config_metadata import NOVA_NS
 from nova_mini.virt.libvirt.firmware import Firmware
@@ -27,6 +29,12 @@ CAPABILITIES = Capabilities(
     guests=[],
     machines=frozenset({"pc", "q35", "pc-i440fx-7.2"}),
     firmware=Firmware(uefi=True, secure_boot=True, stateless=True),
+    host_uuid="f0e1d2c3-0000-0000-0000-000000000001",
+    model_traits={
+        "Nehalem": frozenset(),
+        "Haswell": frozenset({"HW_CPU_X86_AVX2"}),
+        "EPYC": frozenset({"HW_CPU_X86_AVX2", "HW_CPU_X86_SVM"}),
+    },
 )
 
 
@@ -107,8 +115,27 @@ def test_cpu_mode(override, virt_type, mode, expected):
 
 def test_a_custom_cpu_has_its_model(override):
     override("cpu_mode", "custom", "libvirt")
-    override("cpu_model", "Nehalem", "libvirt")
-    assert domain().findtext("cpu/model") == "Nehalem"
+    override("cpu_models", ["Nehalem"], "libvirt")
+    override("cpu_model_extra_flags", ["+PCID", "-aes", "x2apic"], "libvirt")
+    xml = domain()
+    assert xml.findtext("cpu/model") == "Nehalem"
+    features = {node.get("name"): node.get("policy") for node in xml.iterfind("cpu/feature")}
+    assert features == {"pcid": "require", "aes": "disable", "x2apic": "require"}
+
+
+def test_a_guest_has_the_first_model_with_the_features_that_it_requires(override):
+    override("cpu_mode", "custom", "libvirt")
+    override("cpu_models", ["Nehalem", "Haswell", "EPYC"], "libvirt")
+
+    def model(**traits) -> str:
+        specs = {f"trait__HW_CPU_X86_{name}": value for name, value in traits.items()}
+        return domain(flavored(**specs)).findtext("cpu/model")
+
+    assert model() == "Nehalem"
+    assert model(AVX2="required") == "Haswell"
+    assert model(AVX2="required", SVM="required") == "EPYC"
+    with pytest.raises(exception.HypervisorError, match="AVX512F"):
+        model(AVX512F="required")
 
 
 def test_cpu_topology():
@@ -173,6 +200,94 @@ def test_devices_that_were_not_requested_are_missing():
     for path in ("rng", "channel", "watchdog", "input"):
         assert xml.find(f"devices/{path}") is None
     assert xml.find("devices/controller[@type='usb']").get("model") == "none"
+
+
+def test_serial_ports():
+    ports = domain(hw_serial_port_count="3").findall("devices/serial")
+    assert [port.find("target").get("port") for port in ports] == ["0", "1", "2"]
+    assert [port.find("log") is not None for port in ports] == [True, False, False]
+    assert domain(hw_serial_port_count="0").find("devices/serial") is None
+    assert len(domain(flavored(hw__serial_port_count="4")).findall("devices/serial")) == 4
+    fewer = domain(flavored(hw__serial_port_count="4"), hw_serial_port_count="2")
+    assert len(fewer.findall("devices/serial")) == 2
+    with pytest.raises(exception.UnsupportedHardware):
+        domain(hw_serial_port_count="5")
+
+
+def test_timers_performance_counters_and_a_hidden_hypervisor():
+    xml = domain()
+    assert xml.find("features/pmu") is None
+    assert xml.find("features/kvm") is None
+    assert xml.find("clock/timer[@name='hpet']").get("present") == "no"
+    xml = domain(hw_time_hpet="yes", hw_pmu="true", img_hide_hypervisor_id="true")
+    assert xml.find("clock/timer[@name='hpet']").get("present") == "yes"
+    assert xml.find("features/pmu").get("state") == "on"
+    assert xml.find("features/kvm/hidden").get("state") == "on"
+    assert domain(flavored(hw__pmu="no")).find("features/pmu").get("state") == "off"
+
+
+def test_video_memory_is_in_mebibytes(override):
+    override("enabled", True, "vnc")
+    assert domain(hw_video_ram="16").find("devices/video/model").get("vram") == "16384"
+    assert domain(hw_video_ram="0").find("devices/video/model").get("vram") is None
+
+
+def test_sound_and_usb_devices():
+    xml = domain(hw_sound_model="usb", hw_usb_model="nec-xhci")
+    assert xml.find("devices/sound").get("model") == "usb"
+    assert xml.find("devices/controller[@type='usb']").get("model") == "nec-xhci"
+    assert domain(hw_sound_model="usb").find("devices/controller[@type='usb']") is None
+
+
+@pytest.mark.parametrize(("bus", "controller"), [("virtio", "none"), ("usb", None)])
+def test_tablet_and_keyboard_are_on_the_requested_bus(bus, controller):
+    xml = domain(hw_input_bus=bus, hw_pointer_model="usbtablet")
+    inputs = [(node.get("type"), node.get("bus")) for node in xml.iterfind("devices/input")]
+    assert inputs == [("tablet", bus), ("keyboard", bus)]
+    usb = xml.find("devices/controller[@type='usb']")
+    assert (usb.get("model") if usb is not None else None) == controller
+
+
+def test_the_administrator_chooses_ports_and_discard(override):
+    override("num_pcie_ports", 4, "libvirt")
+    override("hw_disk_discard", "unmap", "libvirt")
+    xml = domain(servers.make_instance(config_drive="True"), hw_machine_type="q35")
+    assert len(xml.findall("devices/controller[@model='pcie-root-port']")) == 4
+    discards = {
+        node.get("device"): node.find("driver").get("discard")
+        for node in xml.iterfind("devices/disk")
+    }
+    assert discards == {"disk": "unmap", "cdrom": None}
+
+
+MACHINE_ID = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("source", "content", "expected"),
+    [
+        ("none", MACHINE_ID, None),
+        ("os", MACHINE_ID, str(uuid.UUID(MACHINE_ID))),
+        ("auto", MACHINE_ID, str(uuid.UUID(MACHINE_ID))),
+        ("auto", None, CAPABILITIES.host_uuid),
+        ("hardware", MACHINE_ID, CAPABILITIES.host_uuid),
+    ],
+)
+def test_the_serial_number(override, monkeypatch, tmp_path, source, content, expected):
+    override("sysinfo_serial", source, "libvirt")
+    path = tmp_path / "machine-id"
+    if content:
+        path.write_text(f"{content}\n")
+    monkeypatch.setattr(host_serial, "MACHINE_ID", path)
+    entries = {node.get("name"): node.text for node in domain().iter("entry")}
+    assert entries.get("serial") == expected
+
+
+def test_a_host_without_a_serial_number_is_named(override, monkeypatch, tmp_path):
+    override("sysinfo_serial", "os", "libvirt")
+    monkeypatch.setattr(host_serial, "MACHINE_ID", tmp_path / "missing")
+    with pytest.raises(exception.HypervisorError, match="sysinfo_serial=os"):
+        domain()
 
 
 def test_a_tablet_needs_a_usb_controller():
@@ -277,9 +392,15 @@ SUPPORTED = {
     "watchdog_action": "reset",
     "vif_multiqueue_enabled": "true",
     "virtio_packed_ring": "true",
+    "pmu": "false",
+    "serial_port_count": "2",
+    "sound_model": "ich9",
+    "usb_model": "qemu-xhci",
 }
 SUPPORTED_OF_FLAVORS = {
     "os:secure_boot": "required",
+    "hw:hide_hypervisor_id": "yes",
+    "hide_hypervisor_id": "true",
     "hw_rng:allowed": "false",
     "hw_rng:rate_bytes": "1024",
     "hw_rng:rate_period": "500",
@@ -302,6 +423,10 @@ SUPPORTED_OF_IMAGES = [
     {"os_command_line": "root=/dev/sda"},
     {"hw_firmware_stateless": "true"},
     {"os_secure_boot": "required"},
+    {"hw_input_bus": "virtio"},
+    {"hw_time_hpet": "true"},
+    {"hw_video_ram": "32"},
+    {"img_hide_hypervisor_id": "true"},
 ]
 # The options beside which another one has its effect.
 BESIDE = {
@@ -331,7 +456,6 @@ def _claimed(registry, prefix: str = "") -> set[str]:
 
 
 def test_every_option_of_this_driver_in_the_registry_has_a_case():
-    assert _claimed(EXTRA_SPECS, "hw:") == set(SUPPORTED)
     assert _claimed(EXTRA_SPECS) == {f"hw:{key}" for key in SUPPORTED} | set(SUPPORTED_OF_FLAVORS)
     others = {name for properties in SUPPORTED_OF_IMAGES for name in properties} | ELSEWHERE
     assert _claimed(IMAGE_PROPERTIES) == {f"hw_{key}" for key in SUPPORTED} | others

@@ -7,8 +7,9 @@ import libvirt
 import os_traits
 import pytest
 
-from nova_mini.virt.libvirt import traits
+from nova_mini.virt.libvirt import cpu_models, traits
 from nova_mini.virt.libvirt.events import EventHandler
+from nova_mini.virt.libvirt.firmware import Firmware
 from nova_mini.virt.libvirt.host import Capabilities, Host
 
 _CAPABILITIES = """
@@ -92,7 +93,7 @@ def test_a_host_without_a_model_of_its_cpu_has_no_cpu_traits(found, override):
 
 def test_the_cpu_of_a_configured_model(found, override):
     override("cpu_mode", "custom", "libvirt")
-    override("cpu_model", "Nehalem", "libvirt")
+    override("cpu_models", ["Nehalem"], "libvirt")
     cpu = cpu_of(found())
     assert {"SSE42", "SSSE3", "SSE3"} <= cpu
     assert "AVX" not in cpu
@@ -105,7 +106,7 @@ def test_an_emulated_guest_has_the_cpu_of_qemu(found, override):
 
 def test_an_unknown_model_is_logged(found, override, caplog):
     override("cpu_mode", "custom", "libvirt")
-    override("cpu_model", "Abacus", "libvirt")
+    override("cpu_models", ["Abacus"], "libvirt")
     assert cpu_of(found()) == set()
     assert "Abacus" in caplog.text
 
@@ -152,5 +153,23 @@ def test_without_capabilities_for_domains_the_rest_is_reported(found, caplog):
 
 
 def test_every_special_feature_has_a_standard_trait():
-    for feature, ends in traits._CPU_FEATURES.items():
-        assert len(traits._traits_of_cpu(feature)) == len(ends), feature
+    for feature, ends in cpu_models.SPECIAL_FEATURES.items():
+        assert len(cpu_models.traits_of(feature)) == len(ends), feature
+
+
+def test_several_models_and_flags(found, override):
+    override("cpu_mode", "custom", "libvirt")
+    override("cpu_models", ["Nehalem", "EPYC"], "libvirt")
+    override("cpu_model_extra_flags", ["avx512f", "-sse4a"], "libvirt")
+    cpu = cpu_of(found())
+    assert {"SSE42", "AVX2", "AVX512F"} <= cpu
+    assert "SSE4A" not in cpu
+
+
+def test_firmware(monkeypatch):
+    host = Host("test:///default", EventHandler(lambda event: None))
+    monkeypatch.setattr(host, "get_connection", lambda: Connection(None))
+    host.capabilities = Capabilities("x86_64", {"topology": {}}, [], frozenset(), Firmware(True))
+    listed = traits.of_host(host)
+    assert {"COMPUTE_FIRMWARE_UEFI", "COMPUTE_FIRMWARE_BIOS"} <= set(listed)
+    assert "COMPUTE_SECURITY_UEFI_SECURE_BOOT" not in listed

@@ -850,6 +850,10 @@ class TriggerCrashDumpNotSupported(Invalid):
     msg_fmt = "Triggering crash dump is not supported"
 
 
+class VendordataFailed(NovaException):
+    msg_fmt = "The service %(name)s did not answer with the vendordata of the server."
+
+
 class UnsupportedHardware(Invalid):
     msg_fmt = "%(name)s '%(value)s' is not supported. Supported values: %(choices)s."
 

@@ -23,6 +23,7 @@ from nova_mini.conf import (
     rpc,
     scheduler,
     service_user,
+    vendordata,
 )
 from nova_mini.conf._service import service_opts
 
@@ -46,6 +47,7 @@ _MODULES = (
     rpc,
     scheduler,
     service_user,
+    vendordata,
 )
 
 for _module in _MODULES:

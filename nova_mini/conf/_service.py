@@ -17,6 +17,7 @@ GROUPS = {
     "keystone": "identity",
     "neutron": "network",
     "service_user": None,
+    "vendordata_dynamic_auth": None,
 }
 
 

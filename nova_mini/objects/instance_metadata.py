@@ -8,7 +8,7 @@ import dataclasses
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from nova_mini import exception
 from nova_mini.conf import CONF
@@ -39,6 +39,8 @@ VERSIONS = (
 
 OPENSTACK, EC2 = "openstack", "ec2"
 PASSWORD = "password"
+#: The system metadata with the roles of the user who made the server, separated by commas.
+BOOT_ROLES = "boot_roles"
 _RANDOM_SEED_BYTES = 512
 
 
@@ -72,8 +74,18 @@ class TaggedDisk:
         return {name: value for name, value in entry.items() if value is not None}
 
 
+class VendordataSource(Protocol):
+    """``first`` and ``second``: the contents of vendor_data.json and vendor_data2.json."""
+
+    @property
+    def first(self) -> Any: ...
+
+    @property
+    def second(self) -> dict[str, Any]: ...
+
+
 class InstanceMetadata:
-    """The metadata of one instance. It makes no requests to other services.
+    """The metadata of one instance. Only ``vendordata`` makes requests to other services.
 
     ``network_info``: used instead of the instance's own. ``admin_password`` and ``injected_files``
     (path, content) are available only during the build.
@@ -86,12 +98,14 @@ class InstanceMetadata:
         admin_password: str | None = None,
         injected_files: Sequence[tuple[str, bytes]] = (),
         tagged_disks: Iterable[TaggedDisk] = (),
+        vendordata: VendordataSource | None = None,
     ):
         self.instance = instance
         self.network_info = instance.network_info if network_info is None else network_info
         self._admin_password = admin_password
         self._files = list(injected_files)
         self._tagged_disks = list(tagged_disks)
+        self._vendordata = vendordata
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -153,12 +167,15 @@ class InstanceMetadata:
         if version >= GRIZZLY:
             files[PASSWORD] = lambda: guest_password.extract(self.instance.system_metadata).encode()
         if version >= HAVANA:
-            files["vendor_data.json"] = lambda: b"{}"
+            files["vendor_data.json"] = lambda: _json(self._vendor_data().first)
         if version >= LIBERTY:
             files["network_data.json"] = lambda: _json(network_data.build(self.network_info))
         if version >= NEWTON_VENDOR:
-            files["vendor_data2.json"] = lambda: b"{}"
+            files["vendor_data2.json"] = lambda: _json(self._vendor_data().second)
         return files
+
+    def _vendor_data(self) -> VendordataSource:
+        return self._vendordata or _NoVendordata({}, {})
 
     def _meta_data(self, version: str) -> dict[str, Any]:
         instance = self.instance
@@ -197,8 +214,7 @@ class InstanceMetadata:
 
     @property
     def hostname(self) -> str:
-        domain = CONF.api.dhcp_domain
-        return f"{self.instance.hostname}.{domain}" if domain else self.instance.hostname
+        return full_hostname(self.instance)
 
     def _user_data(self) -> bytes:
         return base64.b64decode(self.instance.user_data)
@@ -211,6 +227,19 @@ class InstanceMetadata:
         """The interfaces and disks that have a tag."""
         nics = [_nic(vif, version) for vif in self.network_info if vif.tag]
         return nics + [disk.describe() for disk in self._tagged_disks]
+
+
+class _NoVendordata(NamedTuple):
+    """For a caller that has no vendordata."""
+
+    first: Any
+    second: dict[str, Any]
+
+
+def full_hostname(instance: Instance) -> str:
+    """The name of the guest with the domain of the cloud."""
+    domain = CONF.api.dhcp_domain
+    return f"{instance.hostname}.{domain}" if domain else instance.hostname
 
 
 def _nic(vif: VIF, version: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from oslo_log import log as logging
 from nova_mini import context, exception
 from nova_mini.api.metadata import proxy
 from nova_mini.conf import CONF
+from nova_mini.external.vendordata import Vendordata
 from nova_mini.network import neutron
 from nova_mini.objects import ec2_metadata, guest_password
 from nova_mini.objects.block_device_mapping import BlockDeviceMappingList
@@ -112,7 +113,9 @@ class MetadataRequestHandler:
             instance = Instance.get_by_uuid(admin, instance_uuid)
             bdms = BlockDeviceMappingList.get_by_instance_uuid(admin, instance_uuid)
             disks = TaggedDisk.of_mappings(bdms)
-            metadata = InstanceMetadata(instance, tagged_disks=disks)
+            metadata = InstanceMetadata(
+                instance, tagged_disks=disks, vendordata=Vendordata(instance)
+            )
             with self._lock:
                 self._cache[instance_uuid] = metadata
         return metadata

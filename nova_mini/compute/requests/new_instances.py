@@ -18,6 +18,7 @@ from nova_mini.objects.block_device_mapping import NewDisk, NewMapping
 from nova_mini.objects.image_meta import REQUESTED_IMAGE, ImageMeta
 from nova_mini.objects.instance import Instance
 from nova_mini.objects.instance_creation import NewInstance
+from nova_mini.objects.instance_metadata import BOOT_ROLES
 from nova_mini.objects.network_model import NetworkInfo, requests_to_primitive
 from nova_mini.states import power_state, task_states, vm_states
 
@@ -107,6 +108,7 @@ def _common_fields(
             **image.to_system_metadata(flavor.root_gb),
             **image_checks.authorization_of(image),
             **_owner_names(context),
+            BOOT_ROLES: ",".join(context.roles),
             **_requested_image(request, image),
         },
         "security_groups": request.security_groups or ["default"],

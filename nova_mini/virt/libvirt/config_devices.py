@@ -228,8 +228,8 @@ class LibvirtConfigGuestController(LibvirtConfigObject):
 
 @dataclasses.dataclass
 class LibvirtConfigGuestSerial(LibvirtConfigObject):
-    """A serial port. Its output is appended to the file ``log_path``, if it has one. ``listen``: the
-    address and the TCP port at which users read and write it; None: they cannot."""
+    """A serial port. ``log_path``: the file to which its output is appended, or None. ``listen``:
+    the address and the TCP port at which users read and write it; None: they cannot."""
 
     log_path: str | None
     port: int = 0

@@ -19,6 +19,7 @@ from oslo_utils import units
 
 from nova_mini import exception
 from nova_mini.conf import CONF
+from nova_mini.external.vendordata import Vendordata
 from nova_mini.image import authorization
 from nova_mini.objects.block_device_mapping import FILE_SYSTEMS
 from nova_mini.objects.image_meta import ImageMeta
@@ -281,6 +282,7 @@ def create_config_drive(
         admin_password=injection_info.admin_password,
         injected_files=injection_info.files,
         tagged_disks=block_device.get_tagged_disks(block_device_info),
+        vendordata=Vendordata(instance),
     )
     builder = configdrive.ConfigDriveBuilder(metadata.metadata_for_config_drive())
     drive.create_from(builder.make_drive)

@@ -11,7 +11,7 @@ from nova_mini import disclosure, exception
 from nova_mini.actions.claims import ClaimedAction
 from nova_mini.actions.errors import OWNERSHIP_LOST, RETRYABLE
 from nova_mini.context import RequestContext
-from nova_mini.notifications import notify_about_instance_usage
+from nova_mini.notifications import notify_about_instance_usage, notify_usage_exists
 from nova_mini.objects.block_device_mapping import BlockDeviceMappingList
 from nova_mini.objects.instance_action import InstanceAction
 from nova_mini.states import vm_states
@@ -48,6 +48,10 @@ class OperationContext(ClaimedAction, Generic[H]):
     def notify(self, event: str, **details: Any) -> None:
         """Send the notification ``compute.instance.EVENT`` of the server."""
         notify_about_instance_usage(self.context, self.instance, event, **details)
+
+    def notify_usage(self) -> None:
+        """Send the notification ``compute.instance.exists`` of the current audit period."""
+        notify_usage_exists(self.context, self.instance)
 
     # -- order -------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from nova_mini.conductor import (
     fencing,
     reclaimed_servers,
     unconfirmed_moves,
+    usage_audit,
 )
 from nova_mini.conductor.housekeeping import PURGE_INTERVAL, Housekeeper
 from nova_mini.conductor.manager import ComputeTaskManager, ConductorManager
@@ -26,6 +27,7 @@ class ConductorService(Manager):
         self._housekeeper = Housekeeper(incarnation)
         self._unconfirmed_moves = unconfirmed_moves.UnconfirmedMoves(incarnation)
         self._reclaimed_servers = reclaimed_servers.ReclaimedServers(incarnation)
+        self._usage_audits = usage_audit.UsageAudits(incarnation)
         self._automatic_evacuation = automatic_evacuation.AutomaticEvacuation(incarnation)
         self.beside = [heartbeat_queue.get_server(Service.report)]
 
@@ -39,6 +41,7 @@ class ConductorService(Manager):
             (PURGE_INTERVAL, self._housekeeper.remove_console_tokens),
             (automatic_evacuation.INTERVAL, self._automatic_evacuation.run),
             (unconfirmed_moves.INTERVAL, self._unconfirmed_moves.confirm),
+            (usage_audit.INTERVAL, self._usage_audits.run),
             (reclaimed_servers.interval(), self._reclaimed_servers.reclaim),
             (CONF.conductor.sweep_interval / 2, _discard_unfinished_images),
         ]

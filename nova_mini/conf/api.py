@@ -29,14 +29,6 @@ OPTIONS = {
             min=1,
             help="Threads in each worker that answer requests to the Compute API.",
         ),
-        cfg.StrOpt(
-            "instance_usage_audit_period",
-            default="month",
-            regex=r"^(hour(@[0-5]?[0-9])?|day(@([01]?[0-9]|2[0-3]))?"
-            r"|month(@([01]?[0-9]|2[0-8]))?|year(@(0?[0-9]|1[0-2]))?)$",
-            help="The periods of os-instance_usage_audit_log: hour, day, month or year. @NUMBER "
-            "after it moves the begin of a period to this minute, hour, day or month.",
-        ),
         cfg.HostAddressOpt(
             "metadata_listen",
             default="127.0.0.1",

@@ -450,6 +450,19 @@ project_usages = sa.Table(
     mysql_charset="utf8mb4",
 )
 
+# For which periods the servers of a host were reported: see ``usage_audits``.
+usage_audits = _table(
+    "usage_audits",
+    sa.Column("period_begin", Timestamp, nullable=False),
+    sa.Column("period_end", Timestamp, nullable=False),
+    sa.Column("host", Name, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("servers", sa.Integer, nullable=False),
+    sa.Column("errors", sa.Integer, nullable=False),
+    sa.Column("message", sa.String(255), nullable=False),
+    sa.UniqueConstraint("period_begin", "period_end", "host"),
+)
+
 # Work that only one of several equal processes may do at a time.
 leases = sa.Table(
     "leases",

@@ -1,10 +1,19 @@
-"""Notifications for other systems: ``compute.instance.<event>`` and ``servergroup.<event>``.
+"""Notifications for other systems: ``compute.instance.<event>``, ``servergroup.<event>``,
+``aggregate.<event>`` and ``keypair.<event>``.
 
 Unversioned notifications with Nova's names and payloads, which billing and monitoring systems
 expect.
 """
 
-from nova_mini.notifications.instance import notify_about_instance_usage
+from nova_mini.notifications.aggregate import notifies_about_aggregate
+from nova_mini.notifications.instance import notify_about_instance_usage, notify_usage_exists
+from nova_mini.notifications.keypair import notify_about_keypair
 from nova_mini.notifications.server_group import notify_about_server_group_update
 
-__all__ = ["notify_about_instance_usage", "notify_about_server_group_update"]
+__all__ = [
+    "notifies_about_aggregate",
+    "notify_about_instance_usage",
+    "notify_about_keypair",
+    "notify_about_server_group_update",
+    "notify_usage_exists",
+]

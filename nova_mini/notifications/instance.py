@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from oslo_utils import strutils
 
 from nova_mini import exception, rpc
+from nova_mini.clock import utcnow
 from nova_mini.conf import CONF
+from nova_mini.objects import audit_period
 from nova_mini.objects.network_model import VIF, FixedIP, NetworkInfo
 
 if TYPE_CHECKING:
@@ -39,6 +41,17 @@ def notify_about_instance_usage(
     notifier = rpc.get_notifier(f"compute.{instance.host or CONF.host}")
     send = notifier.error if fault is not None else notifier.info
     send(context, f"compute.instance.{event}", payload)
+
+
+def notify_usage_exists(
+    context: RequestContext, instance: Instance, period: audit_period.Period | None = None
+) -> None:
+    """Report that a server existed in ``period``; by default in the current period until now,
+    before its size changes or it ends. Billing systems charge by this notification."""
+    if period is None:
+        period = audit_period.current(CONF.instance_usage_audit_period, utcnow())
+    extra = {**audit_period.as_payload(period), "bandwidth": {}}
+    notify_about_instance_usage(context, instance, "exists", extra=extra)
 
 
 def _fault(fault: BaseException) -> dict:

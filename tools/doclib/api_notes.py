@@ -95,7 +95,8 @@ NOTES = {
         "no server has NUMA nodes, because flavors and images that ask for them are refused."
     ),
     "os-instance_usage_audit_log": (
-        "no host audits usage, so every host is in `hosts_not_run`; use `os-simple-tenant-usage`."
+        "conductors audit the hosts, and only with `instance_usage_audit`; without it, every host "
+        "is in `hosts_not_run`."
     ),
     "extensions": "only the extensions are listed that this API serves.",
     "os-server-groups": (

@@ -24,6 +24,7 @@ def delete_instance(op: HostOperation, image_ids: Sequence[str]) -> None:
 
     ``image_ids``: images of the server that were unfinished when the delete was requested.
     """
+    op.notify_usage()
     op.notify("delete.start")
     others = Migration.get_hosts_beside(op.context, op.instance)
     shutdown_instance(op, image_ids)

@@ -33,6 +33,7 @@ def rebuild(op: HostOperation, parameters: RebuildParameters) -> None:
         if parameters.before:
             _restore_record(op.instance, parameters.before)
 
+    op.notify_usage()
     op.notify("rebuild.start")
     if op.instance.task_state == task_states.REBUILDING:  # set by the API
         with op.compensate(restore_record):

@@ -31,6 +31,7 @@ LOG = logging.getLogger(__name__)
 @traced("prep_resize")
 def prep_resize(op: HostOperation) -> NextPhase:
     """At the destination. Raises RescheduledException if the server cannot come here."""
+    op.notify_usage()
     op.notify("resize.prep.start")
     migration = op.migration
     try:

@@ -8,6 +8,7 @@ from nova_mini.api.openstack import common, wsgi
 from nova_mini.api.openstack.compute.schemas import aggregates as schema
 from nova_mini.api.openstack.request import Request
 from nova_mini.compute.requests import aggregate_images
+from nova_mini.notifications import notifies_about_aggregate
 from nova_mini.objects.aggregate import AVAILABILITY_ZONE, Aggregate, AggregateList
 from nova_mini.policies import aggregates as aggregates_policy
 
@@ -31,7 +32,9 @@ class AggregatesController(wsgi.Controller):
         aggregate = Aggregate(
             req.context, name=requested["name"], metadata={AVAILABILITY_ZONE: zone} if zone else {}
         )
-        aggregate.create()
+        details = {"name": aggregate.name, "meta_data": aggregate.metadata}
+        with notifies_about_aggregate(req.context, "create", aggregate, details):
+            aggregate.create()
         view = _view(req, aggregate)
         del view["hosts"], view["metadata"]  # this response alone has neither, as documented
         return {"aggregate": view}
@@ -46,19 +49,25 @@ class AggregatesController(wsgi.Controller):
             if AVAILABILITY_ZONE in requested
             else {}
         )
-        aggregate.change(requested.get("name"), zone)
+        with notifies_about_aggregate(req.context, "updateprop", aggregate, requested):
+            aggregate.change(requested.get("name"), zone)
         return {"aggregate": _view(req, aggregate)}
 
     def delete(self, req: Request, id: str) -> None:
         policy.authorize(req.context, aggregates_policy.DELETE)
-        _get(req, id).destroy()
+        aggregate = _get(req, id)
+        with notifies_about_aggregate(req.context, "delete", aggregate):
+            aggregate.destroy()
 
     @wsgi.action("add_host")
     @validation.schema(schema.add_host)
     def _add_host(self, req: Request, id: str, body: dict) -> dict:
         policy.authorize(req.context, aggregates_policy.ADD_HOST)
         aggregate = _get(req, id)
-        aggregate.add_host(body["add_host"]["host"])
+        host = body["add_host"]["host"]
+        details = {"name": aggregate.name, "host_name": host}
+        with notifies_about_aggregate(req.context, "addhost", aggregate, details):
+            aggregate.add_host(host)
         return {"aggregate": _view(req, aggregate)}
 
     @wsgi.action("remove_host")
@@ -66,7 +75,10 @@ class AggregatesController(wsgi.Controller):
     def _remove_host(self, req: Request, id: str, body: dict) -> dict:
         policy.authorize(req.context, aggregates_policy.REMOVE_HOST)
         aggregate = _get(req, id)
-        aggregate.remove_host(body["remove_host"]["host"])
+        host = body["remove_host"]["host"]
+        details = {"name": aggregate.name, "host_name": host}
+        with notifies_about_aggregate(req.context, "removehost", aggregate, details):
+            aggregate.remove_host(host)
         return {"aggregate": _view(req, aggregate)}
 
     @wsgi.action("set_metadata")
@@ -74,7 +86,10 @@ class AggregatesController(wsgi.Controller):
     def _set_metadata(self, req: Request, id: str, body: dict) -> dict:
         policy.authorize(req.context, aggregates_policy.SET_METADATA)
         aggregate = _get(req, id)
-        aggregate.change(None, body["set_metadata"]["metadata"])
+        metadata = body["set_metadata"]["metadata"]
+        details = {"meta_data": metadata}
+        with notifies_about_aggregate(req.context, "updatemetadata", aggregate, details):
+            aggregate.change(None, metadata)
         return {"aggregate": _view(req, aggregate)}
 
     @wsgi.api_version("2.81")

@@ -6,10 +6,10 @@ import datetime
 
 from nova_mini import exception, policy
 from nova_mini.api.openstack import wsgi
-from nova_mini.api.openstack.compute import audit_period
 from nova_mini.api.openstack.request import Request
 from nova_mini.clock import utcnow
 from nova_mini.conf import CONF
+from nova_mini.objects import audit_period, usage_audit
 from nova_mini.objects.service import ServiceList
 from nova_mini.policies import instance_usage_audit_log as audit_policy
 
@@ -31,21 +31,35 @@ class InstanceUsageAuditLogController(wsgi.Controller):
 
 
 def _log(req: Request, before: datetime.datetime) -> dict:
-    """No host of this release audits usage, so no host of the cloud has run."""
     begin, end = audit_period.last_completed(CONF.instance_usage_audit_period, before)
-    hosts = sorted(service.host for service in ServiceList.get_all(req.context, _COMPUTE))
+    hosts = {service.host for service in ServiceList.get_all(req.context, _COMPUTE)}
+    audits = usage_audit.get_audits(begin, end)
+    done = [each for each in audits if each.is_done]
+    hosts |= {each.host for each in audits}
+    missing = sorted(hosts.difference(each.host for each in audits))
+    errors = sum(each.errors for each in audits)
+    share = "ALL" if done and len(done) == len(hosts) else f"{len(done)} of {len(hosts)}"
     return {
         "period_beginning": str(begin),
         "period_ending": str(end),
         "num_hosts": len(hosts),
-        "num_hosts_done": 0,
-        "num_hosts_running": 0,
-        "num_hosts_not_run": len(hosts),
-        "hosts_not_run": hosts,
-        "total_instances": 0,
-        "total_errors": 0,
-        "overall_status": f"0 of {len(hosts)} hosts done. 0 errors.",
-        "log": {},
+        "num_hosts_done": len(done),
+        "num_hosts_running": len(audits) - len(done),
+        "num_hosts_not_run": len(missing),
+        "hosts_not_run": missing,
+        "total_instances": sum(each.servers for each in audits),
+        "total_errors": errors,
+        "overall_status": f"{share} hosts done. {errors} errors.",
+        "log": {each.host: _view(each) for each in audits},
+    }
+
+
+def _view(audit: usage_audit.UsageAudit) -> dict:
+    return {
+        "state": "DONE" if audit.is_done else "RUNNING",
+        "instances": audit.servers,
+        "errors": audit.errors,
+        "message": audit.message,
     }
 
 

@@ -9,6 +9,7 @@ from nova_mini.api import validation
 from nova_mini.api.openstack import common, wsgi
 from nova_mini.api.openstack.compute.schemas import keypairs as schema
 from nova_mini.api.openstack.request import Request
+from nova_mini.notifications import notify_about_keypair
 from nova_mini.objects.keypair import KeyPair, KeyPairList
 from nova_mini.policies import keypairs as keypairs_policy
 
@@ -96,7 +97,10 @@ def _create(req: Request, requested: dict) -> dict:
         public_key=public_key,
         fingerprint=crypto.fingerprint(key_type, public_key),
     )
+    event = "create" if "public_key" not in requested else "import"
+    notify_about_keypair(context, f"{event}.start", user_id, keypair.name)
     keypair.create()
+    notify_about_keypair(context, f"{event}.end", user_id, keypair.name)
     view = {**_summary(req, keypair), "user_id": user_id}
     if private_key:
         view["private_key"] = private_key
@@ -112,7 +116,10 @@ def _check_quota(req: Request, user_id: str | None) -> None:
 
 def _delete(req: Request, name: str) -> None:
     user_id = _user(req, keypairs_policy.DELETE)
-    KeyPair.get_by_name(req.context, user_id, name).destroy()
+    keypair = KeyPair.get_by_name(req.context, user_id, name)
+    notify_about_keypair(req.context, "delete.start", user_id, name)
+    keypair.destroy()
+    notify_about_keypair(req.context, "delete.end", user_id, name)
 
 
 def _user(req: Request, rule: str) -> str | None:

@@ -2,7 +2,8 @@ import datetime
 
 import pytest
 
-from nova_mini.api.openstack.compute import audit_period
+from nova_mini.db import usage_audits
+from nova_mini.objects import audit_period
 from tests.unit.api.openstack.compute.conftest import HOST
 from tests.unit.conftest import ADMIN
 
@@ -50,6 +51,28 @@ def test_every_host_has_not_run(cloud):
     path = "/os-instance_usage_audit_log"
     assert cloud.api.get(path, token=ADMIN).json["instance_usage_audit_logs"]["num_hosts"] == 1
     assert cloud.api.get(path).status_int == 403
+
+
+def test_the_period_that_has_not_ended():
+    begin, end = audit_period.current("month", NOON)
+    assert (begin, end) == (datetime.datetime(2026, 3, 1), NOON)
+
+
+def test_audits_of_hosts(cloud):
+    period = (datetime.datetime(2026, 2, 1), datetime.datetime(2026, 3, 1))
+    usage_audits.start("gone", *period)
+    path = "/os-instance_usage_audit_log/2026-03-15%2012:30:00"
+    log = cloud.api.get(path, token=ADMIN).json["instance_usage_audit_log"]
+    assert log["log"] == {"gone": {"state": "RUNNING", "instances": 0, "errors": 0, "message": ""}}
+    assert (log["num_hosts"], log["num_hosts_running"], log["num_hosts_not_run"]) == (2, 1, 1)
+    assert log["hosts_not_run"] == [HOST]
+    for host in ("gone", HOST):
+        usage_audits.start(host, *period)
+        usage_audits.finish(host, *period, servers=3, errors=1, message="ok")
+    log = cloud.api.get(path, token=ADMIN).json["instance_usage_audit_log"]
+    assert log["overall_status"] == "ALL hosts done. 2 errors."
+    assert (log["num_hosts_done"], log["hosts_not_run"], log["total_instances"]) == (2, [], 6)
+    assert log["log"][HOST] == {"state": "DONE", "instances": 3, "errors": 1, "message": "ok"}
 
 
 @pytest.mark.parametrize("time", ["yesterday", "2026-13-01%2000:00:00", "0001-01-01%2000:00:00"])

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 
 Period = tuple[datetime.datetime, datetime.datetime]
+_StartOf = Callable[[datetime.datetime, int], datetime.datetime]
+_Earlier = Callable[[datetime.datetime], datetime.datetime]
 
 _MONTHS = 12
 
@@ -21,6 +24,17 @@ def last_completed(setting: str, before: datetime.datetime) -> Period:
     if end >= before:
         end = earlier(end)
     return earlier(end), end
+
+
+def current(setting: str, now: datetime.datetime) -> Period:
+    """The period that has not ended at ``now``: its begin, and ``now``."""
+    return last_completed(setting, now)[1], now
+
+
+def as_payload(period: Period) -> dict[str, str]:
+    """The part of a notification that says for which period it is."""
+    begin, end = period
+    return {"audit_period_beginning": str(begin), "audit_period_ending": str(end)}
 
 
 def _hour(time: datetime.datetime, minute: int) -> datetime.datetime:
@@ -45,7 +59,7 @@ def _a_month_earlier(time: datetime.datetime) -> datetime.datetime:
     return time.replace(month=time.month - 1)
 
 
-_UNITS = {
+_UNITS: dict[str, tuple[_StartOf, _Earlier]] = {
     "hour": (_hour, lambda time: time - datetime.timedelta(hours=1)),
     "day": (_day, lambda time: time - datetime.timedelta(days=1)),
     "month": (_month, _a_month_earlier),

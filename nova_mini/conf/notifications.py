@@ -1,0 +1,30 @@
+"""Options of the notifications about servers."""
+
+from oslo_config import cfg
+
+from nova_mini.conf._register import register
+
+OPTIONS: dict[str, list[cfg.Opt]] = {
+    "DEFAULT": [
+        cfg.BoolOpt(
+            "instance_usage_audit",
+            default=False,
+            help="At the end of each instance_usage_audit_period, a conductor sends the "
+            "notification compute.instance.exists for every server that existed in it. "
+            "os-instance_usage_audit_log shows for which hosts this is done.",
+        ),
+        cfg.StrOpt(
+            "instance_usage_audit_period",
+            default="month",
+            regex=r"^(hour(@[0-5]?[0-9])?|day(@([01]?[0-9]|2[0-3]))?"
+            r"|month(@([01]?[0-9]|2[0-8]))?|year(@(0?[0-9]|1[0-2]))?)$",
+            help="The periods of usage audits and of os-instance_usage_audit_log: hour, day, month "
+            "or year. @NUMBER after it moves the begin of a period to this minute, hour, day or "
+            "month.",
+        ),
+    ]
+}
+
+
+def register_opts(conf: cfg.ConfigOpts) -> None:
+    register(conf, OPTIONS)

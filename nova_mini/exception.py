@@ -637,6 +637,30 @@ class FixedIpAlreadyInUse(Invalid):
     msg_fmt = "Fixed IP address %(address)s is already in use on instance %(instance_uuid)s."
 
 
+class FixedIpNotFoundForInstance(Invalid):
+    msg_fmt = "Instance %(instance_uuid)s does not have fixed IP '%(ip)s'."
+
+
+class FloatingIpNotFound(NotFound):
+    msg_fmt = "Floating IP not found for ID %(id)s"
+
+
+class FloatingIpNotFoundForAddress(NotFound):
+    msg_fmt = "Floating IP not found for address %(address)s."
+
+
+class FloatingIpAmbiguous(Conflict):
+    msg_fmt = "Multiple floating IPs are found for address %(address)s."
+
+
+class FloatingIpNotAssociated(Conflict):
+    msg_fmt = "Floating IP %(address)s is not associated with instance %(instance_uuid)s."
+
+
+class FloatingIpPoolNotFound(NotFound):
+    msg_fmt = "Floating IP pool not found."
+
+
 class NoMoreFixedIps(Invalid):
     msg_fmt = "No fixed IP addresses available for network: %(net)s"
 

@@ -16,6 +16,12 @@ OPTIONS = {
             "error or a retryable status.",
         ),
         cfg.StrOpt(
+            "default_floating_pool",
+            default="nova",
+            help="External network, by name or id, from which os-floating-ips allocates an address "
+            "when a request names no pool.",
+        ),
+        cfg.StrOpt(
             "ovs_bridge",
             default="br-int",
             help="Integration bridge of a port whose binding names none.",

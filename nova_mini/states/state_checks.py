@@ -104,6 +104,7 @@ ALLOWED = {
     "force_complete": Allowed(ANY, _MIGRATING),
     "attach_interface": Allowed((vm_states.ACTIVE, vm_states.PAUSED, vm_states.STOPPED)),
     "detach_interface": Allowed((vm_states.ACTIVE, vm_states.PAUSED, vm_states.STOPPED)),
+    "fixed IPs": Allowed(_HAS_DISK, launched=False, on_host=False),
     "attach_volume": Allowed(_TAKES_VOLUMES, on_host=False),
     "detach_volume": Allowed(_TAKES_VOLUMES, on_host=False),
     "swap_volume": Allowed((vm_states.ACTIVE, vm_states.PAUSED)),

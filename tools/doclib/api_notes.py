@@ -44,6 +44,10 @@ TITLES = {
     "os-tenant-networks": "Networks of a project (Neutron)",
     "os-security-groups": "Security groups (Neutron)",
     "os-security-group-rules": "Security group rules (Neutron)",
+    "os-floating-ips": "Floating IPs (Neutron)",
+    "os-floating-ip-pools": "Pools of floating IPs (Neutron)",
+    "os-volumes": "Volumes (Cinder)",
+    "os-snapshots": "Snapshots of volumes (Cinder)",
     "os-hosts": "Hosts",
 }
 
@@ -104,10 +108,11 @@ NOTES = {
         "every claim of a host, also on a host that an administrator names."
     ),
     "images": (
-        "images, networks, security groups and hosts exist for old clients, and can be switched "
-        "off with `[api] enable_proxies`. Requests are passed on with the user's token. In a cloud "
-        "without the service they are answered with 404. Only properties of an image are its "
-        "metadata, not the fields that Glance defines."
+        "this section and the following ones exist for old clients. `[api] enable_proxies` "
+        "switches them off, and `/os-volumes_boot`, which is another path of `/servers` to 2.102. "
+        "Requests are passed on with the user's token. In a cloud without the service they are "
+        "answered with 404. Only properties of an image are its metadata, not the fields that "
+        "Glance defines."
     ),
     "os-hosts": (
         "a host cannot be enabled, started, stopped or rebooted by its driver: 501, as of Nova's "

@@ -77,19 +77,21 @@ class Interfaces(Base):
         state_checks.check(context, instance, "security groups")
         create_checks.check_network_service()
         instance.change_security_groups(change(context, instance, name))
-        if instance.host is not None:
-            self._refresh_network_info(context, instance, instance.host)
+        self.refresh_network_info(context, instance)
 
     def inject_network_info(self, context: RequestContext, instance: Instance) -> None:
         """Make the host read the server's network information from Neutron again. Nothing is
         written into the guest, as with Nova's libvirt driver."""
         state_checks.check(context, instance, "injectNetworkInfo")
-        self._refresh_network_info(context, instance, instance.host)
+        self.refresh_network_info(context, instance)
 
-    def _refresh_network_info(self, context: RequestContext, instance: Instance, host: str) -> None:
+    def refresh_network_info(self, context: RequestContext, instance: Instance) -> None:
+        """Make the host of a server, if it has one, read the ports from Neutron again."""
+        if instance.host is None:
+            return
         event: ExternalEvent = {
             "name": "network-changed",
             "server_uuid": instance.uuid,
             "status": "completed",
         }
-        self.compute_rpcapi.external_instance_event(context, host, [event])
+        self.compute_rpcapi.external_instance_event(context, instance.host, [event])

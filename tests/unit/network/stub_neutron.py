@@ -28,6 +28,7 @@ class StubNeutron:
         self.faults = []
         self.late = []
         self.requests = []
+        self.addresses = 0
         self.failing_hosts = set()
         self.add_security_group("default")
 
@@ -154,12 +155,16 @@ class StubNeutron:
             return 204, b""
         if key != "ports":
             items[item_id].update(body[key[:-1]])
+            if key == "floatingips" and items[item_id]["port_id"] is None:
+                items[item_id]["fixed_ip_address"] = None
             return 200, {key[:-1]: items[item_id]}
         port = items[item_id]
         revision = headers.get("If-Match")
         if revision and revision != f"revision_number={port['revision_number']}":
             return self._error(412, "RevisionNumberConstraintFailed")
         port.update(body["port"], revision_number=port["revision_number"] + 1)
+        for ip in port["fixed_ips"]:
+            ip.setdefault("ip_address", self._address(ip["subnet_id"]))
         self._bind(port)
         return 200, {"port": port}
 
@@ -224,7 +229,7 @@ class StubNeutron:
     def _make_port(self, body):
         port_id = uuidutils.generate_uuid()
         subnet_id = self.networks[body["network_id"]]["subnets"][0]
-        address = self.subnets[subnet_id]["cidr"].replace("0/24", str(len(self.ports) + 2))
+        address = self._address(subnet_id)
         fixed_ip = (body.get("fixed_ips") or [{}])[0]
         port = {
             "id": port_id,
@@ -248,6 +253,10 @@ class StubNeutron:
         self.ports[port_id] = port
         self._bind(port)
         return port
+
+    def _address(self, subnet_id):
+        self.addresses += 1
+        return self.subnets[subnet_id]["cidr"].replace("0/24", str(self.addresses + 1))
 
     def _bind(self, port):
         host = port["binding:host_id"]

@@ -103,7 +103,7 @@ class Cinder:
 
     def _get_volumes(self, volume_id, *, query, body):
         if volume_id == "detail":
-            expected = json.loads(query["metadata"][0].replace("'", '"'))
+            expected = _metadata_of(query)
             found = [v for v in self.volumes.values() if expected.items() <= v["metadata"].items()]
             return 200, {"volumes": [self._view(v) for v in found]}
         return 200, {"volume": self._view(self.volumes[volume_id])}
@@ -163,7 +163,7 @@ class Cinder:
 
     def _get_snapshots(self, snapshot_id, *, query, body):
         if snapshot_id == "detail":
-            expected = json.loads(query["metadata"][0].replace("'", '"'))
+            expected = _metadata_of(query)
             found = self.snapshots.values()
             return 200, {
                 "snapshots": [s for s in found if expected.items() <= s["metadata"].items()]
@@ -265,6 +265,11 @@ class Cinder:
 def _require(is_so: bool, otherwise: str) -> None:
     if not is_so:
         raise ValueError(otherwise)
+
+
+def _metadata_of(query: dict) -> dict:
+    """The filter of a list; empty without one."""
+    return json.loads(query.get("metadata", ["{}"])[0].replace("'", '"'))
 
 
 def _short(path: str) -> str:

@@ -16,6 +16,7 @@ from nova_mini.api.openstack.compute.removed import REMOVED_ACTIONS, REMOVED_ROU
 from nova_mini.api.openstack.compute.routes import ROUTE_LIST
 from nova_mini.api.openstack.compute.server_actions import ServerActionsController
 from nova_mini.api.openstack.operation import ActionOperation, Method, Operation
+from nova_mini.api.openstack.proxies import volumes_boot
 from nova_mini.api.openstack.request import Request
 from nova_mini.conf import CONF
 
@@ -57,6 +58,8 @@ class APIRouterV21:
 
     def _dispatch(self, req: Request) -> webob.Response:
         path = _resource_path(req)
+        if CONF.api.enable_proxies:
+            path = volumes_boot.served_path(path, req.api_version)
         found = self._mapper.match(path)
         if not found:
             self._check_removed(req, path)

@@ -51,6 +51,7 @@ from nova_mini.api.openstack.compute.simple_tenant_usage import SimpleTenantUsag
 from nova_mini.api.openstack.compute.versions import VersionsController
 from nova_mini.api.openstack.compute.volume_attachments import VolumeAttachmentController
 from nova_mini.api.openstack.proxies.routes import PROXY_ROUTES
+from nova_mini.api.openstack.proxies.server_addresses import ServerAddressesController
 
 # (path, {HTTP method: a method of a controller, or the controllers whose actions it serves})
 ROUTE_LIST: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -77,6 +78,7 @@ ROUTE_LIST: tuple[tuple[str, dict[str, Any]], ...] = (
                 CreateBackupController,
                 AdminPasswordController,
                 EvacuateController,
+                ServerAddressesController,
                 RemoteConsolesController,
             )
         },

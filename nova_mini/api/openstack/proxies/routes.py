@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from nova_mini.api.openstack.proxies.floating_ips import (
+    FloatingIPPoolsController,
+    FloatingIPsController,
+)
 from nova_mini.api.openstack.proxies.hosts import HostsController
 from nova_mini.api.openstack.proxies.images import ImageMetadataController, ImagesController
 from nova_mini.api.openstack.proxies.networks import NetworksController, TenantNetworksController
@@ -11,6 +15,7 @@ from nova_mini.api.openstack.proxies.security_groups import (
     SecurityGroupRulesController,
     SecurityGroupsController,
 )
+from nova_mini.api.openstack.proxies.volumes import SnapshotsController, VolumesController
 
 PROXY_ROUTES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("/images", {"GET": ImagesController.index}),
@@ -50,6 +55,24 @@ PROXY_ROUTES: tuple[tuple[str, dict[str, Any]], ...] = (
     ),
     ("/os-security-group-rules", {"POST": SecurityGroupRulesController.create}),
     ("/os-security-group-rules/{id}", {"DELETE": SecurityGroupRulesController.delete}),
+    (
+        "/os-floating-ips",
+        {"GET": FloatingIPsController.index, "POST": FloatingIPsController.create},
+    ),
+    (
+        "/os-floating-ips/{id}",
+        {"GET": FloatingIPsController.show, "DELETE": FloatingIPsController.delete},
+    ),
+    ("/os-floating-ip-pools", {"GET": FloatingIPPoolsController.index}),
+    ("/os-volumes", {"GET": VolumesController.index, "POST": VolumesController.create}),
+    ("/os-volumes/detail", {"GET": VolumesController.detail}),
+    ("/os-volumes/{id}", {"GET": VolumesController.show, "DELETE": VolumesController.delete}),
+    ("/os-snapshots", {"GET": SnapshotsController.index, "POST": SnapshotsController.create}),
+    ("/os-snapshots/detail", {"GET": SnapshotsController.detail}),
+    (
+        "/os-snapshots/{id}",
+        {"GET": SnapshotsController.show, "DELETE": SnapshotsController.delete},
+    ),
     ("/os-hosts", {"GET": HostsController.index}),
     ("/os-hosts/{id}", {"GET": HostsController.show, "PUT": HostsController.update}),
     ("/os-hosts/{id}/startup", {"GET": HostsController.startup}),

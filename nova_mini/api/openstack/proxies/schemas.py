@@ -18,7 +18,9 @@ _address = {"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}
 
 def _open_body(key: str, properties: dict, required: list[str]) -> dict:
     """A body that may have other properties, which are ignored, as documented for the proxies."""
-    inner = {"type": "object", "properties": properties, "required": required}
+    inner: dict[str, Any] = {"type": "object", "properties": properties}
+    if required:
+        inner["required"] = required
     return {"type": "object", "properties": {key: inner}, "required": [key]}
 
 

@@ -50,8 +50,8 @@ def test_cloud_without_the_service(api, path):
     assert "This cloud has no" in answer.json["itemNotFound"]["message"]
 
 
-def ask_router(router, method, path) -> webob.Response:
-    req = Request.blank(path, method=method)
+def ask_router(router, method, path, body=b"") -> webob.Response:
+    req = Request.blank(path, method=method, body=body)
     req.environ[CONTEXT_KEY] = make_context(admin=True)
     return router.respond(req)
 
@@ -60,6 +60,16 @@ def ask_router(router, method, path) -> webob.Response:
 def test_proxies_can_be_switched_off(database, override, path, method):
     override("enable_proxies", False, "api")
     assert ask_router(APIRouterV21(), method, url_of(path)).status_int == 404
+
+
+@pytest.mark.parametrize(
+    "action", ["addFixedIp", "removeFixedIp", "addFloatingIp", "removeFloatingIp"]
+)
+def test_actions_can_be_switched_off(database, override, action):
+    override("enable_proxies", False, "api")
+    body = f'{{"{action}": {{}}}}'.encode()
+    answer = ask_router(APIRouterV21(), "POST", f"/servers/{UUID}/action", body)
+    assert "no such action" in answer.json["badRequest"]["message"]
 
 
 def test_other_routes_stay_without_proxies(database, override):

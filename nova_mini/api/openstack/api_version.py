@@ -29,10 +29,7 @@ class APIVersion(NamedTuple):
 
 
 MIN_VERSION = DEFAULT_VERSION = APIVersion(2, 1)
-#: The newest version that clients may request. Raise it to NEWEST when the consoles of 2.99 exist.
-MAX_VERSION = APIVersion(2, 98)
-#: The newest version that the code implements. What has no last version is served up to here.
-NEWEST = APIVersion(2, 104)
+MAX_VERSION = APIVersion(2, 104)
 #: From this version on, no operation takes a query parameter that it does not know.
 STRICT_QUERIES = APIVersion(2, 102)
 

@@ -56,7 +56,7 @@ class Operation:
         ranges = (
             method.implementations
             if isinstance(method, wsgi.VersionedMethod)
-            else [(versions.MIN_VERSION, versions.NEWEST, method)]
+            else [(versions.MIN_VERSION, versions.MAX_VERSION, method)]
         )
         self.implementations = [_Implementation.of(controller, *each) for each in ranges]
 

@@ -75,7 +75,7 @@ class VersionedMethod:
 
     def api_version(self, minimum: str, maximum: str | None = None) -> Callable:
         first = versions.parse(minimum)
-        last = versions.parse(maximum) if maximum else versions.NEWEST
+        last = versions.parse(maximum) if maximum else versions.MAX_VERSION
 
         def add(function: FunctionType) -> VersionedMethod:
             self.implementations.append((first, last, function))

@@ -48,7 +48,7 @@ class Schemas:
 
     def add(self, schema: Mapping, minimum: str, maximum: str | None) -> None:
         first = api_version.parse(minimum)
-        last = api_version.parse(maximum) if maximum else api_version.NEWEST
+        last = api_version.parse(maximum) if maximum else api_version.MAX_VERSION
         validator = _Validator(schema, format_checker=FORMAT_CHECKER)
         self.ranges.append((first, last, validator))
 

@@ -5,7 +5,7 @@ Methods of these paths that are not listed here are proxies to other services (`
 
 from __future__ import annotations
 
-from nova_mini.api.openstack.api_version import NEWEST
+from nova_mini.api.openstack.api_version import MAX_VERSION
 
 REMOVED_ROUTES = (
     ("/os-agents", ("GET", "POST")),
@@ -44,4 +44,4 @@ REMOVED_ROUTES = (
 )
 
 #: {action of a server: the last microversion that had it}
-REMOVED_ACTIONS = {"resetNetwork": NEWEST, "os-getRDPConsole": (2, 5)}
+REMOVED_ACTIONS = {"resetNetwork": MAX_VERSION, "os-getRDPConsole": (2, 5)}

@@ -15,7 +15,7 @@ def test_versions_need_no_token(api):
     assert (old["id"], old["version"], old["min_version"]) == ("v2.0", "", "")
     assert old["links"] == [{"rel": "self", "href": "http://localhost/v2/"}]
     assert (version["id"], version["status"]) == ("v2.1", "CURRENT")
-    assert (version["min_version"], version["version"]) == ("2.1", "2.98")
+    assert (version["min_version"], version["version"]) == ("2.1", "2.104")
     assert version["links"][0]["href"] == "http://localhost/v2.1/"
 
 
@@ -23,7 +23,7 @@ def test_versions_need_no_token(api):
 def test_version_document_needs_no_token(api, path):
     response = api.get(path, token=None)
     assert response.status_int == 200
-    assert response.json["version"]["version"] == "2.98"
+    assert response.json["version"]["version"] == "2.104"
     assert response.json["version"]["media-types"]
 
 
@@ -58,7 +58,7 @@ def test_path_without_version_is_300(api):
 
 
 def test_legacy_api_is_2_1_and_ignores_unknown_properties(api):
-    headers = {"OpenStack-API-Version": "compute 2.98", "X-OpenStack-Nova-API-Version": "2.98"}
+    headers = {"OpenStack-API-Version": "compute 2.104", "X-OpenStack-Nova-API-Version": "2.104"}
     body = {"flavor": {**FLAVOR["flavor"], "colour": "red"}, "more": 1}
     response = api.post("//v2/flavors", body, token="admin:admin", headers=headers)
     assert response.status_int == 200, response.text
@@ -78,7 +78,7 @@ def _removed():
 
 @pytest.mark.parametrize(("method", "path"), list(_removed()))
 def test_removed_routes_are_410(api, method, path):
-    for version in ("2.1", "2.98"):
+    for version in ("2.1", "2.104"):
         response = api.request(method, path, {}, version=version)
         assert (response.status_int, response.json["computeFault"]["code"]) == (410, 410)
 
@@ -110,11 +110,11 @@ def test_healthcheck(api):
     [
         ({}, "2.1"),
         ({"OpenStack-API-Version": "compute 2.53"}, "2.53"),
-        ({"OpenStack-API-Version": "compute latest"}, "2.98"),
+        ({"OpenStack-API-Version": "compute latest"}, "2.104"),
         ({"OpenStack-API-Version": "volume 3.59, compute 2.60"}, "2.60"),
         ({"OpenStack-API-Version": "volume 3.59"}, "2.1"),
         ({"X-OpenStack-Nova-API-Version": "2.10"}, "2.10"),
-        ({"X-OpenStack-Nova-API-Version": "latest"}, "2.98"),
+        ({"X-OpenStack-Nova-API-Version": "latest"}, "2.104"),
         (
             {
                 "X-OpenStack-Nova-API-Version": "2.10",
@@ -141,7 +141,7 @@ def test_unsupported_version_is_406(api, version):
         "computeFault": {
             "code": 406,
             "message": f"Version {version} is not supported by the API. Minimum is 2.1 and "
-            "maximum is 2.98.",
+            "maximum is 2.104.",
         }
     }
 

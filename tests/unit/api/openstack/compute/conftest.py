@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 import pytest
 
 from nova_mini import db, rpc
-from nova_mini.api.openstack import api_version
 from nova_mini.clock import utcnow
 from nova_mini.conf import CONF
 from nova_mini.context import get_admin_context
@@ -225,14 +224,6 @@ class Cloud:
 
     def act(self, server_id: str, action: str, args=None, **kwargs):
         return self.api.post(f"/servers/{server_id}/action", {action: args}, **kwargs)
-
-
-@pytest.fixture
-def newest(monkeypatch) -> str:
-    """The newest version that the code implements; it may be requested although it is not
-    advertised yet."""
-    monkeypatch.setattr(api_version, "MAX_VERSION", api_version.NEWEST)
-    return str(api_version.NEWEST)
 
 
 @pytest.fixture

@@ -8,8 +8,6 @@ from nova_mini import db
 from tests.unit.api.openstack.compute.conftest import IMAGE, make_flavor
 from tests.unit.conftest import ADMIN
 
-pytestmark = pytest.mark.usefixtures("newest")
-
 FLAVOR = {"name": "f", "id": "9", "ram": 64, "vcpus": 1, "disk": 0}
 
 

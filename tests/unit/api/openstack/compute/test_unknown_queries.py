@@ -77,7 +77,6 @@ def ask(cloud):
 
 
 @pytest.mark.parametrize("path", IGNORED)
-@pytest.mark.usefixtures("newest")
 def test_unknown_parameter_is_ignored_before_2_102(ask, path):
     first = (2, 26) if path in SINCE_V226 else (2, 1)
     for version in (first, (2, 74), (2, 75), (2, 101)):

@@ -91,7 +91,6 @@ def test_response_to_attach_by_version(attached, cinder, cloud, version, more):
         assert shown == (expected if key == "volumeAttachment" else [expected])
 
 
-@pytest.mark.usefixtures("newest")
 def test_response_to_attach_has_no_body_since_2_101(attached, cinder, cloud):
     server_id, volume, response = attached(version="2.101")
     assert (response.status_int, response.body) == (202, b"")

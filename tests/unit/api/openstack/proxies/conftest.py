@@ -7,7 +7,6 @@ from tests.unit.api.openstack.compute.conftest import (  # noqa: F401 - fixtures
     bus,
     cloud,
     glance,
-    newest,
 )
 from tests.unit.network.stub_neutron import StubNeutron
 

@@ -151,7 +151,7 @@ def test_volumes_boot_is_another_path_of_servers(cloud):
     assert cloud.api.get(f"{BOOT}/{server_id}/tags", version="2.98").status_int == 404
 
 
-def test_volumes_boot_ended_in_2_103(cloud, newest):
+def test_volumes_boot_ended_in_2_103(cloud):
     assert cloud.api.get(BOOT, version="2.102").status_int == 200
     assert cloud.api.get(BOOT, version="2.103").status_int == 404
 

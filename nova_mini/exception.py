@@ -557,6 +557,12 @@ class TooManyDiskDevices(Forbidden):
     )
 
 
+class KeystoneConnectionFailed(NovaException):
+    msg_fmt = "Connection to the identity service failed: %(reason)s"
+    code = 503
+    safe = True
+
+
 class CinderConnectionFailed(NovaException):
     """Cinder may or may not have executed the request."""
 

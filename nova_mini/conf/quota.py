@@ -6,6 +6,32 @@ from nova_mini.conf._register import register
 
 OPTIONS: dict[str, list[cfg.Opt]] = {
     "quota": [
+        cfg.StrOpt(
+            "driver",
+            default="nova.quota.DbQuotaDriver",
+            choices=[
+                "nova.quota.DbQuotaDriver",
+                "nova.quota.UnifiedLimitsDriver",
+                "nova.quota.NoopQuotaDriver",
+            ],
+            help="Where limits are kept. DbQuotaDriver: in the database, set by os-quota-sets. "
+            "UnifiedLimitsDriver: in Keystone, which is asked with the credentials and the "
+            "endpoint_id in [oslo_limit]. NoopQuotaDriver: there are no limits.",
+        ),
+        cfg.StrOpt(
+            "unified_limits_resource_strategy",
+            default="require",
+            choices=["require", "ignore"],
+            help="Which resources need a registered limit in Keystone. require: those in "
+            "unified_limits_resource_list; others without one have no limit. ignore: all others; "
+            "those in the list have no limit without one. The limit of a resource that needs one "
+            "and has none is 0. For the driver UnifiedLimitsDriver.",
+        ),
+        cfg.ListOpt(
+            "unified_limits_resource_list",
+            default=["servers"],
+            help="Names of resources in Keystone, see unified_limits_resource_strategy.",
+        ),
         cfg.IntOpt(
             "instances",
             default=10,

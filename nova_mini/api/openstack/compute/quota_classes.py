@@ -26,7 +26,8 @@ class QuotaClassSetsController(wsgi.Controller):
         policy.authorize(req.context, class_policy.UPDATE, {"quota_class": id})
         requested = body["quota_class_set"]
         limits = {name: int(requested[name]) for name in quota.ALL_RESOURCES if name in requested}
-        Quotas.set_class_limits(req.context, _name(id), limits)
+        if quota.are_stored():
+            Quotas.set_class_limits(req.context, _name(id), limits)
         new_limits = quota.get_class_limits(req.context, id)
         return {"quota_class_set": view.shown_of_class(req, new_limits)}
 

@@ -52,11 +52,12 @@ class QuotaSetsController(wsgi.Controller):
         requested, user_id = body["quota_set"], _user(req)
         force = common.is_true(requested.get("force", False))
         limits = {name: int(requested[name]) for name in quota.ALL_RESOURCES if name in requested}
-        if user_id:
-            _check_within_project(req, project_id, limits)
-        if not force:
-            _check_above_usage(req, project_id, user_id, limits)
-        Quotas.set_limits(req.context, project_id, user_id, limits)
+        if quota.are_stored():
+            if user_id:
+                _check_within_project(req, project_id, limits)
+            if not force:
+                _check_above_usage(req, project_id, user_id, limits)
+            Quotas.set_limits(req.context, project_id, user_id, limits)
         new_limits = quota.get_limits(req.context, project_id, user_id)
         return {"quota_set": view.shown(req, new_limits)}
 
@@ -65,7 +66,9 @@ class QuotaSetsController(wsgi.Controller):
     @validation.query_schema(schema.query_v275, "2.75")
     def delete(self, req: Request, id: str) -> None:
         policy.authorize(req.context, quota_policy.DELETE, {"project_id": id})
-        Quotas.destroy(req.context, id, _user(req))
+        user_id = _user(req)
+        if quota.are_stored():
+            Quotas.destroy(req.context, id, user_id)
 
 
 def _user(req: Request) -> str:

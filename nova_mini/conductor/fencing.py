@@ -10,6 +10,7 @@ import contextlib
 import json
 import logging
 import subprocess
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -21,6 +22,8 @@ from nova_mini.trace import traced
 
 LOG = logging.getLogger(__name__)
 
+_PATIENCE = 3.0  # seconds: Ceph's blocklist needs less, fence_command often more
+_PAUSE = 0.1  # seconds
 _NO_COMMAND = "there is no fence_command"
 _IN_USE = "its compute service is still in use"
 
@@ -41,10 +44,14 @@ def fence(host: str) -> None:
 
 @contextlib.contextmanager
 def _alone_with(host: str) -> Iterator[None]:
-    """Raises ActionInterrupted while another process fences the host or lifts its fence."""
+    """Waits a little while another one fences the host or lifts its fence: the evacuations of all
+    its servers begin at the same time, and the first one fences it. Raises ActionInterrupted."""
     name, owner = f"fence {host}", str(uuid.uuid4())
-    if not db.leases.take(name, owner, CONF.conductor.fence_timeout * 4):
-        raise exception.ActionInterrupted(reason=f"another process fences {host}")
+    deadline = time.monotonic() + _PATIENCE
+    while not db.leases.take(name, owner, CONF.conductor.fence_timeout * 4):
+        if time.monotonic() > deadline:
+            raise exception.ActionInterrupted(reason=f"another process fences {host}")
+        time.sleep(_PAUSE)
     try:
         yield
     finally:

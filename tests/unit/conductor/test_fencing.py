@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import threading
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -197,3 +198,22 @@ def test_the_services_of_other_hosts_are_unchanged(database):
     before = query.one(models.services, models.services.c.host == "h2")
     assert db.fences.begin(HOST, [])
     assert query.one(models.services, models.services.c.host == "h2") == before
+
+
+def test_the_evacuation_of_a_second_server_waits_until_the_host_is_fenced(monitor):
+    dead_host()
+    assert db.leases.take(f"fence {HOST}", "the first", 60)
+    first = threading.Timer(0.5, lambda: db.leases.take(f"fence {HOST}", "the first", 0))
+    first.start()
+    fencing.fence(HOST)
+    first.join()
+    assert is_fenced()
+
+
+def test_nobody_waits_long_for_another_conductor(monitor, monkeypatch):
+    dead_host()
+    monkeypatch.setattr(fencing, "_PATIENCE", 0.2)
+    assert db.leases.take(f"fence {HOST}", "the first", 60)
+    with pytest.raises(exception.ActionInterrupted, match="another process fences h1"):
+        fencing.fence(HOST)
+    assert not is_fenced()

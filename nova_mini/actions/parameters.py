@@ -170,13 +170,15 @@ class MigrateParameters(Parameters):
 class LiveMigrateParameters(Parameters):
     """``host``, ``alternates``, ``tried``, ``reason``: as in MigrateParameters; ``is_forced``:
     ``host`` is not checked by the scheduler. ``block_migration``: whether local disks are copied;
-    None: if it is necessary. ``source``: what the source has found out, a ``SourceFacts``, and
-    ``destination`` what the destination has prepared, a ``DestinationFacts`` of the driver."""
+    None: if it is necessary. ``disk_over_commit``: whether they may come to a host without space
+    for their full size; None: the ledger decides. ``source``: what the source has found out, a
+    ``SourceFacts``, and ``destination`` what the destination has prepared, a ``DestinationFacts``
+    of the driver."""
 
     host: str | None = None
     is_forced: bool = False
     block_migration: bool | None = None
-    disk_over_commit: bool = False
+    disk_over_commit: bool | None = None
     alternates: Sequence[SelectionFields] = ()
     tried: Sequence[str] = ()
     reason: str | None = None

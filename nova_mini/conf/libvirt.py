@@ -34,6 +34,13 @@ OPTIONS = {
             "live_migration_inbound_addr",
             help="Address at which this host receives guests; unset, it is my_ip.",
         ),
+        cfg.BoolOpt(
+            "live_migration_with_native_tls",
+            default=False,
+            help="Let QEMU encrypt the memory and the disks of guests that leave this host. All "
+            "hosts must have the same value, and certificates in the folder "
+            "migrate_tls_x509_cert_dir of libvirt's qemu.conf.",
+        ),
         cfg.IntOpt(
             "live_migration_bandwidth",
             default=0,

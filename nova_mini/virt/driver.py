@@ -342,11 +342,12 @@ class ComputeDriver(abc.ABC):
         source: SourceFacts,
         *,
         block_migration: bool | None,
-        disk_over_commit: bool,
+        disk_over_commit: bool | None,
     ) -> None:
         """At the destination, before anything is changed. ``block_migration``: whether local disks
-        are to be copied; None: if it is necessary. ``disk_over_commit``: without space for their
-        full size. Raises MigrationPreCheckError, whose text users see."""
+        are to be copied; None: if it is necessary. ``disk_over_commit``: whether without space for
+        their full size; None: the ledger has decided it. Raises MigrationPreCheckError, whose text
+        users see."""
 
     @abc.abstractmethod
     def pre_live_migration(

@@ -6,9 +6,8 @@ the new one. Files are not synced to the disk.
 
 A server with the metadata ``fake:fail_spawn_on`` fails on the hosts that it names. The guest of a
 server with the metadata ``fake:deaf`` ignores requests to shut down or to release a device; a
-paused guest does, too. The live migration of a server with the metadata
-``fake:live_migration_seconds`` takes so long; it fails if ``fake:fail_live_migration`` is set, and
-the hosts in ``fake:refuse_live_migration_to`` refuse it.
+paused guest does, too. A server with the metadata ``fake:local_disk`` has a disk on its host. See
+:mod:`.fake_live_migration` for the metadata of live migrations.
 """
 
 from __future__ import annotations
@@ -16,15 +15,11 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
-import os
 import pathlib
 import sys
-import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-
-from oslo_utils import units
 
 from nova_mini import exception
 from nova_mini.actions import preemption
@@ -32,12 +27,12 @@ from nova_mini.conf import CONF
 from nova_mini.guest_options import implied_traits
 from nova_mini.image import glance
 from nova_mini.objects.image_meta import ImageMeta
-from nova_mini.objects.migration import ABORT, FORCE_COMPLETE
 from nova_mini.states import power_state, task_states
 from nova_mini.trace import traced
 from nova_mini.virt import diagnostics, driver
 from nova_mini.virt.fake_consoles import FakeConsoles
-from nova_mini.virt.live_migration import GuestPlace
+from nova_mini.virt.fake_guests import FakeGuest, GuestStore
+from nova_mini.virt.fake_live_migration import FakeLiveMigration
 
 if TYPE_CHECKING:
     from nova_mini.context import RequestContext
@@ -46,92 +41,17 @@ if TYPE_CHECKING:
     from nova_mini.objects.migration import Migration
     from nova_mini.virt.block_device_info import BlockDeviceInfo
     from nova_mini.virt.consoles import ConsoleAddress, ConsoleKind
-    from nova_mini.virt.live_migration import DestinationFacts, SourceFacts, Watch
     from nova_mini.virt.virtapi import VirtAPI
     from nova_mini.volume.connection_info import ConnectionInfo
 
-CONSOLE_BYTES = 100 * 1024
 # Metadata of a server: the hosts on which it cannot be spawned, separated by spaces; * for all.
 FAIL_SPAWN_ON = "fake:fail_spawn_on"
 DEAF = "fake:deaf"
-LIVE_MIGRATION_SECONDS = "fake:live_migration_seconds"
-FAIL_LIVE_MIGRATION = "fake:fail_live_migration"
-REFUSE_LIVE_MIGRATION_TO = "fake:refuse_live_migration_to"
+LOCAL_DISK = "fake:local_disk"
 _POLL_SECONDS = 0.1
 
 
-@dataclasses.dataclass
-class FakeGuest:
-    uuid: str
-    state: int = power_state.RUNNING
-    vifs: list[str] = dataclasses.field(default_factory=list)
-    volumes: dict[str, str] = dataclasses.field(default_factory=dict)  # mountpoint -> volume id
-    image: str | None = None  # id of the image that it was made from
-    console: str = ""
-    rescue_image: str | None = None  # id of the image of its rescue disk, if it has one
-    is_rescued: bool = False  # whether it runs from the rescue disk
-
-    def log(self, line: str) -> None:
-        self.console = (self.console + f"FAKE: {line}\n")[-CONSOLE_BYTES:]
-
-
-class GuestStore:
-    """The guests of one host, in memory and in a directory of JSON files named by uuid."""
-
-    def __init__(self, directory: pathlib.Path):
-        self.directory = directory
-        self._lock = threading.Lock()
-        directory.mkdir(parents=True, exist_ok=True)
-        self._guests = {path.stem: self._read(path) for path in directory.glob("*.json")}
-
-    @staticmethod
-    def _read(path: pathlib.Path) -> FakeGuest:
-        return FakeGuest(**json.loads(path.read_text()))
-
-    def _path(self, uuid: str) -> pathlib.Path:
-        return self.directory / f"{uuid}.json"
-
-    def find(self, uuid: str) -> FakeGuest | None:
-        guest = self._guests.get(uuid)
-        return guest if guest is not None else self._find_moved(uuid)
-
-    def _find_moved(self, uuid: str) -> FakeGuest | None:
-        """A guest that was moved here by another host."""
-        try:
-            guest = self._read(self._path(uuid))
-        except FileNotFoundError:
-            return None
-        with self._lock:
-            return self._guests.setdefault(uuid, guest)
-
-    def move(self, uuid: str, directory: pathlib.Path) -> None:
-        """Move a guest to another host at once: it is never on two hosts, and never on none."""
-        with self._lock:
-            os.replace(self._path(uuid), directory / f"{uuid}.json")
-            del self._guests[uuid]
-
-    def save(self, guest: FakeGuest) -> None:
-        path = self._path(guest.uuid)
-        temporary = path.with_suffix(f".{threading.get_ident()}")
-        temporary.write_text(json.dumps(dataclasses.asdict(guest)))
-        os.replace(temporary, path)
-        with self._lock:
-            self._guests[guest.uuid] = guest
-
-    def remove(self, uuid: str) -> None:
-        self._path(uuid).unlink(missing_ok=True)
-        with self._lock:
-            self._guests.pop(uuid, None)
-
-    def all(self) -> list[FakeGuest]:
-        """With those that were moved here by another host."""
-        for path in self.directory.glob("*.json"):
-            self.find(path.stem)
-        with self._lock:
-            return list(self._guests.values())
-
-
-class FakeDriver(driver.ComputeDriver):
+class FakeDriver(FakeLiveMigration, driver.ComputeDriver):
     """For scale and functional tests: never waits for Neutron, never runs out of resources."""
 
     capabilities = {"supports_attach_interface": True}
@@ -169,7 +89,8 @@ class FakeDriver(driver.ComputeDriver):
     # -- state of the instances --------------------------------------------------------------
 
     def list_instance_uuids(self) -> list[str]:
-        return [guest.uuid for guest in self._guests.all()]
+        guests = {guest.uuid for guest in self._guests.all()}
+        return sorted(guests | self._guests.disk_owners())
 
     def get_info(self, instance: Instance) -> driver.InstanceInfo:
         return driver.InstanceInfo(state=self._get(instance).state)
@@ -228,6 +149,8 @@ class FakeDriver(driver.ComputeDriver):
             image=image_id,
         )
         guest.log(f"{instance.hostname} booted" if power_on else "defined")
+        if LOCAL_DISK in instance.metadata:
+            self._guests.write_disk(instance.uuid, f"data of {instance.uuid}")
         self._guests.save(guest)
 
     def _fail_if_requested(self, instance) -> None:
@@ -403,119 +326,6 @@ class FakeDriver(driver.ComputeDriver):
     ) -> None:
         image_id = ImageMeta.from_instance(instance).id
         self._define(instance, image_id, network_info, block_device_info, power_on)
-
-    # -- live migration ------------------------------------------------------------------------
-
-    @traced("FakeDriver.check_can_live_migrate_source")
-    def check_can_live_migrate_source(
-        self, context: RequestContext, instance: Instance, block_device_info: BlockDeviceInfo
-    ) -> SourceFacts:
-        return {"state": self._get(instance).state}
-
-    @traced("FakeDriver.check_can_live_migrate_destination")
-    def check_can_live_migrate_destination(
-        self,
-        context: RequestContext,
-        instance: Instance,
-        source: SourceFacts,
-        *,
-        block_migration: bool | None,
-        disk_over_commit: bool,
-    ) -> None:
-        hosts = instance.metadata.get(REFUSE_LIVE_MIGRATION_TO, "").split()
-        if self._host in hosts or "*" in hosts:
-            raise exception.MigrationPreCheckError(
-                reason=f"the metadata {REFUSE_LIVE_MIGRATION_TO} names the host"
-            )
-
-    @traced("FakeDriver.pre_live_migration")
-    def pre_live_migration(
-        self,
-        context: RequestContext,
-        instance: Instance,
-        source: SourceFacts,
-        network_info: NetworkInfo,
-        block_device_info: BlockDeviceInfo,
-    ) -> DestinationFacts:
-        self._fail_if_requested(instance)
-        return {"guests": str(self._guests.directory)}
-
-    @traced("FakeDriver.live_migration")
-    def live_migration(
-        self,
-        context: RequestContext,
-        instance: Instance,
-        migration: Migration,
-        destination: DestinationFacts,
-        watch: Watch,
-    ) -> None:
-        self._get(instance)
-        self._copy_memory(instance, watch)
-        if FAIL_LIVE_MIGRATION in instance.metadata:
-            raise exception.MigrationError(
-                instance_uuid=instance.uuid,
-                reason=f"the server has the metadata {FAIL_LIVE_MIGRATION}",
-            )
-        watch.guest_left()
-        self._guests.move(instance.uuid, pathlib.Path(destination["guests"]))
-        self._consoles.close(instance.uuid)
-
-    def _copy_memory(self, instance: Instance, watch: Watch) -> None:
-        """Take as long as the metadata says. Raises LiveMigrationCancelled, Preempted."""
-        seconds = float(instance.metadata.get(LIVE_MIGRATION_SECONDS, 0))
-        total = instance.flavor.memory_mb * units.Mi
-        started_at = time.monotonic()
-        while (waited := time.monotonic() - started_at) < seconds:
-            done = int(total * waited / seconds)
-            requested = watch.report(
-                memory_total=total, memory_processed=done, memory_remaining=total - done
-            )
-            if requested == ABORT:
-                raise exception.LiveMigrationCancelled(
-                    instance_uuid=instance.uuid, reason="a user requested it"
-                )
-            if requested == FORCE_COMPLETE:
-                return
-            preemption.check(waited)
-            time.sleep(_POLL_SECONDS)
-
-    def find_live_guest(self, instance: Instance) -> GuestPlace:
-        guest = self._guests.find(instance.uuid)
-        if guest is None:
-            return GuestPlace.ABSENT
-        return GuestPlace.OFF if guest.state == power_state.SHUTDOWN else GuestPlace.ACTIVE
-
-    @traced("FakeDriver.post_live_migration")
-    def post_live_migration(
-        self,
-        context: RequestContext,
-        instance: Instance,
-        network_info: NetworkInfo,
-        block_device_info: BlockDeviceInfo,
-    ) -> None:
-        pass  # the guest has left nothing here
-
-    @traced("FakeDriver.post_live_migration_at_destination")
-    def post_live_migration_at_destination(
-        self, context: RequestContext, instance: Instance, network_info: NetworkInfo
-    ) -> None:
-        guest = self._get(instance)
-        guest.log("migrated")
-        self._guests.save(guest)
-
-    @traced("FakeDriver.rollback_live_migration")
-    def rollback_live_migration(self, instance: Instance) -> GuestPlace:
-        return self.find_live_guest(instance)
-
-    @traced("FakeDriver.rollback_live_migration_at_destination")
-    def rollback_live_migration_at_destination(
-        self,
-        context: RequestContext,
-        instance: Instance,
-        network_info: NetworkInfo,
-        block_device_info: BlockDeviceInfo,
-    ) -> None:
-        self._remove(instance.uuid)
 
     # -- rescue ------------------------------------------------------------------------------
 

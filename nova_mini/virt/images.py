@@ -183,7 +183,7 @@ def _convert(image_id: str, driver_format: str, source: pathlib.Path, target: pa
 @traced("copy_from_host")
 def copy_from_host(host: str, image_id: str, target: pathlib.Path) -> None:
     """Copy a cached image that is not in Glance any more from another host, with ``scp``. The file
-    has the same path there, and that host has inspected it.
+    has the same path there, and that host has inspected it. ``host``: its name or address.
 
     ``ssh`` between the hosts is set up by the operator. Raises ImageNotFound when the file cannot
     be copied.
@@ -191,7 +191,8 @@ def copy_from_host(host: str, image_id: str, target: pathlib.Path) -> None:
     LOG.info("Image %s: not in Glance any more; copying it from host %s", image_id, host)
     part = private_files.prepare(target.with_name(target.name + ".part"))
     try:
-        processutils.execute("scp", "-q", *ssh.OPTIONS, "--", f"{host}:{target}", str(part))
+        place = f"[{host}]" if ":" in host else host  # an address of IPv6
+        processutils.execute("scp", "-q", *ssh.OPTIONS, "--", f"{place}:{target}", str(part))
         processutils.execute("fallocate", "--dig-holes", str(part))
         publish(part, target)
     except processutils.ProcessExecutionError as exc:

@@ -58,6 +58,51 @@ def test_a_guest_moves(cloud, project, move):
     oracle.assert_clean(cloud)
 
 
+@pytest.mark.parametrize("block_migration", ["auto", True])
+def test_a_guest_moves_with_its_local_disk(cloud, project, block_migration):
+    server_id = project.boot(metadata={"fake:local_disk": "yes"})
+    source = project.host_of(server_id)
+    arguments = {"host": None, "block_migration": block_migration}
+    project.admin.act(server_id, "os-migrateLive", arguments)
+    until("it has moved", lambda: status(cloud, server_id) == "completed", 30)
+    destination = other_host(cloud, source)
+    assert project.host_of(server_id) == destination
+    assert cloud.local_disks(destination)[server_id] == f"data of {server_id}"
+    assert server_id not in cloud.local_disks(source)
+    oracle.assert_clean(cloud)
+
+
+def test_a_local_disk_is_not_moved_without_block_migration(cloud, project):
+    server_id = project.boot(metadata={"fake:local_disk": "yes"})
+    source = project.host_of(server_id)
+    arguments = {"host": other_host(cloud, source), "block_migration": False}
+    project.admin.act(server_id, "os-migrateLive", arguments)
+    until("it is refused", lambda: status(cloud, server_id) == "error", 30)
+    assert project.host_of(server_id) == source
+    (fault,) = cloud.query(
+        "SELECT message FROM instance_faults WHERE instance_uuid = :id", id=server_id
+    )
+    assert "without block migration" in fault["message"]
+    oracle.assert_clean(cloud)
+
+
+def test_an_aborted_copy_of_a_disk_is_removed(cloud, project, move):
+    server_id, source = move("running", live_migration_seconds=LONG, local_disk="yes")
+    assert server_id in cloud.local_disks(other_host(cloud, source))
+
+    def disk_is_copied() -> bool:
+        found = in_progress(cloud, server_id)
+        return bool(found["disk_total_bytes"] and found["disk_processed_bytes"])
+
+    until("the progress of the disk is stored", disk_is_copied, 30)
+    found = in_progress(cloud, server_id)
+    cloud.admin.delete(f"/servers/{server_id}/migrations/{found['id']}", expect=202)
+    project.user.wait_for(server_id, "ACTIVE", 10)
+    assert status(cloud, server_id) == "cancelled"
+    oracle.assert_clean(cloud)
+    assert server_id in cloud.local_disks(source)
+
+
 def test_a_paused_guest_moves_and_stays_paused(cloud, project):
     server_id = project.boot()
     source = project.host_of(server_id)

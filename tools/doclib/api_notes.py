@@ -84,9 +84,6 @@ NOTES = {
         "the history has more events: the steps of an operation with their times (for "
         "administrators), and `recovery_…` events, which say what was recovered and why."
     ),
-    "servers/migrations": (
-        "a live migration cannot be aborted (`DELETE`) or forced to complete (`force_complete`)."
-    ),
     "servers/diagnostics": (
         "a server on no host, one that does not run, and one whose host is of an older release are "
         "answered with 409. The fake driver has no counters: they are null."

@@ -40,14 +40,14 @@ def check(host: Host, backend: Backend) -> None:
 def _expected(backend: Backend, guest: Guest, disk: LibvirtConfigGuestDisk) -> tuple[Place, str]:
     """Place and format of a disk as the backend would make it. For a disk that the backend did not
     make (a volume): its present place and format."""
-    name = _name(guest.uuid, disk)
+    name = local_name(guest.uuid, disk)
     if name is None:
         return _normalize(disk.place, disk.driver_format)
     image = backend.by_name(guest, name)
     return _normalize(image.place, image.driver_format)
 
 
-def _name(uuid: str, disk: LibvirtConfigGuestDisk) -> str | None:
+def local_name(uuid: str, disk: LibvirtConfigGuestDisk) -> str | None:
     """The name of a disk that a backend made for this guest: a file in the guest's folder, or a
     logical volume or image with its uuid in the name. None for other disks."""
     folder, _, name = (disk.source_path or "").rpartition("/")

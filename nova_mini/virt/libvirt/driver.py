@@ -48,7 +48,7 @@ from nova_mini.virt.libvirt.guest import Guest
 from nova_mini.virt.libvirt.guest_config import GuestConfigBuilder
 from nova_mini.virt.libvirt.host import Host
 from nova_mini.virt.libvirt.imagebackend import factory
-from nova_mini.virt.libvirt.migration import checks, live
+from nova_mini.virt.libvirt.migration import checks, copy_targets, disk_checks, live
 from nova_mini.virt.libvirt.secrets import Secrets
 from nova_mini.virt.libvirt.serial_ports import SerialPorts
 from nova_mini.virt.libvirt.vif import LibvirtGenericVIFDriver
@@ -621,10 +621,12 @@ class LibvirtDriver(driver.ComputeDriver):
         source: SourceFacts,
         *,
         block_migration: bool | None,
-        disk_over_commit: bool,
+        disk_over_commit: bool | None,
     ) -> None:
-        checks.check(
-            self._host, self.image_backend, checks.Facts.from_dict(source), block_migration
+        facts = checks.Facts.from_dict(source)
+        checks.check(self._host, facts)
+        disk_checks.check(
+            self.image_backend, instance, facts.disks, block_migration, disk_over_commit
         )
 
     @traced("LibvirtDriver.pre_live_migration")
@@ -636,21 +638,27 @@ class LibvirtDriver(driver.ComputeDriver):
         network_info: NetworkInfo,
         block_device_info: BlockDeviceInfo,
     ) -> DestinationFacts:
-        """The local disks are in shared storage. Files that QEMU reads are made here."""
+        """The local disks are in shared storage, or are copied into files that are made here."""
         image_meta = ImageMeta.from_instance(instance)
         disk_info = self._get_disk_info(instance, image_meta, block_device_info)
         private_files.make_folder(utils.get_instance_path(instance))
-        boot_files.fetch(context, self._image_api, instance)
+        local = checks.Facts.from_dict(source).disks
+        copies = copy_targets.make(
+            context, self._image_api, self.image_backend, instance, local, disk_info
+        )
+        boot_files.fetch(context, self._image_api, instance, local.address)
         if blockinfo.CONFIG_DRIVE in disk_info.mapping:
-            injection_info = disks.InjectionInfo(network_info, [], None)
-            disks.create_config_drive(
-                instance, self.image_backend, injection_info, block_device_info
-            )
+            drive = self.image_backend.config_drive(instance)
+            if not copy_targets.fetch_config_drive(instance, drive, local):
+                injection_info = disks.InjectionInfo(network_info, [], None)
+                disks.create_config_drive(
+                    instance, self.image_backend, injection_info, block_device_info
+                )
         connected = self._volumes.connect_all(instance, disk_info, block_device_info)
         self.plug_vifs(instance, network_info)
         builder = self._guest_config_builder()
         config = builder.get_guest_config(instance, network_info, image_meta, disk_info, connected)
-        return live.describe_destination(instance, config).to_dict()
+        return live.describe_destination(instance, config, copies).to_dict()
 
     @traced("LibvirtDriver.live_migration")
     def live_migration(
@@ -678,8 +686,9 @@ class LibvirtDriver(driver.ComputeDriver):
         self._remove_from_host(instance, network_info, block_device_info)
 
     def _remove_from_host(self, instance, network_info, block_device_info) -> None:
-        """Remove the connections and files of a guest that has no domain here. Its disks are in
-        shared storage, where another host uses them."""
+        """Remove the connections and files of a guest that has no domain here, with disks that are
+        files: another host has copies of them, or the originals. Disks in shared storage stay,
+        because another host uses them."""
         self._serial_ports.release(instance.uuid)
         self.unplug_vifs(instance, network_info)
         self.firewall_driver.unfilter_instance(instance, network_info)

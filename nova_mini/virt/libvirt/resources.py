@@ -20,7 +20,7 @@ from nova_mini.virt.libvirt.imagebackend.base import Storage
 
 def get_available_resource(host: Host, hostname: str, storage: Storage | None) -> HostResources:
     """See ``ComputeDriver.get_available_resource``. ``storage``: None if disks are files."""
-    storage = storage or _file_system()
+    storage = storage or file_system()
     return HostResources(
         vcpus=os.cpu_count() or 1,
         memory_mb=_total_memory_mb(),
@@ -42,14 +42,21 @@ def get_available_resource(host: Host, hostname: str, storage: Storage | None) -
     )
 
 
-def _file_system() -> Storage:
-    """The file system of the disks; the space into which they can still grow is not free."""
+def file_system(without: str | None = None) -> Storage:
+    """The file system of the disks; the space into which they can still grow is not free.
+    ``without``: the uuid of an instance whose disks do not count."""
     disk = os.statvfs(utils.instances_path())
     return Storage(
         pool=None,
         total=disk.f_blocks * disk.f_frsize,
-        free=disk.f_bavail * disk.f_frsize - _growth_bytes(),
+        free=free_bytes() - _growth_bytes(without),
     )
+
+
+def free_bytes() -> int:
+    """The space of that file system that is not written yet."""
+    disk = os.statvfs(utils.instances_path())
+    return disk.f_bavail * disk.f_frsize
 
 
 def _total_memory_mb() -> int:
@@ -58,12 +65,12 @@ def _total_memory_mb() -> int:
     return int(kibibytes) // units.Ki
 
 
-def _growth_bytes() -> int:
+def _growth_bytes(without: str | None = None) -> int:
     """By how many bytes all disks of instances can still grow."""
     driver_format = "raw" if CONF.libvirt.images_type in ("raw", "flat") else "qcow2"
     disks = [
         path
-        for uuid in utils.list_instance_dirs()
+        for uuid in utils.list_instance_dirs() - {without}
         for path in (utils.instances_path() / uuid).glob("disk*")
         if path.suffix not in (".config", ".part")
     ]

@@ -45,11 +45,12 @@ def both_up(cloud) -> bool:
 
 @pytest.fixture
 def begin(cloud, project):
-    """``begin(**metadata)``: let a server with this metadata move from SOURCE to DESTINATION.
-    ``before()`` is called when the server runs."""
+    """``begin(**metadata)``: let a server with this metadata and a local disk move from SOURCE to
+    DESTINATION. ``before()`` is called when the server runs."""
 
     def begin(before: Callable[[], object] = lambda: None, **metadata: str) -> str:
-        items = {f"fake:{name}": value for name, value in metadata.items()}
+        given = {"local_disk": "yes", **metadata}
+        items = {f"fake:{name}": value for name, value in given.items()}
         until("both hosts are up", lambda: both_up(cloud), _SECONDS, 0.1)
         server_id = project.boot(host=SOURCE, metadata=items)
         before()
@@ -60,11 +61,15 @@ def begin(cloud, project):
     return begin
 
 
-def ends(cloud, project, server_id: str, expected: str, host: str) -> None:
+def has_status(cloud, project, server_id: str, expected: str, host: str) -> None:
     until("the migration ends", lambda: status(cloud, server_id) in _ENDED, _SECONDS)
     project.user.wait_for(server_id, "ACTIVE", _SECONDS)
     assert status(cloud, server_id) == expected
     assert project.host_of(server_id) == host
+
+
+def ends(cloud, project, server_id: str, expected: str, host: str) -> None:
+    has_status(cloud, project, server_id, expected, host)
     oracle.assert_clean(cloud, _SECONDS)
 
 
@@ -137,7 +142,10 @@ def test_a_failed_migration_ends_without_its_destination(cloud, project, begin):
     die_at(cloud, DESTINATION, SENT)
     server_id = begin(fail_live_migration="yes")
     cloud.computes[DESTINATION].wait_injected(SENT)
-    ends(cloud, project, server_id, "failed", SOURCE)
+    has_status(cloud, project, server_id, "failed", SOURCE)
+    assert server_id in cloud.local_disks(DESTINATION)  # nobody could remove it
+    cloud.computes[DESTINATION].start()
+    oracle.assert_clean(cloud, _SECONDS)
 
 
 def test_a_guest_moves_although_the_compute_of_its_destination_is_down(cloud, project, begin):

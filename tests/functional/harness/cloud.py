@@ -207,6 +207,19 @@ class Cloud:
         files = list((self.state / "fake" / host).glob("*.json"))
         return {path.stem: state for path in files if (state := _state_of(path)) is not None}
 
+    def local_disks(self, host: str) -> dict[str, str]:
+        """uuid -> content of the local disks in the fake hypervisor of ``host``."""
+        files = list((self.state / "fake" / host).glob("*.disk"))
+        return {path.stem: text for path in files if (text := _text_of(path)) is not None}
+
+
+def _text_of(path: pathlib.Path) -> str | None:
+    """None if the file has been removed."""
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return None
+
 
 def _has_rescue_disk(path: pathlib.Path) -> bool:
     try:

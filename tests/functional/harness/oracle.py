@@ -48,6 +48,7 @@ def violations(cloud: Cloud) -> list[str]:
         *_usages(cloud, servers, moves),
         *_guests(cloud, servers, moves),
         *_rescue_disks(cloud, servers),
+        *_local_disks(cloud, servers, moves),
         *_offloaded(servers),
         *shelved_images(servers, cloud.whole_images()),
         *_orphans(cloud),
@@ -196,6 +197,25 @@ def _rescue_disks(cloud: Cloud, servers: list[dict]) -> list[str]:
     return [
         *(f"server {uuid} is rescued without a rescue disk" for uuid in rescued - there),
         *(f"the rescue disk of {uuid} is an orphan" for uuid in there - rescued),
+    ]
+
+
+def _local_disks(cloud: Cloud, servers: list[dict], moves: dict[str, dict]) -> list[str]:
+    """Each server that requests a local disk has it on its host, with all its data. No other host
+    has one, except the source of an open migration."""
+    owners = {s["uuid"]: s for s in servers if "fake:local_disk" in (s["metadata"] or "")}
+    there = {host: cloud.local_disks(host) for host in cloud.computes}
+    places = [(host, uuid) for host, disks in there.items() for uuid in disks]
+    due = {(s["host"], s["uuid"]) for s in owners.values() if s["vm_state"] != "error"}
+    kept = {(move["source_compute"], uuid) for uuid, move in moves.items()}
+    known = {(s["host"], s["uuid"]) for s in owners.values()} | kept
+    return [
+        *(f"the disk of {uuid} on {host} is an orphan" for host, uuid in set(places) - known),
+        *(
+            f"server {uuid} on {host} does not have the data of its disk"
+            for host, uuid in due
+            if host in there and there[host].get(uuid) != f"data of {uuid}"
+        ),
     ]
 
 

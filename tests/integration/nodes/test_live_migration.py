@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
 from tests.functional.harness.waiting import until
@@ -39,8 +41,8 @@ def ends(nodes, server: str, status: str) -> dict:
     return nodes.wait_for(server, "ACTIVE")
 
 
-def set_speed(nodes, server: str, speed: str) -> None:
-    nodes.run("n1", "virsh", "migrate-setspeed", server, speed)
+def set_speed(nodes, server: str, speed: str, node: str = "n1") -> None:
+    nodes.run(node, "virsh", "migrate-setspeed", server, speed)
 
 
 def moves(nodes, server: str) -> None:
@@ -100,6 +102,69 @@ def test_a_compute_dies_while_a_guest_moves(nodes, boot, node):
     after = ends(nodes, server["id"], "completed")
     assert after["OS-EXT-SRV-ATTR:host"] == "n2"
     assert running_on(nodes, server["id"]) == ["n2"]
+
+
+# The guest writes a number a second to its disk. It says the number if all that it has written is
+# on the disk: the numbers, and 8 MiB whose checksum it knows. It drops its page cache before.
+_WRITER = """#!/bin/sh
+cd /root
+dd if=/dev/urandom of=blob bs=1M count=8
+sha256sum blob >sum
+sync
+cat >writer <<'END'
+n=0
+while true; do
+    n=$((n + 1))
+    echo $n >>numbers
+    sync
+    echo 3 >/proc/sys/vm/drop_caches
+    awk 'NR != $1 { exit 1 } END { if (NR != '$n') exit 1 }' numbers && sha256sum -c sum &&
+        say whole=$n
+    sleep 1
+done
+END
+sh writer >/dev/null 2>&1 </dev/null &
+"""
+
+
+def test_block_migration_of_a_guest_that_writes(nodes, volume, boot):
+    writer = base64.b64encode(_WRITER.encode()).decode()
+    server = boot("n3", user_data=writer, config_drive=True)
+    nodes.says(server["id"], "GUEST: whole=3")
+    nodes.attach(server["id"], volume)
+    nodes.allow_ping(server["id"])
+    (address,) = (each["addr"] for each in server["addresses"]["private"])
+    with pinging(nodes.in_network("private"), address) as pings:
+        migrate(nodes, server["id"], "n4")
+        after = ends(nodes, server["id"], "completed")
+        silent = pings.stop()
+    print(f"longest time without an answer: {silent:.1f} s")
+    assert silent < SILENT_SECONDS
+    assert after["OS-EXT-SRV-ATTR:host"] == "n4"
+    assert running_on(nodes, server["id"]) == ["n4"]
+    assert nodes.files("n3", server["id"]) == []
+    assert server["id"] not in nodes.run("n3", "virsh", "list", "--all", "--uuid")
+    assert volume in nodes.run("n4", "virsh", "dumpxml", server["id"])
+    assert nodes.attachments(volume) == 1
+    nodes.says(server["id"], "GUEST: whole=")  # the log of n4 begins with the guest's arrival
+    nodes.act(server["id"], "reboot", {"type": "HARD"})
+    nodes.says(server["id"], "GUEST: boot=2")  # from the copy
+    nodes.detach(server["id"], volume)
+
+
+def test_an_aborted_block_migration(nodes, boot):
+    server = boot("n3")
+    nodes.says(server["id"], "GUEST: boot=1")
+    set_speed(nodes, server["id"], SLOW, "n3")
+    migrate(nodes, server["id"], "n4")
+    moves(nodes, server["id"])
+    assert nodes.files("n4", server["id"]) != []
+    nodes.abort(server["id"], nodes.newest_migration(server["id"])["id"])
+    after = ends(nodes, server["id"], "cancelled")
+    assert after["OS-EXT-SRV-ATTR:host"] == "n3"
+    assert running_on(nodes, server["id"]) == ["n3"]
+    assert server["id"] not in nodes.run("n4", "virsh", "list", "--all", "--uuid")
+    assert nodes.files("n4", server["id"]) == []
 
 
 def test_a_guest_with_disks_in_files_stays(nodes, boot):

@@ -19,6 +19,7 @@ from tests.unit.compute import cloud_in_one_process as one
 from tests.unit.compute.conftest import *  # noqa: F403
 
 _PHASES = 8
+_DATA = "what the guest has written"
 SOURCE, DESTINATION, THIRD = "host1", "host2", "host3"
 
 
@@ -76,6 +77,18 @@ class SeveralHosts(one.CloudInOneProcess):
         stores = {host: each.driver._guests for host, each in self.managers.items()}
         return [host for host, store in stores.items() if store.find(instance_uuid)]
 
+    def give_disk(self, instance_uuid: str) -> None:
+        """Give the guest a local disk at the source."""
+        self.managers[SOURCE].driver._guests.write_disk(instance_uuid, _DATA)
+
+    def disks(self, instance_uuid: str) -> dict[str, str]:
+        """Host -> content of the local disk that it has of the guest."""
+        paths = {
+            host: each.driver._guests.disk_path(instance_uuid)
+            for host, each in self.managers.items()
+        }
+        return {host: path.read_text() for host, path in paths.items() if path.exists()}
+
     def fault(self, instance_uuid: str) -> str | None:
         fault = db.instances.get_latest_faults([instance_uuid]).get(instance_uuid)
         return fault and fault["message"]
@@ -111,6 +124,7 @@ def check(cloud, server: str, host: str, status: str) -> None:
     assert cloud.unfinished() == []
     instance = cloud.instance(server)
     assert cloud.places(server) == [host]
+    assert cloud.disks(server) in ({}, {host: _DATA})
     assert (instance.host, instance.node, instance.task_state) == (host, host, None)
     assert instance.vm_state == "active"
     migration = cloud.migration(server)
@@ -188,6 +202,29 @@ def test_the_migration_fails_and_the_guest_stays(cloud, server, volume):
     assert "fake:fail_live_migration" in cloud.fault(server)
 
 
+def test_a_local_disk_is_copied(cloud, server):
+    cloud.give_disk(server)
+    cloud.migrate(server, host=DESTINATION)
+    check(cloud, server, DESTINATION, "completed")
+    assert cloud.disks(server) == {DESTINATION: _DATA}
+
+
+def test_a_local_disk_needs_block_migration(cloud, server):
+    cloud.give_disk(server)
+    cloud.migrate(server, host=DESTINATION, block_migration=False)
+    check(cloud, server, SOURCE, "error")
+    assert "without block migration" in cloud.fault(server)
+    assert cloud.disks(server) == {SOURCE: _DATA}
+
+
+def test_a_copy_is_removed_after_a_failure(cloud, server):
+    cloud.give_disk(server)
+    metadata(cloud, server, fail_live_migration="yes")
+    cloud.migrate(server, host=DESTINATION)
+    check(cloud, server, SOURCE, "failed")
+    assert cloud.disks(server) == {SOURCE: _DATA}
+
+
 OUTCOMES = {"completed": {}, "failed": {"fail_live_migration": "yes"}}
 POINTS = {
     "completed": [
@@ -195,6 +232,7 @@ POINTS = {
         "API.attachment_create",
         "pre_live_migration",
         "FakeDriver.live_migration",
+        "FakeDriver.post_live_migration",
         "live_migration",
         "API.attachment_complete",
         "_keep_destination_only",
@@ -212,6 +250,7 @@ POINTS = {
 @pytest.mark.parametrize("outcome", OUTCOMES)
 def test_a_kill_changes_nothing(cloud, server, volume, outcome):
     cloud.attach(server, volume)
+    cloud.give_disk(server)
     metadata(cloud, server, **OUTCOMES[outcome])
     kill_at_each(cloud, server, outcome, POINTS[outcome])
 
@@ -220,6 +259,7 @@ def test_a_kill_changes_nothing(cloud, server, volume, outcome):
 @pytest.mark.parametrize("outcome", OUTCOMES)
 def test_a_kill_at_any_step_changes_nothing(cloud, server, volume, outcome):
     cloud.attach(server, volume)
+    cloud.give_disk(server)
     metadata(cloud, server, **OUTCOMES[outcome])
     cloud.steps.clear()
     cloud.migrate(server)
@@ -243,6 +283,7 @@ def kill_at_each(cloud, server: str, outcome: str, points: list[str]) -> None:
         after = cloud.instance(server).host
         try:
             check(cloud, server, after, outcome)
+            assert cloud.disks(server) == {after: _DATA}
             assert (after != before) is (outcome == "completed")
         except AssertionError as exc:
             raise AssertionError(f"killed at {point}: {cloud.fault(server)}") from exc

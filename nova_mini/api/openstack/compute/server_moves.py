@@ -58,7 +58,7 @@ class ServerMovesController(wsgi.Controller):
             host=host,
             is_forced=_is_forced(req, requested),
             block_migration=_block_migration(requested["block_migration"]),
-            disk_over_commit=common.is_true(requested.get("disk_over_commit")),
+            disk_over_commit=_disk_over_commit(requested),
         )
         self.compute_api.live_migrate(req.context, instance, parameters)
 
@@ -82,6 +82,12 @@ def _is_forced(req: Request, requested: dict) -> bool:
     if is_forced and requested["host"] is None:
         raise exception.InvalidInput(reason="Can't force to a non-provided destination")
     return is_forced
+
+
+def _disk_over_commit(requested: dict) -> bool | None:
+    """None if the version of the request (2.25 and later) has no such field."""
+    value = requested.get("disk_over_commit")
+    return None if value is None else common.is_true(value)
 
 
 def _block_migration(value: bool | str) -> bool | None:

@@ -35,11 +35,25 @@ class FileImage(WritableImage):
     def exists(self) -> bool:
         return self.path.exists()
 
+    @property
+    def _unfinished(self) -> pathlib.Path:
+        return self.path.with_name(self.disk_name + _UNFINISHED)
+
     def _create(self, base, size):
-        part = self.path.with_name(self.disk_name + _UNFINISHED)
-        self._write(base, private_files.prepare(part), size)
+        part = private_files.prepare(self._unfinished)
+        self._write(base, part, size)
         if self.finish:
             self.finish(part, self.driver_format)
+        self._complete(part)
+
+    def create_empty(self, size: int) -> None:
+        """Make the disk without a base and without data: those of a running guest are copied into
+        it. ``size``: in bytes."""
+        part = private_files.prepare(self._unfinished)
+        self._write_empty(part, size)
+        self._complete(part)
+
+    def _complete(self, part: pathlib.Path) -> None:
         if CONF.preallocate_images == "space":
             self._preallocate(part)
         images.publish(part, self.path)
@@ -47,6 +61,10 @@ class FileImage(WritableImage):
     @abc.abstractmethod
     def _write(self, base: pathlib.Path, path: pathlib.Path, size: int | None) -> None:
         """Write the disk into the empty file ``path``."""
+
+    @abc.abstractmethod
+    def _write_empty(self, path: pathlib.Path, size: int) -> None:
+        """Write a disk without data into the empty file ``path``."""
 
     def _preallocate(self, path: pathlib.Path) -> None:
         size = utils.get_disk_size(path, self.driver_format)
@@ -115,6 +133,9 @@ class Qcow2(FileImage):
         options = ["-f", "qcow2", "-F", utils.get_base_format(base), "-b", str(base)]
         images.qemu_img("create", "-q", *options, str(path), *([str(size)] if size else []))
 
+    def _write_empty(self, path, size):
+        images.qemu_img("create", "-q", "-f", "qcow2", str(path), str(size))
+
     def flatten(self) -> None:
         if self.needs_base:
             images.qemu_img("rebase", "-f", "qcow2", "-b", "", str(self.path))
@@ -132,6 +153,9 @@ class Flat(FileImage):
             images.qemu_img("convert", "-f", "qcow2", "-O", "raw", str(base), str(path))
         if size:
             os.truncate(path, size)
+
+    def _write_empty(self, path, size):
+        os.truncate(path, size)
 
 
 class Backend:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import libvirt
 from lxml import etree
 
 from nova_mini import exception
 from nova_mini.conf import CONF
-from nova_mini.virt.libvirt import blockinfo
 from nova_mini.virt.libvirt.guest import Guest
 from nova_mini.virt.libvirt.host import Host
+from nova_mini.virt.libvirt.migration import certificates, local_disks
+from nova_mini.virt.libvirt.migration.local_disks import LocalDisks
 
 if TYPE_CHECKING:
     from nova_mini.objects.instance import Instance
@@ -26,17 +26,16 @@ _TIED_TO_HOST = ("hostdev", "filesystem", "lease", "shmem")
 
 @dataclasses.dataclass(frozen=True)
 class Facts:
-    """What the source says about a guest. ``cpu``: the element of the running guest's definition;
-    ``local_disks``: names of disks that are no volumes, without a config drive; ``pool``: the
-    shared storage that has them, or None."""
+    """What the source says about a guest. ``cpu``: the element of the running guest's definition.
+    ``native_tls``: QEMU of the source encrypts what it sends."""
 
     arch: str
     virt_type: str
     machine: str
     emulator_version: int
     cpu: str | None
-    local_disks: Sequence[str]
-    pool: str | None
+    disks: LocalDisks
+    native_tls: bool = False
 
     @classmethod
     def of(
@@ -46,7 +45,7 @@ class Facts:
         backend: Backend,
         instance: Instance,
         block_device_info: BlockDeviceInfo,
-    ) -> Facts:
+    ) -> Self:
         """Raises MigrationPreCheckError if the guest cannot be moved at all."""
         definition = etree.fromstring(guest.get_definition())
         if not guest.is_active():
@@ -54,35 +53,31 @@ class Facts:
         tied = [name for name in _TIED_TO_HOST if definition.find(f"devices/{name}") is not None]
         if tied:
             raise _refusal(f"the guest has a device of its host ({', '.join(tied)})")
+        native_tls = CONF.libvirt.live_migration_with_native_tls
+        if native_tls:
+            certificates.check(certificates.AT_SOURCE, "source")
         type_, cpu = definition.find("os/type"), definition.find("cpu")
-        storage = backend.get_storage()
         return cls(
             arch=type_.get("arch"),
             virt_type=definition.get("type"),
             machine=type_.get("machine"),
             emulator_version=host.get_version(),
             cpu=None if cpu is None else etree.tostring(cpu, encoding="unicode"),
-            local_disks=_local_disks(instance, block_device_info),
-            pool=storage.pool if storage and backend.is_shared else None,
+            disks=local_disks.of_guest(guest, backend, instance, block_device_info),
+            native_tls=native_tls,
         )
 
     @classmethod
-    def from_dict(cls, stored: dict[str, Any]) -> Facts:
-        return cls(**stored)
+    def from_dict(cls, stored: dict[str, Any]) -> Self:
+        return cls(**{**stored, "disks": LocalDisks.from_dict(stored["disks"])})
 
 
-def _local_disks(instance: Instance, block_device_info: BlockDeviceInfo) -> list[str]:
-    found = [] if instance.is_volume_backed else [blockinfo.LOCAL_ROOT]
-    count = len(block_device_info.ephemerals)
-    found += [blockinfo.ephemeral_name(index) for index in range(count)]
-    return found + ([blockinfo.SWAP] if block_device_info.swap_mb else [])
-
-
-def check(host: Host, backend: Backend, source: Facts, block_migration: bool | None) -> None:
-    """At the destination. Raises MigrationPreCheckError; a user sees its text."""
+def check(host: Host, source: Facts) -> None:
+    """At the destination; see :mod:`.disk_checks` for the disks. Raises MigrationPreCheckError; a
+    user sees its text."""
     _check_hypervisor(host, source)
     _check_cpu(host, source)
-    _check_disks(backend, source, block_migration)
+    _check_encryption(source)
 
 
 def _check_hypervisor(host: Host, source: Facts) -> None:
@@ -120,20 +115,12 @@ def _check_cpu(host: Host, source: Facts) -> None:
         raise _refusal("the CPU of the destination lacks features that the guest uses")
 
 
-def _check_disks(backend: Backend, source: Facts, block_migration: bool | None) -> None:
-    storage = backend.get_storage()
-    is_shared = bool(source.pool) and storage is not None and storage.pool == source.pool
-    if block_migration and is_shared:
-        raise _refusal("block migration cannot be used with shared storage")
-    if source.local_disks and not is_shared:
-        if block_migration is False:
-            raise _refusal(
-                "without block migration, the hosts must share their storage, or all disks of the "
-                "server must be volumes"
-            )
+def _check_encryption(source: Facts) -> None:
+    if source.native_tls:
+        certificates.check(certificates.AT_DESTINATION, "destination")
+    elif CONF.libvirt.live_migration_with_native_tls:
         raise _refusal(
-            "the server has disks on its host, and disks are not copied while the guest runs; "
-            "migrate it cold"
+            "live_migration_with_native_tls is set at the destination and not at the source"
         )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from lxml import etree
 
 from nova_mini.virt.libvirt import utils
+from nova_mini.virt.libvirt.migration.copy_targets import Copies
 
 _FOREIGN = ("source", "auth", "backingStore", "mirror")  # parts of a disk that the host determines
 
@@ -23,7 +24,7 @@ class Destination:
     ``address``: where QEMU waits for the guest. ``folder``: of the instance's files. ``disks``:
     device name -> element; ``interfaces``: MAC address -> element. ``graphics_listen`` (of VNC) and
     ``spice_listen``: an address, or None without such graphics. ``serial``: the element of the
-    serial port."""
+    serial port. ``copies``: the disks that are copied."""
 
     uri: str
     address: str
@@ -33,13 +34,14 @@ class Destination:
     graphics_listen: str | None = None
     spice_listen: str | None = None
     serial: str | None = None
+    copies: Copies = Copies()
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> Destination:
-        return cls(**stored)
+        return cls(**{**stored, "copies": Copies.from_dict(stored["copies"])})
 
 
 def for_destination(xml: str, source_folder: str, destination: Destination) -> str:

@@ -111,10 +111,10 @@ class LiveMigrationJob:
             self._abort("a user requested it")
         elif requested == FORCE_COMPLETE:
             if job.has_begun:
-                self._force_complete()
+                self._force_complete(job)
         elif self._pace.timeout is not None and seconds > self._pace.timeout:
             if CONF.libvirt.live_migration_timeout_action == FORCE_COMPLETE:
-                self._force_complete()
+                self._force_complete(job)
             else:
                 self._abort("it took longer than live_migration_completion_timeout permits")
 
@@ -124,10 +124,12 @@ class LiveMigrationJob:
             self._cancelled_because = reason
             self._guest.abort_migration()
 
-    def _force_complete(self) -> None:
-        """Switch to post-copy if that is permitted, else stop the guest: then its memory does not
-        change any more. libvirt lets it run at the destination."""
-        if self._is_forced:
+    def _force_complete(self, job: MigrationJob) -> None:
+        """Switch to post-copy if that is permitted, else stop the guest: then its memory and disks
+        do not change any more. libvirt lets it run at the destination. Post-copy is possible when
+        the disks are copied."""
+        must_wait = CONF.libvirt.live_migration_permit_post_copy and not job.has_begun
+        if self._is_forced or must_wait:
             return
         self._is_forced = True
         LOG.info("Completing the migration by force", instance_uuid=self._guest.uuid)

@@ -6,6 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 import libvirt
+from oslo_utils import units
 
 from nova_mini import exception
 from nova_mini.conf import CONF
@@ -18,6 +19,7 @@ from nova_mini.virt.libvirt.config_devices import (
 )
 from nova_mini.virt.libvirt.guest import Guest
 from nova_mini.virt.libvirt.host import Host
+from nova_mini.virt.libvirt.migration.copy_targets import Copies
 from nova_mini.virt.libvirt.migration.definition import Destination, folder_of, for_destination
 from nova_mini.virt.libvirt.migration.job import LiveMigrationJob, cancel
 from nova_mini.virt.libvirt.migration.pace import Pace
@@ -52,9 +54,11 @@ def _place_of(guest: Guest) -> GuestPlace:
     return GuestPlace.OFF if guest.is_paused_by_migration() else GuestPlace.ACTIVE
 
 
-def describe_destination(instance: Instance, config: LibvirtConfigGuest) -> Destination:
+def describe_destination(
+    instance: Instance, config: LibvirtConfigGuest, copies: Copies
+) -> Destination:
     """What the source must know of this host. ``config``: the definition that the guest would have
-    if it was started here."""
+    if it was started here. ``copies``: the disks that this host has made for it."""
     disks = [each for each in config.devices if isinstance(each, LibvirtConfigGuestDisk)]
     vifs = [each for each in config.devices if isinstance(each, LibvirtConfigGuestInterface)]
     serial = next(each for each in config.devices if isinstance(each, LibvirtConfigGuestSerial))
@@ -70,6 +74,7 @@ def describe_destination(instance: Instance, config: LibvirtConfigGuest) -> Dest
         graphics_listen=str(CONF.vnc.server_listen) if CONF.vnc.enabled else None,
         spice_listen=str(CONF.spice.server_listen) if CONF.spice.enabled else None,
         serial=serial.to_xml(),
+        copies=copies,
     )
 
 
@@ -86,14 +91,15 @@ def move(
 ) -> None:
     """At the source. Raises what :meth:`.LiveMigrationJob.run` raises."""
     call = functools.partial(_migrate, guest, folder_of(instance), destination)
-    pace = Pace.of(instance.flavor.memory_mb)
+    pace = Pace.of(instance.flavor.memory_mb, destination.copies.data / units.Gi)
     place = functools.partial(find_place, host, instance)
     with host.guest_left(instance.uuid) as left:
         LiveMigrationJob(guest, pace, watch, place, left).run(call)
 
 
 def _migrate(guest: Guest, folder: str, destination: Destination) -> None:
-    guest.migrate(destination.uri, _parameters(guest, folder, destination), _flags())
+    flags = _flags() | _copy_flag(destination.copies)
+    guest.migrate(destination.uri, _parameters(guest, folder, destination), flags)
 
 
 def _parameters(guest: Guest, folder: str, destination: Destination) -> dict[str, Any]:
@@ -104,6 +110,9 @@ def _parameters(guest: Guest, folder: str, destination: Destination) -> dict[str
         libvirt.VIR_MIGRATE_PARAM_DEST_XML: for_destination(running, folder, destination),
         libvirt.VIR_MIGRATE_PARAM_PERSIST_XML: for_destination(persistent, folder, destination),
     }
+    if destination.copies.devices:
+        # Only these: without a list, libvirt would copy volumes, too.
+        parameters[libvirt.VIR_MIGRATE_PARAM_MIGRATE_DISKS] = list(destination.copies.devices)
     if CONF.libvirt.live_migration_bandwidth:
         parameters[libvirt.VIR_MIGRATE_PARAM_BANDWIDTH] = CONF.libvirt.live_migration_bandwidth
     return parameters
@@ -116,11 +125,22 @@ def _flags() -> int:
         | libvirt.VIR_MIGRATE_PERSIST_DEST
         | libvirt.VIR_MIGRATE_UNDEFINE_SOURCE
     )
+    if CONF.libvirt.live_migration_with_native_tls:
+        flags |= libvirt.VIR_MIGRATE_TLS  # of the memory and of the disks
     if CONF.libvirt.live_migration_permit_post_copy:
         flags |= libvirt.VIR_MIGRATE_POSTCOPY
     elif CONF.libvirt.live_migration_permit_auto_converge:
         flags |= libvirt.VIR_MIGRATE_AUTO_CONVERGE
     return flags
+
+
+def _copy_flag(copies: Copies) -> int:
+    """How QEMU copies disks, by NBD: only what is written in an overlay, or all data."""
+    if not copies.devices:
+        return 0
+    if copies.is_whole:
+        return libvirt.VIR_MIGRATE_NON_SHARED_DISK
+    return libvirt.VIR_MIGRATE_NON_SHARED_INC
 
 
 def roll_back(host: Host, instance: Instance) -> GuestPlace:

@@ -22,7 +22,7 @@ class Pace:
     size: float
 
     @classmethod
-    def of(cls, memory_mb: int, disk_gb: int = 0) -> Pace:
+    def of(cls, memory_mb: int, disk_gb: float = 0) -> Pace:
         return cls(max(memory_mb / 1024, _SMALLEST_GIB) + disk_gb)
 
     def downtime_after(self, seconds: float) -> int:

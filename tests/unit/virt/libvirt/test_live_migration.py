@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import types
 
 import libvirt
@@ -10,23 +12,32 @@ from lxml import etree
 
 from nova_mini import exception
 from nova_mini.conf import CONF
-from nova_mini.virt.libvirt.guest import Guest
-from nova_mini.virt.libvirt.imagebackend.base import Storage
+from nova_mini.virt.libvirt.guest import Guest, MigrationJob
 from nova_mini.virt.libvirt.migration import checks, live
 from nova_mini.virt.libvirt.migration.checks import Facts
+from nova_mini.virt.libvirt.migration.copy_targets import Copies
 from nova_mini.virt.libvirt.migration.definition import Destination, for_destination
+from nova_mini.virt.libvirt.migration.job import LiveMigrationJob
+from nova_mini.virt.libvirt.migration.local_disks import LocalDisks, LocalFile
 from nova_mini.virt.libvirt.migration.pace import Pace
 from nova_mini.virt.live_migration import GuestPlace
 
-POOL = "rbd:fsid/vms"
+DISK = LocalFile("disk", "vda", size=1 << 30, data=1 << 20, image_size=None, has_own_base=False)
 SOURCE = Facts(
     arch="x86_64",
     virt_type="kvm",
     machine="pc-q35-7.2",
     emulator_version=7_002_000,
     cpu="<cpu><model>Nehalem</model></cpu>",
-    local_disks=["disk"],
-    pool=POOL,
+    disks=LocalDisks(
+        names=["disk"],
+        pool=None,
+        files=[DISK],
+        folder="/src/uuid",
+        mark="00",
+        config_drive=None,
+        address="192.0.2.1",
+    ),
 )
 
 
@@ -45,42 +56,16 @@ class Host:
         return self.cpu
 
 
-class Backend:
-    is_shared = True
-
-    def __init__(self, pool: str | None = POOL):
-        self._pool = pool
-
-    def get_storage(self):
-        return self._pool and Storage(self._pool, 0, 0)
-
-
-def refusal(host=None, backend=None, block_migration=None, **facts) -> str:
-    source = Facts(**{**SOURCE.__dict__, **facts})
+def refusal(host=None, **facts) -> str:
     with pytest.raises(exception.MigrationPreCheckError) as caught:
-        checks.check(host or Host(), backend or Backend(), source, block_migration)
+        checks.check(host or Host(), dataclasses.replace(SOURCE, **facts))
     return str(caught.value)
 
 
-@pytest.mark.parametrize("block_migration", [None, False])
-def test_a_guest_with_shared_disks_is_accepted(block_migration):
-    checks.check(Host(), Backend(), SOURCE, block_migration)
-
-
-@pytest.mark.parametrize("block_migration", [None, False, True])
-def test_a_guest_without_local_disks_needs_no_shared_storage(block_migration):
-    source = Facts(**{**SOURCE.__dict__, "local_disks": [], "pool": None})
-    checks.check(Host(), Backend(None), source, block_migration)
-
-
-def test_disks_of_one_host_are_refused():
-    assert "migrate it cold" in refusal(backend=Backend(None))
-    assert "migrate it cold" in refusal(backend=Backend("rbd:other/vms"))
-    assert "share their storage" in refusal(backend=Backend(None), block_migration=False)
-
-
-def test_block_migration_of_shared_disks_is_refused():
-    assert "shared storage" in refusal(block_migration=True)
+def test_a_guest_is_accepted_and_its_facts_are_stored():
+    checks.check(Host(), SOURCE)
+    stored = json.loads(json.dumps(dataclasses.asdict(SOURCE)))
+    assert Facts.from_dict(stored) == SOURCE
 
 
 def test_a_weaker_cpu_is_refused():
@@ -286,3 +271,82 @@ def test_the_progress_of_a_job():
     found = Guest(Domain(job(2, OUT))).get_migration_job()
     assert found.progress() == {"memory_total": 8, "memory_remaining": 2}
     assert Guest(Domain(job(0, OUT))).get_migration_job() is None
+
+
+# -- what libvirt is asked for -------------------------------------------------------------------
+
+
+class Source:
+    """A guest that another libvirt takes at once; ``asked``: what it was asked for."""
+
+    def get_definition(self, migratable: bool = False, persistent: bool = False) -> str:
+        return XML
+
+    def migrate(self, uri: str, parameters: dict, flags: int) -> None:
+        self.asked = (uri, parameters, flags)
+
+
+def asked_for(copies: Copies) -> tuple[dict, int]:
+    guest, destination = Source(), dataclasses.replace(DESTINATION, copies=copies)
+    stored = json.loads(json.dumps(destination.to_dict()))
+    live._migrate(guest, "/src/uuid", Destination.from_dict(stored))
+    uri, parameters, flags = guest.asked
+    assert uri == DESTINATION.uri
+    return parameters, flags
+
+
+COPY_FLAGS = libvirt.VIR_MIGRATE_NON_SHARED_INC | libvirt.VIR_MIGRATE_NON_SHARED_DISK
+
+
+@pytest.mark.parametrize(
+    ("is_whole", "flag"),
+    [(False, libvirt.VIR_MIGRATE_NON_SHARED_INC), (True, libvirt.VIR_MIGRATE_NON_SHARED_DISK)],
+)
+def test_only_local_disks_are_copied(is_whole, flag):
+    parameters, flags = asked_for(Copies(["vda"], is_whole=is_whole))
+    assert parameters[libvirt.VIR_MIGRATE_PARAM_MIGRATE_DISKS] == ["vda"]
+    assert flags & COPY_FLAGS == flag
+
+
+def test_no_disk_is_copied_from_shared_storage():
+    parameters, flags = asked_for(Copies())
+    assert libvirt.VIR_MIGRATE_PARAM_MIGRATE_DISKS not in parameters
+    assert not flags & COPY_FLAGS
+
+
+@pytest.mark.parametrize("is_set", [True, False])
+def test_native_tls(options, is_set):
+    options(live_migration_with_native_tls=is_set)
+    _, flags = asked_for(Copies(["vda"]))
+    assert bool(flags & libvirt.VIR_MIGRATE_TLS) is is_set
+
+
+# -- completed by force --------------------------------------------------------------------------
+
+
+class Forced:
+    """A guest; ``done``: what was done to it."""
+
+    uuid = "uuid"
+
+    def __init__(self):
+        self.done: list[str] = []
+
+    def pause(self) -> None:
+        self.done.append("pause")
+
+    def start_post_copy(self) -> None:
+        self.done.append("post-copy")
+
+
+@pytest.mark.parametrize(
+    ("post_copy", "memory_processed", "done"),
+    [(False, 0, ["pause"]), (False, 8, ["pause"]), (True, 0, []), (True, 8, ["post-copy"])],
+)
+def test_post_copy_waits_until_the_disks_are_copied(options, post_copy, memory_processed, done):
+    options(live_migration_permit_post_copy=post_copy)
+    guest = Forced()
+    job = LiveMigrationJob(guest, Pace.of(64), None, None, None)
+    for _ in range(2):
+        job._force_complete(MigrationJob({"memory_processed": memory_processed}))
+    assert guest.done == done

@@ -54,7 +54,12 @@ def moving(cloud, server):
         (
             "2.1",
             {"host": OTHER_HOST, "block_migration": True, "disk_over_commit": False},
-            {"block_migration": True, "host": OTHER_HOST, "is_forced": True},
+            {
+                "block_migration": True,
+                "disk_over_commit": False,
+                "host": OTHER_HOST,
+                "is_forced": True,
+            },
         ),
         ("2.25", AUTO, {}),
         ("2.30", {**AUTO, "host": OTHER_HOST}, {"host": OTHER_HOST}),

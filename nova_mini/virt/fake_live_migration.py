@@ -1,0 +1,187 @@
+"""The live migrations of the fake driver.
+
+The live migration of a server with the metadata ``fake:live_migration_seconds`` takes so long; it
+fails if ``fake:fail_live_migration`` is set, and the hosts in ``fake:refuse_live_migration_to``
+refuse it. A local disk is copied into an empty one, which the destination makes.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import time
+from typing import TYPE_CHECKING
+
+from oslo_utils import units
+
+from nova_mini import exception
+from nova_mini.actions import preemption
+from nova_mini.objects.migration import ABORT, FORCE_COMPLETE
+from nova_mini.states import power_state
+from nova_mini.trace import traced
+from nova_mini.virt.fake_consoles import FakeConsoles
+from nova_mini.virt.fake_guests import FakeGuest, GuestStore
+from nova_mini.virt.live_migration import GuestPlace
+
+if TYPE_CHECKING:
+    from nova_mini.context import RequestContext
+    from nova_mini.network.model import NetworkInfo
+    from nova_mini.objects.instance import Instance
+    from nova_mini.objects.migration import Migration
+    from nova_mini.virt.block_device_info import BlockDeviceInfo
+    from nova_mini.virt.live_migration import DestinationFacts, SourceFacts, Watch
+
+SECONDS = "fake:live_migration_seconds"
+FAIL = "fake:fail_live_migration"
+REFUSE_TO = "fake:refuse_live_migration_to"
+_POLL_SECONDS = 0.1
+
+
+class FakeLiveMigration:
+    """A part of :class:`.fake.FakeDriver`."""
+
+    _host: str
+    _guests: GuestStore
+    _consoles: FakeConsoles
+
+    def _get(self, instance: Instance) -> FakeGuest:
+        raise NotImplementedError
+
+    def _fail_if_requested(self, instance: Instance) -> None:
+        raise NotImplementedError
+
+    def _remove(self, uuid: str) -> None:
+        raise NotImplementedError
+
+    @traced("FakeDriver.check_can_live_migrate_source")
+    def check_can_live_migrate_source(
+        self, context: RequestContext, instance: Instance, block_device_info: BlockDeviceInfo
+    ) -> SourceFacts:
+        disk = self._guests.disk_path(instance.uuid)
+        return {"state": self._get(instance).state, "has_disk": disk.exists()}
+
+    @traced("FakeDriver.check_can_live_migrate_destination")
+    def check_can_live_migrate_destination(
+        self,
+        context: RequestContext,
+        instance: Instance,
+        source: SourceFacts,
+        *,
+        block_migration: bool | None,
+        disk_over_commit: bool | None,
+    ) -> None:
+        hosts = instance.metadata.get(REFUSE_TO, "").split()
+        if self._host in hosts or "*" in hosts:
+            raise exception.MigrationPreCheckError(
+                reason=f"the metadata {REFUSE_TO} names the host"
+            )
+        if source["has_disk"] and block_migration is False:
+            raise exception.MigrationPreCheckError(
+                reason="without block migration, the hosts must share their storage"
+            )
+
+    @traced("FakeDriver.pre_live_migration")
+    def pre_live_migration(
+        self,
+        context: RequestContext,
+        instance: Instance,
+        source: SourceFacts,
+        network_info: NetworkInfo,
+        block_device_info: BlockDeviceInfo,
+    ) -> DestinationFacts:
+        self._fail_if_requested(instance)
+        if source["has_disk"]:
+            self._guests.write_disk(instance.uuid, "")
+        return {"guests": str(self._guests.directory), "has_disk": source["has_disk"]}
+
+    @traced("FakeDriver.live_migration")
+    def live_migration(
+        self,
+        context: RequestContext,
+        instance: Instance,
+        migration: Migration,
+        destination: DestinationFacts,
+        watch: Watch,
+    ) -> None:
+        self._get(instance)
+        has_disk = destination["has_disk"]
+        self._copy(instance, watch, has_disk)
+        if has_disk:
+            self._copy_disk(instance, pathlib.Path(destination["guests"]))
+        if FAIL in instance.metadata:
+            raise exception.MigrationError(
+                instance_uuid=instance.uuid,
+                reason=f"the server has the metadata {FAIL}",
+            )
+        watch.guest_left()
+        self._guests.move(instance.uuid, pathlib.Path(destination["guests"]))
+        self._consoles.close(instance.uuid)
+
+    def _copy_disk(self, instance: Instance, directory: pathlib.Path) -> None:
+        """Raises MigrationError if the destination has made no disk."""
+        disk = self._guests.disk_path(instance.uuid)
+        try:
+            with open(directory / disk.name, "r+") as copy:
+                copy.write(disk.read_text())
+        except FileNotFoundError as exc:
+            raise exception.MigrationError(
+                instance_uuid=instance.uuid, reason="a host has no disk of the guest"
+            ) from exc
+
+    def _copy(self, instance: Instance, watch: Watch, has_disk: bool) -> None:
+        """Take as long as the metadata says. Raises LiveMigrationCancelled, Preempted."""
+        seconds = float(instance.metadata.get(SECONDS, 0))
+        total = instance.flavor.memory_mb * units.Mi
+        started_at = time.monotonic()
+        while (waited := time.monotonic() - started_at) < seconds:
+            done = int(total * waited / seconds)
+            progress = {"total": total, "processed": done, "remaining": total - done}
+            kinds = ("memory", "disk") if has_disk else ("memory",)
+            requested = watch.report(
+                **{f"{kind}_{name}": size for kind in kinds for name, size in progress.items()}
+            )
+            if requested == ABORT:
+                raise exception.LiveMigrationCancelled(
+                    instance_uuid=instance.uuid, reason="a user requested it"
+                )
+            if requested == FORCE_COMPLETE:
+                return
+            preemption.check(waited)
+            time.sleep(_POLL_SECONDS)
+
+    def find_live_guest(self, instance: Instance) -> GuestPlace:
+        guest = self._guests.find(instance.uuid)
+        if guest is None:
+            return GuestPlace.ABSENT
+        return GuestPlace.OFF if guest.state == power_state.SHUTDOWN else GuestPlace.ACTIVE
+
+    @traced("FakeDriver.post_live_migration")
+    def post_live_migration(
+        self,
+        context: RequestContext,
+        instance: Instance,
+        network_info: NetworkInfo,
+        block_device_info: BlockDeviceInfo,
+    ) -> None:
+        self._guests.remove_disk(instance.uuid)
+
+    @traced("FakeDriver.post_live_migration_at_destination")
+    def post_live_migration_at_destination(
+        self, context: RequestContext, instance: Instance, network_info: NetworkInfo
+    ) -> None:
+        guest = self._get(instance)
+        guest.log("migrated")
+        self._guests.save(guest)
+
+    @traced("FakeDriver.rollback_live_migration")
+    def rollback_live_migration(self, instance: Instance) -> GuestPlace:
+        return self.find_live_guest(instance)
+
+    @traced("FakeDriver.rollback_live_migration_at_destination")
+    def rollback_live_migration_at_destination(
+        self,
+        context: RequestContext,
+        instance: Instance,
+        network_info: NetworkInfo,
+        block_device_info: BlockDeviceInfo,
+    ) -> None:
+        self._remove(instance.uuid)

@@ -94,6 +94,10 @@ def get_by_id(instance_uuid: str, migration_id: int) -> Mapping | None:
     )
 
 
+def get_by_uuid(uuid: str) -> Mapping | None:
+    return query.one(migrations, _MIGRATION.uuid == uuid)
+
+
 def update(uuid: str, values: Mapping[str, Any]) -> None:
     """Change an open migration; one that has ended stays as it is.
 

@@ -54,3 +54,9 @@ def add_instance_fault(
         host=host,
     )
     fault.create()
+
+
+def get_latest_message(instance_uuid: str) -> str | None:
+    """What users see of the newest fault of a server; None if it has none. In the API only."""
+    fault = db.instances.get_latest_faults([instance_uuid]).get(instance_uuid)
+    return fault["message"] if fault else None

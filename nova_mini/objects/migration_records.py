@@ -69,3 +69,9 @@ def get_by_id(instance_uuid: str, migration_id: int) -> MigrationRecord | None:
     """One migration of a server, of any type and status."""
     row = db.server_migrations.get_by_id(instance_uuid, migration_id)
     return None if row is None else MigrationRecord(row)
+
+
+def get_status(uuid: str) -> str | None:
+    """None if there is no such migration any more."""
+    row = db.server_migrations.get_by_uuid(uuid)
+    return None if row is None else row["status"]

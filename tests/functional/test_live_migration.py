@@ -83,6 +83,10 @@ def test_a_local_disk_is_not_moved_without_block_migration(cloud, project):
         "SELECT message FROM instance_faults WHERE instance_uuid = :id", id=server_id
     )
     assert "without block migration" in fault["message"]
+    old = {"host": None, "block_migration": False, "disk_over_commit": False}
+    path = f"/servers/{server_id}/action"
+    refused = cloud.client("admin:admin", "2.1").refusal(400, "POST", path, {"os-migrateLive": old})
+    assert "No valid host" in refused
     oracle.assert_clean(cloud)
 
 

@@ -9,6 +9,7 @@ from nova_mini.actions import operations
 from nova_mini.actions.parameters import LiveMigrateParameters
 from nova_mini.compute.api.base import Base
 from nova_mini.compute.requests import (
+    live_migration_checks,
     live_migration_request,
     move_request,
 )
@@ -22,12 +23,18 @@ from nova_mini.states import migration_states, state_checks, task_states
 
 class LiveMigration(Base):
     def live_migrate(
-        self, context: RequestContext, instance: Instance, parameters: LiveMigrateParameters
+        self,
+        context: RequestContext,
+        instance: Instance,
+        parameters: LiveMigrateParameters,
+        *,
+        awaits_checks: bool = False,
     ) -> None:
-        """Move the guest to another host while it runs.
+        """Move the guest to another host while it runs. ``awaits_checks``: return when both hosts
+        have checked the guest.
 
-        Raises the errors of ``move_request.check_destination``, and SourceServiceUnavailable if
-        the host of the server does not report.
+        Raises the errors of ``move_request.check_destination``, SourceServiceUnavailable if the
+        host of the server does not report, and those of ``live_migration_checks.wait``.
         """
         allowed = state_checks.check(context, instance, "os-migrateLive")
         move_request.check_live_source(context, instance)
@@ -46,6 +53,8 @@ class LiveMigration(Base):
             with_records=functools.partial(migration.insert, owner, limits),
         )
         self._send(context, begun)
+        if awaits_checks:
+            live_migration_checks.wait(instance, migration.uuid)
 
     def live_migrate_abort(
         self, context: RequestContext, instance: Instance, migration_id: str, *, also_queued: bool

@@ -71,6 +71,11 @@ class SeveralNodes:
         found = self.run(node, "sh", "-c", f"ls -d {patterns} 2>/dev/null || true").split()
         return [each.removeprefix(f"{folder}/") for each in found]
 
+    def disk_info(self, node: str, server: str) -> str:
+        """What ``qemu-img`` prints of the root disk of a server, which is a file."""
+        disk = f"{self._stack.instances_path}/{server}/disk"
+        return self.run(node, "qemu-img", "info", "--force-share", disk)
+
     # -- Ceph ------------------------------------------------------------------------------------
 
     def rbd_disks(self, server: str) -> list[str]:

@@ -146,6 +146,7 @@ def test_block_migration_of_a_guest_that_writes(nodes, volume, boot):
     assert server["id"] not in nodes.run("n3", "virsh", "list", "--all", "--uuid")
     assert volume in nodes.run("n4", "virsh", "dumpxml", server["id"])
     assert nodes.attachments(volume) == 1
+    assert "backing file:" in nodes.disk_info("n4", server["id"])  # only what it wrote was copied
     nodes.says(server["id"], "GUEST: whole=")  # the log of n4 begins with the guest's arrival
     nodes.act(server["id"], "reboot", {"type": "HARD"})
     nodes.says(server["id"], "GUEST: boot=2")  # from the copy

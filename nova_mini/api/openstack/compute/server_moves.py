@@ -60,7 +60,10 @@ class ServerMovesController(wsgi.Controller):
             block_migration=_block_migration(requested["block_migration"]),
             disk_over_commit=_disk_over_commit(requested),
         )
-        self.compute_api.live_migrate(req.context, instance, parameters)
+        awaits_checks = req.api_version < (2, 34)
+        self.compute_api.live_migrate(
+            req.context, instance, parameters, awaits_checks=awaits_checks
+        )
 
     @wsgi.action("migrate")
     @wsgi.response(202)

@@ -1,10 +1,14 @@
 """os-migrateLive, and what users request of a live migration: bodies, policies, records, errors."""
 
+import time
+import types
+
 import pytest
 
 from nova_mini import db
 from nova_mini.api.openstack.compute.router import APIRouterV21
 from nova_mini.api.openstack.request import CONTEXT_KEY, Request
+from nova_mini.compute.requests import live_migration_checks
 from nova_mini.context import RequestContext
 from nova_mini.db import models, query
 from tests.unit.api.openstack.compute.conftest import HOST, make_host
@@ -19,6 +23,20 @@ AUTO = {"host": None, "block_migration": "auto"}
 def server(cloud) -> str:
     make_host(OTHER_HOST)
     return cloud.boot()
+
+
+@pytest.fixture
+def meanwhile(monkeypatch):
+    """``meanwhile(change)``: ``change()`` is called instead of each wait for the checks. Without
+    it, there is no wait."""
+    monkeypatch.setattr(live_migration_checks, "_SECONDS", 0.0)
+
+    def call(change) -> None:
+        clock = types.SimpleNamespace(monotonic=time.monotonic, sleep=lambda _: change())
+        monkeypatch.setattr(live_migration_checks, "_SECONDS", 60.0)
+        monkeypatch.setattr(live_migration_checks, "time", clock)
+
+    return call
 
 
 def migration_of(server_id):
@@ -71,7 +89,7 @@ def moving(cloud, server):
         ("2.68", {**AUTO, "block_migration": "False"}, {"block_migration": False}),
     ],
 )
-def test_a_live_migration_is_begun(cloud, server, version, body, parameters):
+def test_a_live_migration_is_begun(cloud, server, meanwhile, version, body, parameters):
     answer = migrate(cloud, server, body, version)
     assert (answer.status_int, answer.body) == (202, b"")
     begun = cloud.action(server)
@@ -213,3 +231,37 @@ def test_requests_of_unknown_migrations(cloud, moving):
 def test_a_user_may_not_abort(cloud, moving):
     _, path = moving()
     assert cloud.api.delete(path, version="2.96").status_int == 403
+
+
+OLD = {"host": None, "block_migration": True, "disk_over_commit": False}
+
+
+@pytest.mark.parametrize(("version", "body"), [("2.1", OLD), ("2.33", AUTO)])
+def test_old_clients_wait_for_the_checks(cloud, server, meanwhile, version, body):
+    """Those of the source, and then those of the destination."""
+    statuses = ["accepted", "preparing", "queued"]
+
+    def go_on() -> None:
+        db.server_migrations.update(migration_of(server)["uuid"], {"status": statuses.pop(0)})
+
+    meanwhile(go_on)
+    assert migrate(cloud, server, body, version).status_int == 202
+    assert statuses == []
+
+
+def test_old_clients_get_the_reason_of_a_refusal(cloud, server, meanwhile):
+    def refuse() -> None:
+        uuid = migration_of(server)["uuid"]
+        fault = {"instance_uuid": server, "code": 400, "message": "Migration pre-check error: no."}
+        db.instances.add_fault(fault)
+        db.server_migrations.update(uuid, {"status": "error"})
+
+    meanwhile(refuse)
+    answer = migrate(cloud, server, OLD, "2.1")
+    assert answer.status_int == 400
+    assert answer.json["badRequest"]["message"] == "Migration pre-check error: no."
+
+
+def test_later_clients_do_not_wait(cloud, server, meanwhile):
+    meanwhile(lambda: pytest.fail("it has waited"))
+    assert migrate(cloud, server, AUTO, "2.34").status_int == 202

@@ -242,3 +242,36 @@ def test_a_token_expires(cloud, override):
     assert _show(cloud, token).status_int == 404
     assert db.console_tokens.remove_expired() == 1
     assert db.query.many(tokens) == []
+
+
+# -- 2.99 ----------------------------------------------------------------------------------------
+
+DIRECT = {
+    "host": "192.0.2.7",
+    "port": 5900,
+    "tls_port": 5901,
+    "console_type": "spice-direct",
+    "access_url_base": "http://spice.example/nova",
+}
+
+
+def test_native_spice_clients_get_both_ports(cloud, newest):
+    server_id = cloud.boot()
+    cloud.bus.responses["get_spice_console"] = DIRECT
+    early = _create(cloud, server_id, "spice", "spice-direct", version="2.98")
+    assert early.status_int == 400
+    answer = _create(cloud, server_id, "spice", "spice-direct", version="2.99")
+    url = answer.json["remote_console"]["url"]
+    assert url.startswith("http://spice.example/nova?token=")
+    token = _query(url)["token"][0]
+    shown = _show(cloud, token, version="2.99").json["console"]
+    assert (shown["port"], shown["tls_port"]) == (5900, 5901)
+    assert "tls_port" not in _show(cloud, token, version="2.98").json["console"]
+    serial = _show(cloud, _serial_token(cloud, server_id), version="2.99")
+    assert "tls_port" not in serial.json["console"]
+
+
+def test_unknown_queries_of_tokens_are_refused_from_2_99_on(cloud, newest):
+    token = _serial_token(cloud, cloud.boot())
+    assert _show(cloud, f"{token}?x=1", version="2.98").status_int == 200
+    assert _show(cloud, f"{token}?x=1", version="2.99").status_int == 400

@@ -4,6 +4,7 @@ import time
 
 from stacklib import resources, timeline
 from stacklib.client import Client
+from stacklib.cloud import Cloud
 from stacklib.demo_guest import Guest
 from stacklib.errors import StackError
 from stacklib.stack import Stack
@@ -34,6 +35,8 @@ class Demo:
         print(first.ping(), end="")
         print(first.ssh("hostname; cat /proc/uptime; uname -r"), end="")
         self._timeline()
+        if self._stack.has("consoles"):
+            self._console()
         if self._stack.has("cinder"):
             self._write(first)
         self._power(first)
@@ -58,6 +61,16 @@ class Demo:
         print(
             timeline.render(self._client.ask(*event, "show", name, create["Request ID"], **admin))
         )
+
+    def _console(self) -> None:
+        """Print the URL that shows the screen of the guest in a browser."""
+        demo = Cloud(self._stack, "demo", "demo")
+        found = demo.find("compute", "/servers", "servers", name=self._name)
+        body = {"remote_console": {"protocol": "vnc", "type": "novnc"}}
+        path = f"/servers/{found['id']}/remote-consoles"
+        version = {"OpenStack-API-Version": "compute 2.6"}
+        console = demo.request("POST", "compute", path, body, version)["remote_console"]
+        print(f"\nits screen, in a browser, for ten minutes:\n  {console['url']}")
 
     def _write(self, guest: Guest) -> None:
         """Attach a volume to a running guest, write to it, and detach it."""

@@ -1,6 +1,6 @@
 """nova_mini's configuration."""
 
-from stacklib import auth, kvm
+from stacklib import auth, kvm, ports
 from stacklib.components import ceph, mariadb, rabbitmq
 from stacklib.stack import REPOSITORY, Stack
 
@@ -79,6 +79,8 @@ def compute(stack: Stack, host: str) -> Sections:
         },
         "oslo_concurrency": {"lock_path": state / "locks"},
     }
+    if stack.has("consoles"):
+        own.update(_consoles(stack))
     if stack.choices.virt_driver == "fake":
         own["DEFAULT"]["compute_driver"] = "fake.FakeDriver"
         own["DEFAULT"]["instances_path"] = state / "instances"
@@ -94,6 +96,25 @@ def compute(stack: Stack, host: str) -> Sections:
     if virt_type == "qemu":
         own["libvirt"]["tb_cache_size"] = TRANSLATION_CACHE
     return own
+
+
+def _consoles(stack: Stack) -> Sections:
+    """Let guests listen where only the proxies reach them: they are on the control node."""
+    control = stack.control.node.address
+    listen = "127.0.0.1" if stack.is_control else stack.node.address
+    return {
+        "vnc": {
+            "enabled": True,
+            "server_listen": listen,
+            "server_proxyclient_address": listen,
+            "novncproxy_base_url": f"http://{control}:{ports.NOVNC}/vnc_lite.html",
+        },
+        "serial_console": {
+            "enabled": True,
+            "proxyclient_address": listen,
+            "base_url": f"ws://{control}:{ports.SERIAL_CONSOLE}/",
+        },
+    }
 
 
 def _disks(stack: Stack) -> dict[str, object]:

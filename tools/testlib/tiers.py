@@ -99,6 +99,16 @@ def _emulated_host(commands: Commands, stack: Stack, arguments: Sequence[str]) -
     return commands.pytest("emulated host", pytest, _chosen("tests/nightly", arguments))
 
 
+def browser(commands: Commands, stack: Stack, arguments: Sequence[str]) -> list[Outcome]:
+    """A guest's screen in a headless Chromium. The screenshots stay in the stack's directory."""
+    up = commands.check("stack up", [sys.executable, STACK, "up"])
+    if not up.well:
+        return [up]
+    pytest = [program(stack, "pytest"), "-m", "browser"]
+    inside = [sys.executable, STACK, "exec", "--", *pytest]
+    return [up, commands.pytest("browser", inside, _chosen("tests/integration/cloud", arguments))]
+
+
 def _cloud_guest(commands: Commands, stack: Stack, arguments: Sequence[str]) -> list[Outcome]:
     """A Debian guest with cloud-init, in the stack's node. Its image is built outside of the node,
     where Debian's packages can be downloaded."""
@@ -136,6 +146,7 @@ TIERS = {
     ),
     "integration": Tier(integration, ("openssh-client", "openssh-sftp-server")),
     "nodes": Tier(nodes, usual=False),
+    "browser": Tier(browser, ("chromium",), usual=False),
     "nightly": Tier(
         nightly,
         (

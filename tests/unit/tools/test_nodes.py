@@ -154,6 +154,20 @@ def test_disks_are_in_files_only_where_it_was_chosen(stack, name, images_type):
     assert options["rbd_user"] == "nova", "volumes are in Ceph on every node"
 
 
+def test_guests_listen_where_the_proxies_reach_them(stack):
+    stack.data.mkdir()
+    (stack.data / "virt-type").write_text("qemu")
+    here, there = nova_conf.compute(stack, "n1"), nova_conf.compute(stack.on("n2"), "n2")
+    for options, address in ((here, "127.0.0.1"), (there, "10.77.0.12")):
+        assert options["vnc"]["server_listen"] == address
+        assert options["vnc"]["server_proxyclient_address"] == address
+        assert options["serial_console"]["proxyclient_address"] == address
+        assert options["vnc"]["novncproxy_base_url"] == "http://10.77.0.11:6080/vnc_lite.html"
+        assert options["serial_console"]["base_url"] == "ws://10.77.0.11:6083/"
+    stack.choices = choices.choose(("full",), ("consoles",), "libvirt", 1)
+    assert not {"vnc", "serial_console"} & set(nova_conf.compute(stack, "n1"))
+
+
 # -- the command line ----------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 from stacklib.component import Component
 from stacklib.components.ceph import Ceph
 from stacklib.components.cinder import Cinder
+from stacklib.components.consoles import Consoles, NoVnc
 from stacklib.components.glance import Glance
 from stacklib.components.guest_image import GuestImage
 from stacklib.components.images import Images
@@ -28,6 +29,7 @@ ALL: dict[str, Component] = {
     for component in (
         Packages(),
         Uv(),
+        NoVnc(),
         OpenStackVenv(),
         NovaMiniVenv(),
         Machine(),
@@ -44,6 +46,7 @@ ALL: dict[str, Component] = {
         Neutron(),
         NeutronAgents(),
         NovaMini(),
+        Consoles(),
         GuestImage(),
         Kvm(),
         Images(),

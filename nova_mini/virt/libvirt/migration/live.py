@@ -61,7 +61,7 @@ def describe_destination(
     if it was started here. ``copies``: the disks that this host has made for it."""
     disks = [each for each in config.devices if isinstance(each, LibvirtConfigGuestDisk)]
     vifs = [each for each in config.devices if isinstance(each, LibvirtConfigGuestInterface)]
-    serial = next(each for each in config.devices if isinstance(each, LibvirtConfigGuestSerial))
+    ports = [each for each in config.devices if isinstance(each, LibvirtConfigGuestSerial)]
     options = CONF.libvirt
     address = options.live_migration_inbound_addr or CONF.my_ip
     bracketed = f"[{address}]" if ":" in address else address
@@ -73,7 +73,7 @@ def describe_destination(
         interfaces={each.mac_addr: each.to_xml() for each in vifs},
         graphics_listen=str(CONF.vnc.server_listen) if CONF.vnc.enabled else None,
         spice_listen=str(CONF.spice.server_listen) if CONF.spice.enabled else None,
-        serial=serial.to_xml(),
+        serial=ports[0].to_xml() if ports else None,
         copies=copies,
     )
 

@@ -10,11 +10,13 @@ from lxml import etree
 from nova_mini import exception
 from nova_mini.virt.consoles import ConsoleAddress, ConsoleKind
 from nova_mini.virt.libvirt import consoles
+from nova_mini.virt.libvirt.migration import live
+from nova_mini.virt.libvirt.migration.copy_targets import Copies
 from nova_mini.virt.libvirt.migration.definition import Destination, for_destination
 from nova_mini.virt.libvirt.serial_ports import SerialPorts
 from tests import servers
 from tests.unit.virt.libvirt.guests_of_host import FoundGuest, GuestsOfHost
-from tests.unit.virt.libvirt.test_guest_config import domain
+from tests.unit.virt.libvirt.test_guest_config import domain, guest_config
 
 RUNNING = """<domain><devices>
 <serial type='tcp'><source mode='bind' host='192.0.2.1' service='10007' tls='no'/>
@@ -150,6 +152,17 @@ TCP = (
     "<serial type='tcp'><source mode='bind' host='192.0.2.2' service='10011'/>"
     "<protocol type='raw'/><log file='/b/console.log' append='on'/></serial>"
 )
+
+
+@pytest.mark.parametrize("count", ["0", "1", "2"])
+def test_the_destination_says_where_the_first_serial_port_listens(override, count):
+    override("enabled", True, "serial_console")
+    instance = servers.make_instance()
+    config = guest_config(instance, hw_serial_port_count=count)
+    serial = live.describe_destination(instance, config, Copies()).serial
+    assert (serial is None) == (count == "0")
+    if serial is not None:
+        assert etree.fromstring(serial).get("type") == "tcp"
 
 
 def _moved(xml: str, serial: str) -> etree._Element:

@@ -12,7 +12,7 @@ from nova_mini.guest_options.shared_options import LIBVIRT
 from nova_mini.objects.image_meta import ImageMeta
 from nova_mini.objects.network_model import NetworkInfo
 from nova_mini.virt.libvirt import blockinfo, host_serial
-from nova_mini.virt.libvirt.config import DomainDevices
+from nova_mini.virt.libvirt.config import DomainDevices, LibvirtConfigGuest
 from nova_mini.virt.libvirt.config_metadata import NOVA_NS
 from nova_mini.virt.libvirt.firmware import Firmware
 from nova_mini.virt.libvirt.guest_config import GuestConfigBuilder
@@ -44,6 +44,10 @@ def domain(instance=None, vifs=(), images_type="qcow2", **properties) -> etree._
 
 
 def domain_xml(instance=None, vifs=(), images_type="qcow2", **properties) -> str:
+    return guest_config(instance, vifs, images_type, **properties).to_xml()
+
+
+def guest_config(instance=None, vifs=(), images_type="qcow2", **properties) -> LibvirtConfigGuest:
     instance = instance or servers.make_instance()
     image_meta = ImageMeta(disk_format="raw", properties=properties)
     disk_info = blockinfo.get_disk_info(
@@ -52,7 +56,7 @@ def domain_xml(instance=None, vifs=(), images_type="qcow2", **properties) -> str
     builder = GuestConfigBuilder(
         CAPABILITIES, Backend(images_type), LibvirtGenericVIFDriver(), SerialPorts(GuestsOfHost())
     )
-    return builder.get_guest_config(instance, NetworkInfo(vifs), image_meta, disk_info).to_xml()
+    return builder.get_guest_config(instance, NetworkInfo(vifs), image_meta, disk_info)
 
 
 def flavored(**extra_specs) -> servers.Instance:

@@ -29,6 +29,14 @@ _OPERATIONS = [
     for name, method, path, operation in all_operations()
 ]
 
+_CONSOLE = {
+    "console_type": "serial",
+    "host": "192.0.2.7",
+    "port": 10000,
+    "tls_port": None,
+    "access_url_base": "ws://console.example:6083/",
+}
+
 _WITH_BODY = [each for each in _OPERATIONS if each.values[2].takes_body]
 
 
@@ -47,6 +55,7 @@ def test_random_request_is_not_500(cloud, method, path, operation):
         "get_diagnostics": {"memory": 1},
         "set_admin_password": None,
         "get_instance_diagnostics": {"state": "running"},
+        **{f"get_{name}_console": _CONSOLE for name in ("vnc", "spice", "serial")},
         "attach_interface": oslo_messaging.MessagingTimeout("no answer"),
     }
     fields = {"imageRef": IMAGE, "flavorRef": "1", "networks": "none", "name": "fuzz"}

@@ -255,7 +255,7 @@ DIRECT = {
 }
 
 
-def test_native_spice_clients_get_both_ports(cloud, newest):
+def test_native_spice_clients_get_both_ports(cloud):
     server_id = cloud.boot()
     cloud.bus.responses["get_spice_console"] = DIRECT
     early = _create(cloud, server_id, "spice", "spice-direct", version="2.98")
@@ -271,7 +271,7 @@ def test_native_spice_clients_get_both_ports(cloud, newest):
     assert "tls_port" not in serial.json["console"]
 
 
-def test_unknown_queries_of_tokens_are_refused_from_2_99_on(cloud, newest):
+def test_unknown_queries_of_tokens_are_refused_from_2_99_on(cloud):
     token = _serial_token(cloud, cloud.boot())
     assert _show(cloud, f"{token}?x=1", version="2.98").status_int == 200
     assert _show(cloud, f"{token}?x=1", version="2.99").status_int == 400

@@ -9,7 +9,7 @@ import pytest
 
 from tests.functional.harness import oracle, source
 from tests.functional.harness.client import Client
-from tests.functional.harness.upgrade import HOSTS, SECONDS, Site, old_site
+from tests.functional.harness.upgrade import HOSTS, OLD_VERSION, SECONDS, Site, old_site
 from tests.functional.harness.waiting import until
 
 
@@ -151,7 +151,7 @@ def inventory(site: Site, ids: dict[str, str]) -> dict[str, object]:
 
 
 def _read(client: Client, path: str) -> dict:
-    response = client.request("GET", path)
+    response = client.request("GET", path, headers=OLD_VERSION)
     assert response.status_code in (200, 404), response.text
     return response.json()
 

@@ -18,6 +18,8 @@ from tests.functional.harness.waiting import until
 
 HOSTS = ("c1", "c2")
 SECONDS = 60
+#: Headers of a request that both releases answer in the same way.
+OLD_VERSION = {"OpenStack-API-Version": "compute 2.96"}
 
 
 @dataclasses.dataclass
@@ -51,8 +53,9 @@ class Site:
         return server_id
 
     def request_attachment(self, server_id: str, volume_id: str) -> None:
-        body = {"volumeAttachment": {"volumeId": volume_id}}
-        self.user.post(f"/servers/{server_id}/os-volume_attachments", body)
+        path, body = f"/servers/{server_id}/os-volume_attachments", {"volumeId": volume_id}
+        sent = self.user.request("POST", path, {"volumeAttachment": body}, headers=OLD_VERSION)
+        assert sent.status_code == 200, sent.text
 
     def attach(self, server_id: str) -> str:
         """Create a volume and attach it to the server. Return its ID."""

@@ -16,7 +16,6 @@ USB_MODELS = (
     "piix4-uhci",
     "ehci",
     "ich9-ehci1",
-    "vt82c686b-uhci",
     "pci-ohci",
     "nec-xhci",
     "qemu-xhci",

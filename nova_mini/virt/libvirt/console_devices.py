@@ -85,7 +85,7 @@ _PORT_COUNTS = tuple(map(str, range(choices.SERIAL_PORTS + 1)))
 
 def _video_memory(hardware: Hardware) -> int | None:
     """In KiB."""
-    mebibytes = hardware.amount("video_ram")
+    mebibytes = hardware.amount_of_image("video_ram")
     return mebibytes * units.Ki if mebibytes else None
 
 

@@ -66,9 +66,10 @@ class Hardware:
     def integer(self, name: str) -> int | None:
         return _positive(f"hw_{name}", self.get(name))
 
-    def amount(self, name: str) -> int | None:
-        """None also for 0."""
-        return _integer(f"hw_{name}", self.get(name), "0 or a positive number")
+    def amount_of_image(self, name: str) -> int | None:
+        """The image property ``hw_NAME``, which no flavor has. None also for 0."""
+        name = f"hw_{name}"
+        return _integer(name, self.image_meta.properties.get(name), "0 or a positive number")
 
     def boolean(self, name: str, default: bool = False) -> bool:
         return strutils.bool_from_string(self.get(name), default=default)

@@ -33,7 +33,7 @@ REFUSED_SPECS = {
     "hw:tpm_model": ["tpm-crb"],
     "hw:viommu_model": ["auto"],
     "hw:sound_model": ["virtio"],
-    "hw:usb_model": ["qusb1"],
+    "hw:usb_model": ["qusb1", "vt82c686b-uhci"],
     "hw:redirected_usb_ports": ["1"],
     "hw:ephemeral_encryption": ["on"],
     "hw:maxphysaddr_mode": ["passthrough"],

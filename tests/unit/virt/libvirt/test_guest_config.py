@@ -234,6 +234,7 @@ def test_video_memory_is_in_mebibytes(override):
     override("enabled", True, "vnc")
     assert domain(hw_video_ram="16").find("devices/video/model").get("vram") == "16384"
     assert domain(hw_video_ram="0").find("devices/video/model").get("vram") is None
+    assert domain(flavored(hw__video_ram="16")).find("devices/video/model").get("vram") is None
 
 
 def test_sound_and_usb_devices():

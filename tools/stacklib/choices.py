@@ -19,14 +19,17 @@ def choose(
     virt_driver: str,
     computes: int,
     nodes: int = 0,
+    control: int = 0,
     local_disks: tuple[str, ...] = (),
 ) -> Choices:
-    """Return the choices for `names` (components or profiles), minus `without`. `nodes` 0: as many
-    as there are."""
+    """Return the choices for `names` (components or profiles), minus `without`. `nodes` and
+    `control` 0: as many as there are."""
     if computes > 1 and virt_driver != "fake":
         raise StackError("--computes needs --virt-driver fake; several libvirt hosts are --nodes")
     if nodes > 1 and virt_driver == "fake":
         raise StackError("--nodes needs --virt-driver libvirt; several fake hosts are --computes")
+    if control > 1 and virt_driver == "fake":
+        raise StackError("--control needs --virt-driver libvirt: fake hosts are in one node")
     wanted = [part for name in names for part in PROFILES.get(name, (name,))]
     left_out = without + (FAKE_WITHOUT if virt_driver == "fake" else ())
     components = tuple(dag.closure(wanted, left_out, ALL))
@@ -35,6 +38,7 @@ def choose(
         virt_driver=virt_driver,
         computes=computes,
         nodes=nodes,
+        control=control,
         local_disks=local_disks,
         without=left_out,
         components=components,
@@ -53,6 +57,7 @@ def remember(path: Path, choices: Choices) -> Choices:
     merged = replace(
         choices,
         nodes=count,
+        control=count_control(choices, before, count),
         local_disks=_local_disks(choices, before, fabric.NAMES[:count]),
         components=_in_order(present),
         left_behind=_in_order(behind),
@@ -66,6 +71,13 @@ def count_nodes(choices: Choices, before: Choices) -> int:
     if choices.virt_driver == "fake":
         return 1
     return choices.nodes or before.nodes
+
+
+def count_control(choices: Choices, before: Choices, nodes: int) -> int:
+    """Return how many of the `nodes` are control nodes with `choices`."""
+    if choices.control > nodes:
+        raise StackError(f"--control {choices.control}: there are only {nodes} nodes; see --nodes")
+    return choices.control or min(before.control, nodes)
 
 
 def _local_disks(choices: Choices, before: Choices, nodes: tuple[str, ...]) -> tuple[str, ...]:

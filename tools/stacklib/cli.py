@@ -56,6 +56,7 @@ def _choices(arguments: argparse.Namespace) -> Choices:
         virt_driver=arguments.virt_driver,
         computes=arguments.computes,
         nodes=arguments.nodes,
+        control=arguments.control,
         local_disks=_words(arguments.local_disks),
     )
 
@@ -77,6 +78,14 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--computes", type=_count, default=1, metavar="N", help="fake computes")
     up.add_argument(
         "--nodes", type=_count_nodes, default=0, metavar="N", help="how many nodes (at first 1)"
+    )
+    up.add_argument(
+        "--control",
+        type=int,
+        choices=range(1, fabric.MOST_CONTROL + 1),
+        default=0,
+        metavar="N",
+        help="how many of them run api, conductor and scheduler (at first 1); 3 have a broker each",
     )
     up.add_argument(
         "--local-disks",

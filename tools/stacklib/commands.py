@@ -19,10 +19,11 @@ def up(stack: Stack, wanted: Choices) -> int:
     any more are powered off."""
     with _alone(stack):
         path = stack.directory / "choices.json"
-        stack.choices = choices.recall(path) or Choices()
-        count = choices.count_nodes(wanted, stack.choices)
+        before = stack.choices = choices.recall(path) or Choices()
+        count = choices.count_nodes(wanted, before)
         nodes.stop(stack, [name for name in nodes.known(stack) if name in fabric.NAMES[count:]])
         stack.choices = choices.remember(path, wanted)
+        nodes.stop_surplus_services(stack, before)
         return nodes.up(stack, stack.node_names, wanted.components)
 
 

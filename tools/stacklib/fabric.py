@@ -12,6 +12,7 @@ PREFIX, TUNNEL_PREFIX = "10.77.0", "10.79.0"
 HOST_ADDRESS = f"{PREFIX}.254"
 CONTROL = "n1"
 MOST_NODES = 9
+MOST_CONTROL = 3
 NAMES = tuple(f"n{index}" for index in range(1, MOST_NODES + 1))
 
 

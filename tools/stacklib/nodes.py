@@ -10,7 +10,7 @@ from stacklib.display import Display
 from stacklib.errors import StackError
 from stacklib.fabric import CONTROL
 from stacklib.node import Node
-from stacklib.stack import Stack
+from stacklib.stack import Choices, Stack
 
 DISTURBANCES: dict[str, Callable[[Node], None]] = {
     "crash": Node.crash,
@@ -34,7 +34,7 @@ def up(stack: Stack, names: Collection[str], wanted: Collection[str]) -> int:
         if name == CONTROL:
             components += [ALL[each] for each in ALL if each in wanted]
         else:
-            components += further.components(name, wanted)
+            components += further.components(stack, name, wanted)
     with Display([component.name for component in components]) as display:
         failed = dag.run(
             components,
@@ -68,6 +68,18 @@ def stop(stack: Stack, names: Collection[str]) -> None:
         stack.on(name).node.down()
 
 
+def stop_surplus_services(stack: Stack, before: Choices) -> None:
+    """Stop the services of nodes that were control nodes `before`, and are not any more."""
+    earlier = stack.on(CONTROL)
+    earlier.choices = before
+    for name in set(earlier.control_names + earlier.broker_names) - {CONTROL}:
+        view = stack.on(name)
+        kept = further.parts(stack, name, stack.choices.components)
+        for part in further.parts(earlier, name, before.components):
+            if part not in kept and view.node.pid:
+                part.stop(view)
+
+
 def disturb(stack: Stack, name: str, verb: str) -> None:
     """Do `verb`, one of DISTURBANCES, to a node that is running."""
     node = stack.on(name).node
@@ -89,7 +101,7 @@ def table(stack: Stack) -> str:
     rows = [("NODE", "STATE", "ADDRESS", "RUNS", "DISKS")]
     for name in stack.node_names:
         node = stack.on(name).node
-        runs = "services and servers" if name == CONTROL else "servers"
+        runs = "services and servers" if name in stack.control_names else "servers"
         local = name in stack.choices.local_disks or not stack.has("ceph")
         rows.append((name, state(stack, name), node.address, runs, "files" if local else "Ceph"))
     return tables.render(rows)
@@ -99,7 +111,7 @@ def _stoppable(stack: Stack, name: str) -> list[Component]:
     """Return the components of a node that may run. Components of earlier choices are of the
     control node alone."""
     if name != CONTROL:
-        return list(further.components(name, stack.choices.components))
+        return list(further.components(stack, name, stack.choices.components))
     names = {*stack.choices.components, *stack.choices.left_behind}
     chosen = [component for known, component in ALL.items() if known in names]
     return [each for each in chosen if each.name == "node" or each.units(stack)]

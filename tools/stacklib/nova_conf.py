@@ -18,7 +18,7 @@ def common(stack: Stack) -> Sections:
             "host": stack.node.name,
             "my_ip": stack.node.address,
             "state_path": state,
-            "transport_url": rabbitmq.transport_url(stack),
+            "transport_url": rabbitmq.cluster_url(stack),
             "allow_resize_to_same_host": True,  # a stack of one node has no other host
             "osapi_compute_listen": stack.node.address,
             "metadata_listen": stack.node.address,
@@ -29,7 +29,7 @@ def common(stack: Stack) -> Sections:
         "api": {"auth_strategy": "keystone" if stack.has("keystone") else "noauth2"},
     }
     if stack.has("keystone"):
-        if stack.is_control:
+        if stack.node.name in stack.control_names:
             sections["keystone_authtoken"] = auth.token_check(stack, "nova")
         sections["service_user"] = {
             "send_service_user_token": True,

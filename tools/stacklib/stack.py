@@ -18,12 +18,14 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 @dataclass
 class Choices:
-    """What the user has requested: the driver, the numbers of fake computes and of nodes, the
-    nodes whose servers have their disks in files, and the components."""
+    """What the user has requested: the driver, the numbers of fake computes, of nodes and of
+    control nodes among them, the nodes whose servers have their disks in files, and the
+    components."""
 
     virt_driver: str = "libvirt"
     computes: int = 1
     nodes: int = 1
+    control: int = 1
     local_disks: tuple[str, ...] = ()
     without: tuple[str, ...] = ()  # including those that the fake driver leaves out
     components: tuple[str, ...] = ()
@@ -62,8 +64,19 @@ class Stack:
 
     @property
     def is_control(self) -> bool:
-        """Whether the node runs the services; the others run only servers."""
+        """Whether this is the node that runs what the stack has once, as the database."""
         return self.node.name == CONTROL
+
+    @property
+    def control_names(self) -> tuple[str, ...]:
+        """The names of the nodes that run nova_mini's api, conductor and scheduler."""
+        return fabric.NAMES[: self.choices.control]
+
+    @property
+    def broker_names(self) -> tuple[str, ...]:
+        """The names of the nodes with a broker. Two brokers would have no majority when one of
+        them fails, so there are three or one."""
+        return fabric.NAMES[:3] if self.choices.control >= 3 else (CONTROL,)
 
     @property
     def node_names(self) -> tuple[str, ...]:

@@ -68,7 +68,7 @@ def as_table(reports: list[Report]) -> str:
 def _components(stack: Stack, node: str) -> list[Component]:
     if node == CONTROL:
         return [ALL[name] for name in stack.choices.components]
-    return further.parts(stack.choices.components)
+    return further.parts(stack, node, stack.choices.components)
 
 
 def _reports(stack: Stack, component: Component) -> list[Report]:

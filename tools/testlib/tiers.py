@@ -61,9 +61,8 @@ def integration(commands: Commands, stack: Stack, arguments: Sequence[str]) -> l
 
 def nodes(commands: Commands, stack: Stack, arguments: Sequence[str]) -> list[Outcome]:
     """Several nodes, which the tests disturb from the machine. The stack keeps running."""
-    up = commands.check(
-        "stack up", [sys.executable, STACK, "up", "--nodes", "4", "--local-disks", "n3,n4"]
-    )
+    several = ["--nodes", "4", "--control", "3", "--local-disks", "n3,n4"]
+    up = commands.check("stack up", [sys.executable, STACK, "up", *several])
     if not up.well:
         return [up]
     return [

@@ -129,7 +129,7 @@ def test_cinder_moves_a_volume_that_is_in_use(cloud, volumes, watcher):
     _attach_and_write(cloud, volumes, watcher, volume)
     retype = {"os-retype": {"new_type": "ceph", "migration_policy": "on-demand"}}
     volumes.act(volume, retype, as_admin=True)
-    until("it is in Ceph", lambda: volumes.show(volume).volume_type == "ceph", 60, 0.5)
+    until("it is in Ceph", lambda: volumes.show(volume).volume_type == "ceph", 180, 0.5)
     volumes.wait(volume, "in-use")
     assert disks(watcher)["vdb"].find("source").get("protocol") == "rbd"
     _read_again(cloud, volumes, watcher, volume)

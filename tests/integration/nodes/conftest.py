@@ -31,9 +31,13 @@ class Boot:
         self._made: list[str] = []
 
     def __call__(self, node: str, **fields: Any) -> dict:
+        return self._nodes.wait_for(self.begin(node, **fields), "ACTIVE")
+
+    def begin(self, node: str, **fields: Any) -> str:
+        """Create a server without waiting for it, and return its id."""
         server = self._nodes.create(node, **fields)
         self._made.append(server)
-        return self._nodes.wait_for(server, "ACTIVE")
+        return server
 
     def delete(self) -> None:
         """Delete the servers, at the end of the test or earlier."""

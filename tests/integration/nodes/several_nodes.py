@@ -34,7 +34,7 @@ class SeveralNodes:
         self._cloud = Cloud(self._stack)
         self.names = self._stack.node_names
         self.directory = self._stack.directory
-        needed = "the tests need `tools/stack up --nodes 4 --local-disks n3,n4`"
+        needed = "the tests need `tools/stack up --nodes 4 --control 3 --local-disks n3,n4`"
         assert len(self.names) >= 4, needed
 
     # -- the machine -----------------------------------------------------------------------------
@@ -60,9 +60,20 @@ class SeveralNodes:
         return self.run(node, "virsh", "--quiet", "list", "--uuid").split()
 
     def kill_compute(self, node: str) -> None:
-        """Kill the compute service of a node; systemd starts it again."""
-        unit = f"nova-mini-compute@{node}"
+        self.kill(node, f"nova-mini-compute@{node}")
+
+    def kill(self, node: str, unit: str) -> None:
+        """Kill a service of a node; systemd starts it again."""
         self.run(node, "systemctl", "kill", "--signal=KILL", "--kill-whom=main", unit)
+
+    def rabbitmqctl(self, node: str, *words: str) -> str:
+        """What ``rabbitmqctl`` prints about the broker of a node, as JSON."""
+        home = self._stack.on(node).data / "rabbitmq" / "home"
+        address = f"ERL_EPMD_ADDRESS={self.address(node)}"
+        program = ("/usr/lib/rabbitmq/bin/rabbitmqctl", "--node", f"rabbit@{node}")
+        options = ("--quiet", "--formatter", "json")
+        command = ("env", f"HOME={home}", address, *program, *options, *words)
+        return self.run(node, "setpriv", "--reuid=rabbitmq", "--clear-groups", *command)
 
     def files(self, node: str, *names: str) -> list[str]:
         """Those of the folders (with any ending) and files of servers that a node has."""
@@ -239,13 +250,31 @@ class SeveralNodes:
         until("the servers are gone", lambda: gone(self._servers()), GONE_SECONDS, pause=0.5)
 
     def compute_state(self, node: str) -> str:
-        """``up`` or ``down``: what the cloud says of the compute service of a node."""
-        path = f"/os-services?binary=nova-compute&host={node}"
-        (service,) = self._compute("GET", path)["services"]
-        return service["state"]
+        return self.state("nova-compute", node)
+
+    def state(self, binary: str, node: str) -> str:
+        """``up`` or ``down``: what the cloud says of a service of a node."""
+        return self.services(binary)[node]["state"]
+
+    def services(self, binary: str) -> dict[str, dict]:
+        """The services of a kind, by node."""
+        found = self._compute("GET", f"/os-services?binary={binary}")["services"]
+        return {each["host"]: each for each in found}
 
     def _servers(self) -> list[str]:
         return [each["id"] for each in self._compute("GET", "/servers")["servers"]]
+
+    def compute_of(self, node: str, method: str, path: str, body: dict | None = None) -> dict:
+        """The answer of the API that runs on a node."""
+        from stacklib import ports
+
+        headers = {**VERSION, "X-Auth-Token": self._cloud.token()}
+        headers["Content-Type"] = "application/json"
+        content = None if body is None else json.dumps(body).encode()
+        at = (self._stack.on(node).node, method, ports.COMPUTE, f"/v2.1{path}")
+        status, _, answer = ports.http(*at, headers, content)
+        assert status < 400, f"{method} {path} on {node}: {status} {answer!r}"
+        return json.loads(answer) if answer else {}
 
     def _compute(self, method: str, path: str, body: dict | None = None) -> dict:
         return self._cloud.request(method, "compute", path, body, VERSION)

@@ -2,7 +2,7 @@
 
 import pytest
 from stacklib import choices, cli, fabric, nodes, nova_conf, tables
-from stacklib.components import ALL, further
+from stacklib.components import ALL, further, rabbitmq
 from stacklib.errors import StackError
 from stacklib.stack import REPOSITORY, Stack
 
@@ -14,7 +14,7 @@ def chosen(**more):
 @pytest.fixture
 def stack(monkeypatch, tmp_path):
     monkeypatch.setenv("NOVA_MINI_STACK_DIR", str(tmp_path))
-    return Stack(chosen(nodes=3, local_disks=("n3",)), "unit-test")
+    return Stack(chosen(nodes=3, control=1, local_disks=("n3",)), "unit-test")
 
 
 # -- choices -------------------------------------------------------------------------------------
@@ -103,7 +103,7 @@ def test_servers_have_the_same_path_on_all_nodes(stack, tmp_path):
 
 
 def test_a_further_node_runs_no_service_of_the_control_node(stack):
-    names = {each.name for each in further.components("n2", stack.choices.components)}
+    names = {each.name for each in further.components(stack, "n2", stack.choices.components)}
     assert {"node@n2", "libvirt@n2", "openvswitch@n2", "nova-compute@n2"} <= names
     assert not {"mariadb@n2", "rabbitmq@n2", "keystone@n2", "nova-mini@n2"} & names
     agents = next(part for part in further.PARTS if part.name == "neutron-agents")
@@ -116,18 +116,78 @@ def test_a_further_node_runs_no_service_of_the_control_node(stack):
 def test_what_is_left_out_is_left_out_on_each_node(stack):
     stack.choices = choices.choose(("full",), ("ceph",), "libvirt", 1, nodes=3)
     assert "ceph-client@n2" not in {
-        each.name for each in further.components("n2", stack.choices.components)
+        each.name for each in further.components(stack, "n2", stack.choices.components)
     }
 
 
 def test_a_further_node_waits_for_what_it_needs_of_both(stack):
-    known = {each.name: each for each in further.components("n2", stack.choices.components)}
+    known = {each.name: each for each in further.components(stack, "n2", stack.choices.components)}
     assert set(known["node@n2"].needs) == {"node", "packages"}
     assert set(known["neutron-agents@n2"].needs) == {"neutron", "openvswitch@n2"}
     assert set(known["ssh@n2"].needs) == {"ssh", "node@n2"}
     everything = {*known, *ALL}
     for each in known.values():
         assert everything.issuperset(each.needs + each.wants)
+
+
+@pytest.fixture
+def three_control_nodes(monkeypatch, tmp_path):
+    monkeypatch.setenv("NOVA_MINI_STACK_DIR", str(tmp_path))
+    return Stack(chosen(nodes=4, control=3), "unit-test")
+
+
+def test_a_control_node_runs_the_services_and_a_broker(three_control_nodes):
+    stack = three_control_nodes
+    known = {each.name: each for each in further.components(stack, "n3", stack.choices.components)}
+    assert {"nova-control@n3", "rabbitmq@n3", "memcached@n3", "nova-compute@n3"} <= set(known)
+    assert "mariadb@n3" not in known
+    assert set(known["nova-control@n3"].needs) == {"nova-mini", "nova-compute@n3"}
+    assert "rabbitmq@n3" in known["nova-control@n3"].wants
+    others = {each.name for each in further.components(stack, "n4", stack.choices.components)}
+    assert not {"nova-control@n4", "rabbitmq@n4"} & others
+
+
+def test_a_control_node_reaches_the_database_and_all_brokers(three_control_nodes):
+    view = three_control_nodes.on("n2")
+    assert "@10.77.0.11:3306/nova_mini" in nova_conf.database(view)["database"]["connection"]
+    url = nova_conf.common(view)["DEFAULT"]["transport_url"]
+    assert [f"@10.77.0.{last}:5672" in url for last in (11, 12, 13, 14)] == [True] * 3 + [False]
+    assert "keystone_authtoken" in nova_conf.common(view)
+    assert "keystone_authtoken" not in nova_conf.common(three_control_nodes.on("n4"))
+
+
+def test_two_control_nodes_have_one_broker(three_control_nodes):
+    three_control_nodes.choices.control = 2
+    assert three_control_nodes.broker_names == ("n1",)
+    assert three_control_nodes.control_names == ("n1", "n2")
+
+
+def test_brokers_know_each_other_and_have_the_same_users(three_control_nodes):
+    broker = further.BROKER
+    texts = [rabbitmq._cluster(three_control_nodes.on(name)) for name in ("n1", "n2")]
+    assert texts[0] == texts[1]
+    assert texts[0].count("classic_config.nodes.") == 3 and "rabbit@n3" in texts[0]
+    names = [
+        broker.units(three_control_nodes.on(name))[0].environment["RABBITMQ_NODENAME"]
+        for name in three_control_nodes.broker_names
+    ]
+    assert names == ["rabbit@n1", "rabbit@n2", "rabbit@n3"]
+    assert rabbitmq._definitions("secret") == rabbitmq._definitions("secret")
+
+
+@pytest.mark.parametrize("then, count", [(0, 3), (1, 1), (2, 2)])
+def test_control_nodes_stay_unless_another_number_is_requested(tmp_path, then, count):
+    path = tmp_path / "choices.json"
+    choices.remember(path, chosen(nodes=4, control=3))
+    assert choices.remember(path, chosen(control=then)).control == count
+
+
+def test_control_nodes_are_nodes(tmp_path):
+    path = tmp_path / "choices.json"
+    with pytest.raises(StackError, match="there are only 2 nodes"):
+        choices.remember(path, chosen(nodes=2, control=3))
+    choices.remember(path, chosen(nodes=4, control=3))
+    assert choices.remember(path, chosen(nodes=2)).control == 2
 
 
 def test_a_compute_has_no_password_of_the_database(stack):

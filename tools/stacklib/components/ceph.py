@@ -41,6 +41,12 @@ def write_keyrings(stack: Stack, *clients: str) -> None:
         files.write(keyring(stack, client), cephx.keyring(stack, f"client.{client}"))
 
 
+def write_fence_keyring(stack: Stack) -> None:
+    """Write the keyring of the conductors of a control node."""
+    text = cephx.keyring(stack, f"client.{FENCE}")
+    files.write(keyring(stack, FENCE), text, 0o600, users.ids(CONDUCTOR))
+
+
 class Ceph(Component):
     """The storage cluster."""
 
@@ -66,8 +72,7 @@ class Ceph(Component):
         everyone = cephx.keyring(stack, *cephx.CAPABILITIES)
         files.write(data / "keyring", everyone, 0o600, owner)
         write_keyrings(stack, "admin", *COMPUTE_CLIENTS)
-        fence = cephx.keyring(stack, f"client.{FENCE}")
-        files.write(keyring(stack, FENCE), fence, 0o600, users.ids(CONDUCTOR))
+        write_fence_keyring(stack)
         glance = cephx.keyring(stack, "client.glance")
         files.write(keyring(stack, "glance"), glance, 0o600, users.ids(wsgi.USER))
         self._make_stores(stack)

@@ -32,7 +32,8 @@ performance_schema = off
 def connection(stack: Stack, database: str) -> str:
     """Return the SQLAlchemy URL of `database`. Its user has no access to other databases."""
     password = stack.secrets[f"mariadb-{database}"]
-    where = f"127.0.0.1:{ports.MARIADB}/{database}"
+    address = "127.0.0.1" if stack.is_control else stack.control.node.address
+    where = f"{address}:{ports.MARIADB}/{database}"
     return f"mysql+pymysql://{database}:{password}@{where}?charset=utf8mb4"
 
 

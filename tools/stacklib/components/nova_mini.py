@@ -1,14 +1,11 @@
 """nova_mini itself: its database, its configuration, its four daemons."""
 
-from stacklib import bytecode, files, milestones, nova_conf, ports, users, venvs
+from stacklib import bytecode, files, milestones, venvs
 from stacklib.component import Component
-from stacklib.components import mariadb, nova_compute
-from stacklib.components.nova_compute import NOTIFY, USER
-from stacklib.errors import Unhealthy
+from stacklib.components import mariadb, nova_compute, nova_control
 from stacklib.stack import REPOSITORY, Stack
 from stacklib.units import Unit
 
-PASTE = REPOSITORY / "etc" / "nova-mini" / "api-paste.ini"
 DATABASE = "nova_mini"
 MIGRATIONS = REPOSITORY / "nova_mini" / "db" / "migrations"
 
@@ -21,23 +18,16 @@ class NovaMini(Component):
     wants = ("memcached", "keystone", "glance", "ceph", "cinder", "neutron", "libvirt", "kvm")
 
     def configure(self, stack: Stack) -> None:
-        """Write the configuration; migrate the database. A compute cannot read the file with the
-        connection of the database."""
+        """Write the configuration; migrate the database."""
         nova_compute.configure(stack, compute_host(stack))
-        database = files.ini(nova_conf.database(stack))
-        group = (0, users.ids(USER)[1])
-        files.write(stack.etc / self.name / "nova-mini-db.conf", database, 0o640, group)
-        state = stack.data / self.name
-        files.directory(state, 0o755)
-        files.directory(state / "control", 0o750, users.ids(USER))
+        nova_control.configure(stack)
         code = files.digest([stack.venv("nova-mini") / venvs.MARK, *nova_compute.code()])
         milestones.once(stack, "nova-mini-bytecode", code, lambda: bytecode.compile_all(stack))
         self._migrate(stack)
 
     def units(self, stack: Stack) -> list[Unit]:
         """Return the daemons; those that others call are first."""
-        control = [self._control(stack, name) for name in ("conductor", "scheduler", "api")]
-        return [*control, nova_compute.unit(stack, compute_host(stack))]
+        return [*nova_control.units(stack), nova_compute.unit(stack, compute_host(stack))]
 
     def start(self, stack: Stack) -> None:
         """Start the daemons; stop computes of an earlier choice."""
@@ -48,9 +38,7 @@ class NovaMini(Component):
 
     def check(self, stack: Stack) -> None:
         """Check that the API is healthy."""
-        status, _ = ports.get(stack.node, ports.COMPUTE, "/healthcheck")
-        if status != 200:
-            raise Unhealthy(f"the Compute API answers {status}")
+        nova_control.check(stack)
 
     def stop(self, stack: Stack) -> None:
         """Stop the daemons, then power off the servers while their storage is still running."""
@@ -69,18 +57,6 @@ class NovaMini(Component):
         begin = files.digest([first])
         milestones.once(stack, "nova-mini-tables", begin, lambda: mariadb.empty(stack, DATABASE))
         milestones.once(stack, "nova-mini-database", files.digest([first, *others]), sync)
-
-    def _control(self, stack: Stack, service: str) -> Unit:
-        config = nova_compute.config(database=True)
-        etc = stack.etc / self.name
-        watched = (etc / "nova-mini.conf", etc / "nova-mini-db.conf", *nova_compute.code())
-        return Unit(
-            name=f"nova-mini-{service}@{stack.node.name}",
-            argv=(nova_compute.program(stack, service), *config),
-            properties={**NOTIFY, "User": USER},
-            environment={"LANG": "C.UTF-8", **bytecode.environment(stack)},
-            watched=watched + ((PASTE,) if service == "api" else ()),
-        )
 
 
 def compute_host(stack: Stack) -> str:

@@ -1,19 +1,23 @@
-"""RabbitMQ: one broker for all nodes, without Erlang distribution outside."""
+"""RabbitMQ: one broker, without Erlang distribution outside, or a cluster of three."""
 
 import base64
 import hashlib
 import json
-import os
-from pathlib import Path
+from collections.abc import Sequence
 
-from stacklib import files, ports
+from stacklib import fabric, files, ports
 from stacklib.component import Component
 from stacklib.errors import Unhealthy
+from stacklib.fabric import CONTROL
 from stacklib.stack import Stack
 from stacklib.units import Unit
 
 USER = "openstack"
 VHOSTS = {"/": "the stack", "test": "functional tests"}
+ALONE = "rabbit@localhost"
+# Schedulers that do not busy-wait: on a small machine others need the cores. Seconds after which
+# brokers give up one that is silent: until then, they wait for its part in each change of a queue.
+ERLANG = "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none -kernel net_ticktime 15"
 GREETING = b"AMQP\x00\x00\x09\x01"
 
 CONFIG = """\
@@ -28,12 +32,29 @@ log.file = false
 vm_memory_high_watermark.absolute = 1GB
 disk_free_limit.absolute = 100MB
 """
+# A broker that does not reach the other two stops to serve, so that there are never two truths.
+CLUSTER = """\
+cluster_partition_handling = pause_minority
+cluster_formation.peer_discovery_backend = classic_config
+"""
 
 
 def transport_url(stack: Stack, vhost: str = "") -> str:
-    """Return the URL for oslo.messaging. The empty `vhost` is the stack's own."""
-    address = stack.control.node.address
-    return f"rabbit://{USER}:{stack.secrets['rabbitmq']}@{address}:{ports.RABBITMQ}/{vhost}"
+    """Return the URL for oslo.messaging of what the stack has once, and of its agents: the broker
+    of the same node. Its queues, which are not replicated, do not depend on other nodes. The empty
+    `vhost` is the stack's own."""
+    return _url(stack, (CONTROL,), vhost)
+
+
+def cluster_url(stack: Stack) -> str:
+    """Return the URL for services whose queues are replicated: all brokers."""
+    return _url(stack, stack.broker_names, "")
+
+
+def _url(stack: Stack, names: Sequence[str], vhost: str) -> str:
+    login = f"{USER}:{stack.secrets['rabbitmq']}"
+    brokers = (f"{login}@{fabric.address(name)}:{ports.RABBITMQ}" for name in names)
+    return f"rabbit://{','.join(brokers)}/{vhost}"
 
 
 class RabbitMQ(Component):
@@ -42,6 +63,7 @@ class RabbitMQ(Component):
     name = "rabbitmq"
     needs = ("node",)
     packages = ("rabbitmq-server",)
+    timeout = 120
 
     def configure(self, stack: Stack) -> None:
         """Write the broker's configuration, with its users and virtual hosts."""
@@ -51,13 +73,12 @@ class RabbitMQ(Component):
             files.directory(stack.data / self.name / name, 0o700, owner)
         files.directory(stack.data / self.name, 0o700, owner)
         definitions = etc / "definitions.json"
-        salt = self._salt(etc / "salt")
-        text = json.dumps(_definitions(stack.secrets["rabbitmq"], salt), indent=1)
+        text = json.dumps(_definitions(stack.secrets["rabbitmq"]), indent=1)
         files.write(definitions, text, 0o600, owner)
         config = CONFIG.format(
             address=stack.node.address, port=ports.RABBITMQ, definitions=definitions
         )
-        files.write(etc / "rabbitmq.conf", config, 0o600, owner)
+        files.write(etc / "rabbitmq.conf", config + _cluster(stack), 0o600, owner)
         files.write(etc / "enabled_plugins", "[].\n", 0o600, owner)
         cookie = stack.data / self.name / "home" / ".erlang.cookie"
         files.write(cookie, stack.secrets["erlang-cookie"], 0o400, owner)
@@ -68,15 +89,14 @@ class RabbitMQ(Component):
         environment = {
             "HOME": str(data / "home"),
             "LANG": "C.UTF-8",
-            "ERL_EPMD_ADDRESS": "127.0.0.1",
-            "RABBITMQ_NODENAME": "rabbit@localhost",
+            "ERL_EPMD_ADDRESS": stack.node.address if _is_clustered(stack) else "127.0.0.1",
+            "RABBITMQ_NODENAME": _name(stack.node.name) if _is_clustered(stack) else ALONE,
             "RABBITMQ_MNESIA_BASE": str(data / "mnesia"),
             "RABBITMQ_LOG_BASE": str(data),
             "RABBITMQ_CONFIG_FILE": str(etc / "rabbitmq.conf"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(etc / "enabled_plugins"),
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",
-            # Schedulers that do not busy-wait: on a small machine others need the cores.
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": ERLANG,
         }
         return [
             Unit(
@@ -94,15 +114,30 @@ class RabbitMQ(Component):
         if not answer.startswith(b"\x01\x00\x00"):
             raise Unhealthy("the broker does not speak AMQP yet")
 
-    def _salt(self, path: Path) -> bytes:
-        """Return a stored salt: with a new one, the password's hash would change with every
-        `up`."""
-        if not path.exists():
-            files.write(path, os.urandom(4).hex())
-        return bytes.fromhex(path.read_text())
+
+def _is_clustered(stack: Stack) -> bool:
+    return len(stack.broker_names) > 1
 
 
-def _definitions(password: str, salt: bytes) -> dict:
+def _name(node: str) -> str:
+    return f"rabbit@{node}"
+
+
+def _cluster(stack: Stack) -> str:
+    """Return the part of the configuration that is only in a cluster."""
+    if not _is_clustered(stack):
+        return ""
+    members = (
+        f"cluster_formation.classic_config.nodes.{number} = {_name(node)}\n"
+        for number, node in enumerate(stack.broker_names, 1)
+    )
+    return CLUSTER + "".join(members)
+
+
+def _definitions(password: str) -> dict:
+    """Return the user and the virtual hosts. All brokers have the same text, at every start: so the
+    salt, which no other installation has, comes from the password."""
+    salt = hashlib.sha256(f"salt of {password}".encode()).digest()[:4]
     hashed = base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
     user = {
         "name": USER,

@@ -14,6 +14,7 @@ from testlib.commands import Commands
 from testlib.outcome import Outcome
 from testlib.surroundings import program
 
+NOVA = "nova==34.0.0"
 STACK = str(REPOSITORY / "tools" / "stack")
 
 
@@ -71,6 +72,20 @@ def nodes(commands: Commands, stack: Stack, arguments: Sequence[str]) -> list[Ou
             "nodes", [program(stack, "pytest")], _chosen("tests/integration/nodes", arguments)
         ),
     ]
+
+
+def conformance(commands: Commands, stack: Stack, arguments: Sequence[str]) -> list[Outcome]:
+    """The API, compared with what a released Nova declares of its own. Nova is installed beside."""
+    venvs.ensure(stack, "nova-reference", [NOVA], [])
+    reference = stack.directory / "nova-reference.json"
+    python = str(stack.venv("nova-reference") / "bin" / "python")
+    read = [python, str(REPOSITORY / "tests" / "conformance" / "reference.py"), str(reference)]
+    made = commands.check("reference", read)
+    if not made.well:
+        return [made]
+    lent = (f"NOVA_MINI_UV={venvs.uv(stack)}", f"NOVA_MINI_REFERENCE={reference}")
+    pytest = ["env", *lent, program(stack, "pytest")]
+    return [made, commands.pytest("conformance", pytest, _chosen("tests/conformance", arguments))]
 
 
 def nightly(commands: Commands, stack: Stack, arguments: Sequence[str]) -> list[Outcome]:
@@ -146,6 +161,9 @@ TIERS = {
     "integration": Tier(integration, ("openssh-client", "openssh-sftp-server")),
     "nodes": Tier(nodes, usual=False),
     "browser": Tier(browser, ("chromium",), usual=False),
+    "conformance": Tier(
+        conformance, ("rabbitmq-server", "mariadb-server", "util-linux"), usual=False
+    ),
     "nightly": Tier(
         nightly,
         (

@@ -89,32 +89,33 @@ add_floating_ip = _action(
     "addFloatingIp", {"address": _address, "fixed_address": _address}, "address"
 )
 remove_floating_ip = _action("removeFloatingIp", {"address": _address}, "address")
-add_fixed_ip = _action("addFixedIp", {"networkId": {"type": ["string", "integer"]}}, "networkId")
+_network_id = {"type": ["string", "integer"], "minLength": 1, "maxLength": 36}
+add_fixed_ip = _action("addFixedIp", {"networkId": _network_id}, "networkId")
 remove_fixed_ip = _action("removeFixedIp", {"address": _address}, "address")
 
 # -- volumes -------------------------------------------------------------------------------------
 
 volumes = types.query_params(_PAGE)
-volume = _open_body(
+volume = types.body_of(
     "volume",
     {
-        "volume_type": _text_or_null,
-        "metadata": {"type": ["object", "null"]},
-        "snapshot_id": _uuid_or_null,
-        "size": {"anyOf": [types.positive_integer, {"type": "null"}]},
-        "availability_zone": _text_or_null,
-        "display_name": _text_or_null,
-        "display_description": {"type": ["string", "null"], "maxLength": 65535},
+        "volume_type": _any_text,
+        "metadata": types.metadata,
+        "snapshot_id": types.uuid,
+        "size": types.positive_integer,
+        "availability_zone": _any_text,
+        "display_name": _any_text,
+        "display_description": {"type": "string", "maxLength": 65535},
     },
-    [],
+    ["size"],
 )
-snapshot = _open_body(
+snapshot = types.body_of(
     "snapshot",
     {
         "volume_id": types.uuid,
         "force": types.boolean,
-        "display_name": _text_or_null,
-        "display_description": {"type": ["string", "null"], "maxLength": 65535},
+        "display_name": _any_text,
+        "display_description": {"type": "string", "maxLength": 65535},
     },
     ["volume_id"],
 )

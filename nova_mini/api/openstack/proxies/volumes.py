@@ -38,12 +38,9 @@ class VolumesController(wsgi.Controller):
         policy.authorize(req.context, proxy_policy.VOLUMES_CREATE)
         service.require("cinder")
         requested = body["volume"]
-        snapshot_id, size = requested.get("snapshot_id"), requested.get("size")
-        if snapshot_id and size is None:
-            size = proxied.get_snapshot(req.context, snapshot_id)["size"]
         fields = {
-            "size": size,
-            "snapshot_id": snapshot_id,
+            "size": requested["size"],
+            "snapshot_id": requested.get("snapshot_id"),
             "name": requested.get("display_name"),
             "description": requested.get("display_description"),
             "volume_type": requested.get("volume_type"),

@@ -26,8 +26,8 @@ _NORMAL, _REFUSED, _FAILED = 1000, 1008, 1011
 
 
 class ConsoleRequestHandler(ProxyRequestHandler):  # type: ignore[misc]  # has no types
-    """Nothing that websockify would log is logged: its lines have the URL, and with it the token.
-    (see ``ConsoleProxy.logger``)"""
+    """No line of websockify is logged (see ``ConsoleProxy.logger``): its lines have the URL, and
+    with it the token."""
 
     timeout = _HANDSHAKE_SECONDS
     server: ConsoleProxy

@@ -14,7 +14,8 @@ class ConsoleKind(enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class ConsoleAddress:
-    """Where a proxy reaches a console. ``tls_port``: of SPICE only, if it has one."""
+    """Where a proxy reaches a console. ``tls_port``: of SPICE only, if it has one; ``port`` is the
+    same if there is no port without TLS."""
 
     host: str
     port: int

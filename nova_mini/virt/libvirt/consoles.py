@@ -33,8 +33,10 @@ def _vnc(devices: etree._Element) -> ConsoleAddress | None:
 
 
 def _spice(devices: etree._Element) -> ConsoleAddress | None:
+    """With ``require_secure``, libvirt chooses a port for TLS alone."""
     graphics = devices.find("graphics[@type='spice']")
-    port, tls_port = _port(graphics, "port"), _port(graphics, "tlsPort")
+    tls_port = _port(graphics, "tlsPort")
+    port = _port(graphics, "port") or tls_port
     host = str(CONF.spice.server_proxyclient_address)
     return ConsoleAddress(host, port, tls_port) if port else None
 

@@ -51,12 +51,18 @@ def test_the_ports_are_those_of_libvirt(override, kind, group, option, expected)
     for other in (
         FoundGuest("u", RUNNING, active=False),
         FoundGuest("u", PTY),
-        FoundGuest("u", RUNNING.replace("port='5903'", "port='-1'").replace("5904", "-1"))
+        FoundGuest("u", RUNNING.replace("5903", "-1").replace("5904", "-1").replace("5905", "-1"))
         if kind is not ConsoleKind.SERIAL
         else FoundGuest("u", "<domain><devices/></domain>"),
     ):
         with pytest.raises(exception.ConsoleTypeUnavailable):
             consoles.get_address(other, kind)
+
+
+def test_spice_may_have_a_port_for_tls_alone():
+    guest = FoundGuest("u", RUNNING.replace("5904", "-1"))
+    found = consoles.get_address(guest, ConsoleKind.SPICE)
+    assert (found.port, found.tls_port) == (5905, 5905)
 
 
 # -- what is defined -----------------------------------------------------------------------------

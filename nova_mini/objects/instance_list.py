@@ -20,7 +20,7 @@ from nova_mini.clock import utcnow
 from nova_mini.conf import CONF
 from nova_mini.guest_options.image_options import is_shown
 from nova_mini.objects import instance_filters
-from nova_mini.objects.image_meta import REQUESTED_IMAGE, ImageMeta
+from nova_mini.objects.image_meta import REQUESTED_IMAGE, SYSTEM_METADATA_PREFIX
 
 # What a caller can request in addition.
 TAGS = "tags"
@@ -114,8 +114,11 @@ class ServerRecord:
     @property
     def image_properties(self) -> dict[str, str]:
         """The properties of the server's image that Nova defines, at the time of its build."""
-        stored = ImageMeta.from_system_metadata(self.system_metadata).properties
-        return {name: value for name, value in stored.items() if is_shown(name)}
+        return {
+            name: value
+            for key, value in self.system_metadata.items()
+            if is_shown(name := key.removeprefix(SYSTEM_METADATA_PREFIX)) and name != key
+        }
 
     @property
     def flavor_fields(self) -> dict[str, Any]:

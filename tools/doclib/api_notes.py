@@ -75,7 +75,11 @@ NOTES = {
         "an interface that the host cannot attach yet, because Neutron does not answer, is "
         "answered with 503 and attached later."
     ),
-    "servers/os-volume_attachments": ("encrypted volumes are refused with 400."),
+    "servers/os-volume_attachments": (
+        "encrypted volumes are refused with 400. Also from 2.101 on, the response to a POST waits "
+        "until the host has chosen the name of the device, so that what the host refuses is "
+        "refused at once."
+    ),
     "servers/shares": (
         "no host can attach a share, so a server has none: a request to attach one to a stopped "
         "server is refused with 409."

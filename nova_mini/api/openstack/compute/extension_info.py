@@ -9,6 +9,7 @@ from __future__ import annotations
 from nova_mini import exception, policy
 from nova_mini.api.openstack import wsgi
 from nova_mini.api.openstack.request import Request
+from nova_mini.conf import CONF
 from nova_mini.policies import extensions as extensions_policy
 
 # All extensions of Nova 2.1 have these two values.
@@ -94,22 +95,37 @@ EXTENSIONS = {
     "os-volume-attachment-update": ("VolumeAttachmentUpdate", "Swap an attached volume"),
     "os-volumes": ("Volumes", "Attach and detach volumes"),
 }
+# Of the package ``proxies``: served unless it is switched off.
+_PROXIES = {
+    "OS-EXT-IMG-SIZE": ("ImageSize", "The size of an image"),
+    "os-floating-ip-pools": ("FloatingIpPools", "Pools of floating IPs"),
+    "os-floating-ips": ("FloatingIps", "Floating IPs"),
+    "os-hosts": ("Hosts", "Hosts of services"),
+    "os-multinic": ("Multinic", "Add and remove fixed IPs of a server"),
+    "os-networks": ("Networks", "Networks"),
+    "os-tenant-networks": ("OSTenantNetworks", "Networks of a project"),
+}
 
 
 class ExtensionInfoController(wsgi.Controller):
     def index(self, req: Request) -> dict:
         policy.authorize(req.context, extensions_policy.LIST)
-        return {"extensions": [_view(alias) for alias in sorted(EXTENSIONS)]}
+        return {"extensions": [_view(*each) for each in sorted(_served().items())]}
 
     def show(self, req: Request, id: str) -> dict:
         policy.authorize(req.context, extensions_policy.LIST)
-        if id not in EXTENSIONS:
+        served = _served()
+        if id not in served:
             raise exception.NotFound
-        return {"extension": _view(id)}
+        return {"extension": _view(id, served[id])}
 
 
-def _view(alias: str) -> dict:
-    name, description = EXTENSIONS[alias]
+def _served() -> dict[str, tuple[str, str]]:
+    return {**EXTENSIONS, **(_PROXIES if CONF.api.enable_proxies else {})}
+
+
+def _view(alias: str, texts: tuple[str, str]) -> dict:
+    name, description = texts
     return {
         "alias": alias,
         "name": name,

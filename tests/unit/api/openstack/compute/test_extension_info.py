@@ -10,6 +10,17 @@ def test_extensions_are_listed_and_shown(api):
     assert shown["name"] == "Rescue"
 
 
+def test_extensions_of_proxies_are_listed_while_they_are_served(api, override):
+    def listed() -> set[str]:
+        return {each["alias"] for each in api.get("/extensions").json["extensions"]}
+
+    proxies = {"os-floating-ips", "os-hosts", "os-networks"}
+    assert proxies <= listed()
+    override("enable_proxies", False, "api")
+    assert not proxies & listed()
+    assert api.get("/extensions/os-hosts").status_int == 404
+
+
 def test_an_extension_that_is_not_served_is_404(api):
     for alias in ("os-cells", "os-nothing"):
         assert api.get(f"/extensions/{alias}").status_int == 404

@@ -837,7 +837,7 @@ class ConsoleTypeUnavailable(Invalid):
 
 
 class ConsolePortsExhausted(NovaException):
-    msg_fmt = "All ports of %(host)s from %(first)d to %(last)d are in use."
+    msg_fmt = "All ports of %(host)s from %(first)s to %(last)s are in use."
 
 
 class ConsoleRefused(Forbidden):

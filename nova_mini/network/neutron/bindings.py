@@ -3,6 +3,11 @@
 One binding is active: Neutron sends the port's traffic to its host. The other host has the port
 prepared, and gets the traffic when its binding is activated. A port that another program has
 changed meanwhile may have lost a binding, so every function looks at what is there.
+
+The profiles of both bindings name the host to which the port moves, as Nova's do. Without this
+mark, Neutron's agent at the destination does nothing before the guest is there. Neutron 29 then
+takes the remaining binding to the source for a sign that the port is leaving, and never connects
+it.
 """
 
 from __future__ import annotations
@@ -33,6 +38,8 @@ def add(client: NeutronClient, port: Port, host: str) -> Port:
         binding = _create(client, port, host)
     if not _is_usable(binding):
         raise exception.PortBindingFailed(port_id=port["id"])
+    if _profile(port).get(constants.MIGRATING_TO) != host:
+        _set_profile(client, port, {**_profile(port), constants.MIGRATING_TO: host})
     return {
         **port,
         constants.BINDING_HOST: host,
@@ -52,18 +59,30 @@ def activate(client: NeutronClient, port: Port, host: str) -> None:
 
 
 def remove_others(client: NeutronClient, port: Port, host: str) -> None:
-    for each in _bindings(client, port):
-        if each["host"] != host:
-            _remove(client, port, each["host"])
+    """Remove all bindings but that to ``host``, which is active, and the mark of the move."""
+    found = {each["host"]: each for each in _bindings(client, port)}
+    for other in found.keys() - {host}:
+        _remove(client, port, other)
+    profile = dict(found[host].get("profile") or {}) if host in found else {}
+    if profile.pop(constants.MIGRATING_TO, None) is not None:
+        _set_profile(client, port, profile)
 
 
 def _create(client: NeutronClient, port: Port, host: str) -> dict[str, Any]:
     body = {
         "host": host,
         "vnic_type": port.get(constants.BINDING_VNIC_TYPE, "normal"),
-        "profile": port.get(constants.BINDING_PROFILE) or {},
+        "profile": {**_profile(port), constants.MIGRATING_TO: host},
     }
     return client.post(_path(port), {"binding": body})["binding"]
+
+
+def _profile(port: Port) -> dict[str, Any]:
+    return dict(port.get(constants.BINDING_PROFILE) or {})
+
+
+def _set_profile(client: NeutronClient, port: Port, profile: dict[str, Any]) -> None:
+    client.update("ports", port["id"], {constants.BINDING_PROFILE: profile})
 
 
 def _remove(client: NeutronClient, port: Port, host: str) -> None:

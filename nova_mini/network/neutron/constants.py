@@ -13,6 +13,10 @@ DEVICE_OWNER_DHCP = "network:dhcp"
 #: Such a port is deleted with its server. Because the mark is in the port, it survives any crash.
 CREATED_BY_US = "nova_mini_created"
 
+#: A key of the binding profile while a server is migrated live: the host to which it moves.
+#: Neutron's agents and Nova know it, too.
+MIGRATING_TO = "migrating_to"
+
 
 def is_created_by_us(port: dict) -> bool:
     """Whether nova_mini created this port, so that it is deleted with its server."""

@@ -65,6 +65,7 @@ def _vif(port: dict[str, Any], record: NetworkRecord, floating: dict[str, list[s
     details = port.get(constants.BINDING_VIF_DETAILS) or {}
     profile = dict(port.get(constants.BINDING_PROFILE) or {})
     created_by_us = profile.pop(constants.CREATED_BY_US, None) is not None
+    profile.pop(constants.MIGRATING_TO, None)
     return model.VIF(
         id=port["id"],
         address=port["mac_address"],

@@ -205,26 +205,32 @@ class StubNeutron:
         """The bindings of a port: the active one is in the port, the others in ``inactive``."""
         others = self.inactive.setdefault(port["id"], {})
         if method == "GET":
-            active = self._binding(port["binding:host_id"], "ACTIVE")
+            active = self._binding(port["binding:host_id"], "ACTIVE", port["binding:profile"])
             return 200, {"bindings": [active, *others.values()]}
         if method == "POST":
             host = body["binding"]["host"]
             if host in others or host == port["binding:host_id"]:
                 return self._error(409, "PortBindingAlreadyExists")
-            others[host] = self._binding(host, "INACTIVE")
+            others[host] = self._binding(host, "INACTIVE", body["binding"]["profile"])
             return 201, {"binding": others[host]}
         if method == "DELETE":
             return (204, b"") if others.pop(rest[0], None) else self._error(404, "NotFound")
         former, port["binding:host_id"] = port["binding:host_id"], rest[0]
-        del others[rest[0]]
-        others[former] = self._binding(former, "INACTIVE")
+        profile, port["binding:profile"] = port["binding:profile"], others.pop(rest[0])["profile"]
+        others[former] = self._binding(former, "INACTIVE", profile)
         self._bind(port)
         return 200, {}
 
-    def _binding(self, host, status):
+    def _binding(self, host, status, profile):
         kind = "binding_failed" if host in self.failing_hosts else "ovs"
         details = {"bridge_name": "br-int", "port_filter": True}
-        return {"host": host, "status": status, "vif_type": kind, "vif_details": details}
+        return {
+            "host": host,
+            "status": status,
+            "profile": profile,
+            "vif_type": kind,
+            "vif_details": details,
+        }
 
     def _make_port(self, body):
         port_id = uuidutils.generate_uuid()

@@ -67,3 +67,28 @@ def test_one_host_is_left_at_the_end(stub, api, ctxt, instance, port, left):
     for _ in range(2):
         api.remove_second_binding(ctxt, instance, left)
         assert hosts(stub, port) == (left, set())
+
+
+def test_the_bindings_say_where_the_port_moves(stub, api, ctxt, instance, port):
+    before = dict(port["binding:profile"])
+    (vif,) = api.bind_to_second_host(ctxt, instance, DESTINATION)
+    marked = {**before, "migrating_to": DESTINATION}
+    assert port["binding:profile"] == marked
+    assert stub.inactive[port["id"]][DESTINATION]["profile"] == marked
+    assert vif.profile == {}
+    api.activate_binding(ctxt, instance, DESTINATION)
+    assert port["binding:profile"] == marked
+
+
+@pytest.mark.parametrize("left", [SOURCE, DESTINATION])
+def test_the_mark_goes_with_the_second_binding(stub, api, ctxt, instance, port, left):
+    before = dict(port["binding:profile"])
+    api.bind_to_second_host(ctxt, instance, DESTINATION)
+    api.remove_second_binding(ctxt, instance, left)
+    assert port["binding:profile"] == before
+
+
+def test_another_attempt_says_where_the_port_moves_now(stub, api, ctxt, instance, port):
+    api.bind_to_second_host(ctxt, instance, "host9")
+    api.bind_to_second_host(ctxt, instance, DESTINATION)
+    assert port["binding:profile"]["migrating_to"] == DESTINATION

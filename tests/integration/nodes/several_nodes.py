@@ -6,7 +6,7 @@ import json
 import pathlib
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests.functional.harness.waiting import until
@@ -19,6 +19,7 @@ BOOT_SECONDS = 240
 GONE_SECONDS = 60
 MANAGE_SECONDS = 300  # a command may wait for the servers of a node
 VOLUME_SECONDS = 60
+ANSWER_SECONDS = 30
 
 
 class SeveralNodes:
@@ -74,6 +75,17 @@ class SeveralNodes:
         options = ("--quiet", "--formatter", "json")
         command = ("env", f"HOME={home}", address, *program, *options, *words)
         return self.run(node, "setpriv", "--reuid=rabbitmq", "--clear-groups", *command)
+
+    def set_options(self, node: str, daemon: str, values: Mapping[str, str]) -> None:
+        """Restart a daemon of a node with other options, as oslo.config reads them from the
+        environment: ``OS_GROUP__OPTION`` -> value. Without values, as it is configured."""
+        unit = f"nova-mini-{daemon}@{node}"
+        override = f"/run/systemd/system/{unit}.service.d/test.conf"
+        lines = "".join(f"Environment={name}={value}\n" for name, value in values.items())
+        script = 'mkdir -p "${1%/*}" && printf "[Service]\\n$2" >"$1"'
+        self.run(node, "sh", "-c", script, "sh", override, lines)
+        self.run(node, "systemctl", "daemon-reload")
+        self.run(node, "systemctl", "restart", unit)
 
     def files(self, node: str, *names: str) -> list[str]:
         """Those of the folders (with any ending) and files of servers that a node has."""
@@ -209,6 +221,15 @@ class SeveralNodes:
         network = self._cloud.find("network", "/networks", "networks", name=name)
         inside = ("ip", "netns", "exec", f"qdhcp-{network['id']}")
         return list(self._stack.on("n1").node.command(inside))
+
+    def wait_for_ping(self, address: str) -> None:
+        """Wait until a guest in the network ``private`` answers."""
+        ping = [*self.in_network("private"), "ping", "-c", "1", "-W", "1", address]
+
+        def answers() -> bool:
+            return subprocess.run(ping, capture_output=True).returncode == 0
+
+        until(f"{address} answers", answers, ANSWER_SECONDS)
 
     def delete_volume(self, volume: str) -> None:
         self._wait_for_volume(volume, "available")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 
 import pytest
+from stacklib.pinging import pinging
 
 from tests.functional.harness.waiting import until
-from tests.integration.nodes.pinging import pinging
 
 SECONDS = 180
-SILENT_SECONDS = 8  # Neutron's agents need some seconds to send the traffic to the other node
+LOST_SECONDS = 8  # Neutron's agents need some seconds to send the traffic to the other node
+SLOW_SECONDS = 30  # other work on the machine makes emulated guests slow
 SLOW, FAST = "2", "1000"  # MiB/s: a slow migration can be watched
 
 
@@ -69,9 +70,11 @@ def test_a_guest_moves_and_answers(nodes, volume, boot):
             assert nodes.files(other, server["id"]) == []
             assert volume in nodes.run(node, "virsh", "dumpxml", server["id"])
             assert nodes.attachments(volume) == 1
-        silent = pings.stop()
-    print(f"longest time without an answer: {silent:.1f} s")
-    assert silent < SILENT_SECONDS
+            nodes.wait_for_ping(address)
+        silence = pings.stop()
+    print(silence)
+    assert silence.lost < LOST_SECONDS
+    assert silence.longest < SLOW_SECONDS
     nodes.act(server["id"], "reboot", {"type": "HARD"})
     nodes.says(server["id"], "GUEST: boot=2")  # the counter is on its disk
     nodes.detach(server["id"], volume)
@@ -137,9 +140,11 @@ def test_block_migration_of_a_guest_that_writes(nodes, volume, boot):
     with pinging(nodes.in_network("private"), address) as pings:
         migrate(nodes, server["id"], "n4")
         after = ends(nodes, server["id"], "completed")
-        silent = pings.stop()
-    print(f"longest time without an answer: {silent:.1f} s")
-    assert silent < SILENT_SECONDS
+        nodes.wait_for_ping(address)
+        silence = pings.stop()
+    print(silence)
+    assert silence.lost < LOST_SECONDS
+    assert silence.longest < SLOW_SECONDS
     assert after["OS-EXT-SRV-ATTR:host"] == "n4"
     assert running_on(nodes, server["id"]) == ["n4"]
     assert nodes.files("n3", server["id"]) == []

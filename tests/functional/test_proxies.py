@@ -90,6 +90,18 @@ def test_server_is_unpinned_from_its_zone(site):
         assert site.user.show(server_id)["pinned_availability_zone"] == zone
 
 
+def test_hints_and_image_properties_are_shown(site):
+    first = site.boot()
+    hints = {"same_host": [first]}
+    body = {**site.project.server(networks="none"), "os:scheduler_hints": hints}
+    server_id = site.user.post("/servers", body, 202)["server"]["id"]
+    site.user.wait_for(server_id, "ACTIVE")
+    listed = site.user.get("/servers/detail")["servers"]
+    by_id = {each["id"]: each["scheduler_hints"] for each in listed}
+    assert (by_id[first], by_id[server_id]) == ({}, hints)
+    assert all("properties" in each["image"] for each in listed)
+
+
 def test_hosts_and_images(site):
     hosts = site.cloud.admin.request("GET", "/os-hosts", headers=OLD).json()["hosts"]
     assert ("c1", "compute", "nova") in [tuple(each.values()) for each in hosts]

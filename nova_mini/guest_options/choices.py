@@ -10,7 +10,7 @@ SCSI_MODELS = ("virtio-scsi", "lsilogic", "buslogic", "lsisas1068")
 POINTER_MODELS = ("usbtablet", "ps2mouse")
 INPUT_BUSES = ("usb", "virtio")
 # Of an x86 machine with QEMU 7.2 and libvirt 9.
-SOUND_MODELS = ("sb16", "es1370", "pcspk", "ac97", "ich6", "ich9", "usb")
+SOUND_MODELS = ("sb16", "es1370", "ac97", "ich6", "ich9", "usb")
 USB_MODELS = (
     "piix3-uhci",
     "piix4-uhci",

@@ -32,7 +32,7 @@ REFUSED_SPECS = {
     "hw:tpm_version": ["2.0"],
     "hw:tpm_model": ["tpm-crb"],
     "hw:viommu_model": ["auto"],
-    "hw:sound_model": ["virtio"],
+    "hw:sound_model": ["virtio", "pcspk"],
     "hw:usb_model": ["qusb1", "vt82c686b-uhci"],
     "hw:redirected_usb_ports": ["1"],
     "hw:ephemeral_encryption": ["on"],

@@ -161,6 +161,11 @@ class SeveralNodes:
     def act(self, server: str, action: str, arguments: dict | None = None) -> None:
         self._compute("POST", f"/servers/{server}/action", {action: arguments})
 
+    def console_url(self, server: str, protocol: str, console_type: str) -> str:
+        body = {"remote_console": {"protocol": protocol, "type": console_type}}
+        answer = self._compute("POST", f"/servers/{server}/remote-consoles", body)
+        return answer["remote_console"]["url"]
+
     def newest_action(self, server: str) -> dict:
         """The newest action of a server, with its events."""
         path = f"/servers/{server}/os-instance-actions"

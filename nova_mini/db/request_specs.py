@@ -30,8 +30,8 @@ def get(instance_uuids: Collection[str]) -> dict[str, dict]:
 
 
 def get_scheduler_hints(instance_uuids: Collection[str]) -> dict[str, dict]:
-    """instance uuid -> hints, for those that have any; one query. The specs of all others, which are
-    most, are not read."""
+    """instance uuid -> hints, for those that have any; one query. The specs of all others, which
+    are most, are not read."""
     of_servers = _SPEC.instance_uuid.in_(instance_uuids)
     text = sa.type_coerce(_SPEC.spec, sa.Text)
     rows = query.many(request_specs, of_servers, text.contains(_HAS_HINTS, autoescape=True))

@@ -42,11 +42,18 @@ def workers() -> set[int]:
     """The processes of all pools of this process that run librbd."""
     found = set()
     for task in pathlib.Path("/proc/self/task").iterdir():
-        for pid in (task / "children").read_text().split():
-            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                if b"rbd_calls.py" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
-                    found.add(int(pid))
+        for pid in _read(task / "children").split():
+            if b"rbd_calls.py" in _read(pathlib.Path(f"/proc/{int(pid)}/cmdline")):
+                found.add(int(pid))
     return found
+
+
+def _read(file: pathlib.Path) -> bytes:
+    """Empty if the thread or the process has ended."""
+    try:
+        return file.read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 def kill_workers() -> None:

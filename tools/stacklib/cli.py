@@ -117,7 +117,9 @@ def _parser() -> argparse.ArgumentParser:
     node = add("node", commands.node, "list the nodes; power off, start or disturb one")
     node.add_argument("verb", choices=("list", "start", "stop", *nodes.DISTURBANCES))
     node.add_argument("name", nargs="?", metavar="NAME")
-    add("demo", commands.demonstrate, "up, then create, use and delete servers")
+    demo = add("demo", commands.demonstrate, "up, then create, use and delete servers")
+    text = "move a guest between as many nodes, at least 3, instead"
+    demo.add_argument("--nodes", type=_count_nodes, default=0, metavar="N", help=text)
     add("down", commands.down, "stop everything; data are kept")
     clean = add("clean", commands.clean, "stop everything and remove all but the packages")
     clean.add_argument("--keep-venvs", action="store_true", help="keep the packages from PyPI too")

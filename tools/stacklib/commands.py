@@ -1,23 +1,24 @@
 """What each command of `tools/stack` does."""
 
-import fcntl
 import os
 import shutil
 import sys
 from argparse import Namespace
-from contextlib import contextmanager
 
-from stacklib import choices, demo, environment, fabric, files, nodes
+from stacklib import choices, demo, demo_nodes, environment, fabric, nodes
 from stacklib import status as statuses
+from stacklib.alone import alone
 from stacklib.errors import StackError
 from stacklib.fabric import CONTROL
 from stacklib.stack import Choices, Stack
+
+FEWEST_NODES = 3  # for a guest that moves, and then loses its node
 
 
 def up(stack: Stack, wanted: Choices) -> int:
     """Bring the wanted components up; return 1 when one of them failed. Nodes that are not wanted
     any more are powered off."""
-    with _alone(stack):
+    with alone(stack):
         path = stack.directory / "choices.json"
         before = stack.choices = choices.recall(path) or Choices()
         count = choices.count_nodes(wanted, before)
@@ -71,14 +72,32 @@ def shell(stack: Stack, arguments: Namespace) -> int:
     return execute(stack, Namespace(node=arguments.node, argv=["bash", "--norc", "-i"]))
 
 
-def demonstrate(stack: Stack, _: Namespace) -> int:
-    """Bring the cloud up, and run the demo; raise StackError when a step of it fails."""
+def demonstrate(stack: Stack, arguments: Namespace) -> int:
+    """Bring the cloud up, and run a demo; raise StackError when a step of it fails."""
+    if arguments.nodes:
+        return _demonstrate_nodes(stack, arguments.nodes)
     chosen = stack.choices
     if "nova-mini" not in chosen.components:
         chosen = choices.choose(("full",), (), virt_driver="libvirt", computes=1)
     if up(stack, chosen):
         return 1
     demo.Demo(stack).run()
+    return 0
+
+
+def _demonstrate_nodes(stack: Stack, count: int) -> int:
+    if count < FEWEST_NODES:
+        raise StackError(f"--nodes: the demo needs at least {FEWEST_NODES} nodes")
+    chosen = choices.choose(
+        ("full",), (), virt_driver="libvirt", computes=1, nodes=count, control=1
+    )
+    if up(stack, chosen):
+        return 1
+    if stack.choices.local_disks:
+        names = ", ".join(stack.choices.local_disks)
+        reason = f"the demo needs all disks in Ceph, and {names} has files"
+        raise StackError(f"{reason}; run `tools/stack up --nodes 1`, then the demo again")
+    demo_nodes.DemoOfNodes(stack).run()
     return 0
 
 
@@ -90,7 +109,7 @@ def node(stack: Stack, arguments: Namespace) -> int:
     if not arguments.name:
         raise StackError(f"say which node: tools/stack node {arguments.verb} NAME")
     name = stack.require_node(arguments.name)
-    with _alone(stack):
+    with alone(stack):
         if arguments.verb == "start":
             return nodes.up(stack, (name,), stack.choices.components)
         if arguments.verb == "stop":
@@ -103,7 +122,7 @@ def node(stack: Stack, arguments: Namespace) -> int:
 
 def down(stack: Stack, _: Namespace) -> int:
     """Stop the components, users of a service before the service, then the nodes."""
-    with _alone(stack):
+    with alone(stack):
         nodes.stop(stack, nodes.known(stack))
     print("stack: down", file=sys.stderr)
     return 0
@@ -114,7 +133,7 @@ def clean(stack: Stack, arguments: Namespace) -> int:
     if not stack.directory.exists():
         print("stack: nothing to clean", file=sys.stderr)
         return 0
-    with _alone(stack):
+    with alone(stack):
         nodes.stop(stack, nodes.known(stack))
         fabric.Fabric(stack.name).remove()
         kept = {"venvs"} if arguments.keep_venvs else set()
@@ -125,16 +144,3 @@ def clean(stack: Stack, arguments: Namespace) -> int:
             stack.directory.rmdir()
     print("stack: clean", file=sys.stderr)
     return 0
-
-
-@contextmanager
-def _alone(stack: Stack):
-    """Let one command at a time change the stack."""
-    files.directory(stack.directory, 0o755)
-    with (stack.directory / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print("stack: waiting for another stack command", file=sys.stderr)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -44,7 +44,7 @@ class Demo:
         if self._stack.has("cinder"):
             self._read(self._guest(f"{self._name}-from-volume"))
         self._client.openstack("floating", "ip", "delete", self._address)
-        self._prove(before)
+        resources.prove_nothing_is_left(self._stack, before)
         print(f"\nall of it took {time.monotonic() - began:.1f} s")
 
     def _guest(self, name: str) -> Guest:
@@ -116,12 +116,3 @@ class Demo:
             if status == "ACTIVE":
                 guest.watch("ssh ready")
         print(guest.ssh("hostname"), end="")
-
-    def _prove(self, before: resources.Resources) -> None:
-        """Check that the demo has left no resources."""
-        print("\nleft of it:")
-        left = resources.added(self._stack, before, timeout=30)
-        for what, names in left.items():
-            print(f"  {what:22} {', '.join(sorted(names)) or 'none'}")
-        if any(left.values()):
-            raise StackError("something was left behind")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from stacklib.cloud import Cloud
 from stacklib.components import ceph
+from stacklib.errors import StackError
 from stacklib.stack import Stack
 
 Resources = dict[str, set[str]]
@@ -32,6 +33,16 @@ def added(stack: Stack, before: Resources, timeout: float) -> Resources:
         if not any(left.values()) or time.monotonic() > deadline:
             return left
         time.sleep(0.5)
+
+
+def prove_nothing_is_left(stack: Stack, before: Resources) -> None:
+    """Print what there is that was not there `before`; raise StackError if there is any."""
+    print("\nleft of it:")
+    left = added(stack, before, timeout=30)
+    for what, names in left.items():
+        print(f"  {what:22} {', '.join(sorted(names)) or 'none'}")
+    if any(left.values()):
+        raise StackError("something was left behind")
 
 
 def _of_servers(stack: Stack) -> Resources:

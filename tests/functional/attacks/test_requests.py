@@ -7,6 +7,7 @@ import http.client
 import json
 import time
 import uuid
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
@@ -63,9 +64,8 @@ def test_a_private_image_of_another_tenant_looks_like_a_missing_image(site, fiel
     """As the image to boot, and as the kernel or ramdisk of an own image."""
 
     def message(image_id: str) -> str:
-        if field == "imageRef":
-            return _refused(site, site.server(imageRef=image_id))
-        return _refused(site, site.server(imageRef=_image(site, **{field: image_id})))
+        with _named_by(site, field, image_id) as image:
+            return _refused(site, site.server(imageRef=image))
 
     private = site.known["private_image"]
     assert message(private).replace(private, recipes.UNKNOWN) == message(recipes.UNKNOWN)
@@ -75,13 +75,26 @@ def test_a_private_image_of_another_tenant_looks_like_a_missing_image(site, fiel
 def test_a_rebuild_names_no_private_image_of_another_tenant(site, field):
     server_id = site.stranger.post("/servers", site.server(), 202)["server"]["id"]
     site.stranger.wait_for(server_id, "ACTIVE")
-    private = site.known["private_image"]
-    image = private if field == "imageRef" else _image(site, **{field: private})
-    body = {"rebuild": {"imageRef": image}}
-    site.stranger.refusal(400, "POST", f"/servers/{server_id}/action", body)
+    with _named_by(site, field, site.known["private_image"]) as image:
+        body = {"rebuild": {"imageRef": image}}
+        site.stranger.refusal(400, "POST", f"/servers/{server_id}/action", body)
     assert site.stranger.show(server_id)["image"]["id"] == site.known["image"]
     site.stranger.delete(f"/servers/{server_id}")
     site.stranger.wait_gone(server_id)
+
+
+@contextlib.contextmanager
+def _named_by(site, field: str, image_id: str) -> Iterator[str]:
+    """The image itself, or an image whose property ``field`` names it. It is removed, because lists
+    of images would show the name."""
+    if field == "imageRef":
+        yield image_id
+        return
+    image = _image(site, **{field: image_id})
+    try:
+        yield image
+    finally:
+        site.images.remove(image)
 
 
 @pytest.mark.parametrize(

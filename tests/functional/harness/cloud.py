@@ -104,9 +104,13 @@ class Cloud:
         return done
 
     def start_manage(self, *words: str) -> subprocess.Popen[str]:
-        """Start ``nova-mini-manage``; the caller reads its output line by line."""
+        """Start ``nova-mini-manage``; the caller reads its output line by line.
+
+        SIGINT interrupts it also where the tests run in the background of a shell, and inherit that
+        it is ignored.
+        """
         return subprocess.Popen(
-            [*self._argv("manage"), *words],
+            ["env", "--default-signal=INT", *self._argv("manage"), *words],
             cwd=self._source.directory,
             env={**os.environ, **self._source.environment},
             stdout=subprocess.PIPE,

@@ -57,6 +57,10 @@ class ImageService:
             self._data[record["id"]] = data
         return record["id"]
 
+    def remove(self, image_id: str) -> None:
+        with self._lock:
+            del self._records[image_id], self._data[image_id]
+
     def get(self, image_id: str) -> dict:
         with self._lock:
             return dict(self._records[image_id])

@@ -143,7 +143,7 @@ def test_a_failed_migration_ends_without_its_destination(cloud, project, begin):
     server_id = begin(fail_live_migration="yes")
     cloud.computes[DESTINATION].wait_injected(SENT)
     has_status(cloud, project, server_id, "failed", SOURCE)
-    assert server_id in cloud.local_disks(DESTINATION)  # nobody could remove it
+    assert server_id in cloud.local_disks(DESTINATION)  # no host could remove it
     cloud.computes[DESTINATION].start()
     oracle.assert_clean(cloud, _SECONDS)
 

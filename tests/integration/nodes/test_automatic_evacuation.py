@@ -1,4 +1,4 @@
-"""The servers of a node without power start on another node, and nobody has to request it."""
+"""The servers of a node without power start on another node, without a request."""
 
 from __future__ import annotations
 

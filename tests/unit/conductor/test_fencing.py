@@ -210,7 +210,7 @@ def test_the_evacuation_of_a_second_server_waits_until_the_host_is_fenced(monito
     assert is_fenced()
 
 
-def test_nobody_waits_long_for_another_conductor(monitor, monkeypatch):
+def test_a_fence_does_not_wait_long_for_another_conductor(monitor, monkeypatch):
     dead_host()
     monkeypatch.setattr(fencing, "_PATIENCE", 0.2)
     assert db.leases.take(f"fence {HOST}", "the first", 60)

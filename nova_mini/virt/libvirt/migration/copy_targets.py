@@ -104,7 +104,7 @@ def _make_overlay(
     address: str,
 ) -> bool:
     """Make an overlay of the server's image; returns False if this is not possible. The guest has
-    the data of the image already, so nobody's right to use the image is checked."""
+    the data of the image already, so no user's access to the image is checked."""
     if not isinstance(image, Qcow2):
         return False
     image_id = instance.image_ref

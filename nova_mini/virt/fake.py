@@ -29,7 +29,7 @@ from nova_mini.image import glance
 from nova_mini.objects.image_meta import ImageMeta
 from nova_mini.states import power_state, task_states
 from nova_mini.trace import traced
-from nova_mini.virt import diagnostics, driver
+from nova_mini.virt import diagnostics, driver, uptime
 from nova_mini.virt.fake_consoles import FakeConsoles
 from nova_mini.virt.fake_guests import FakeGuest, GuestStore
 from nova_mini.virt.fake_live_migration import FakeLiveMigration
@@ -81,6 +81,7 @@ class FakeDriver(FakeLiveMigration, driver.ComputeDriver):
             cpu_info={"arch": "x86_64", "model": "fake", "vendor": "nova-mini", "features": []},
             supported_instances=[["x86_64", "fake", "hvm"]],
             traits=sorted(driver.COMMON_TRAITS | implied_traits.ALL),
+            host_uptime=uptime.of_machine(),
         )
 
     def is_available(self) -> bool:

@@ -12,6 +12,7 @@ import pathlib
 from oslo_utils import units
 
 from nova_mini.conf import CONF
+from nova_mini.virt import uptime
 from nova_mini.virt.driver import HostResources
 from nova_mini.virt.libvirt import traits, utils
 from nova_mini.virt.libvirt.host import Host
@@ -38,7 +39,7 @@ def get_available_resource(host: Host, hostname: str, storage: Storage | None) -
             for virt_type in virt_types
         ],
         traits=traits.of_host(host),
-        host_uptime=_uptime(),
+        host_uptime=uptime.of_machine(),
     )
 
 
@@ -83,11 +84,3 @@ def _growth_of(path: pathlib.Path, driver_format: str) -> int:
         return max(0, utils.get_disk_size(path, driver_format) - allocated)
     except FileNotFoundError:  # its instance was deleted meanwhile
         return 0
-
-
-def _uptime() -> str:
-    seconds = float(pathlib.Path("/proc/uptime").read_text().split()[0])
-    days, rest = divmod(int(seconds), 86400)
-    load = ", ".join(f"{value:.2f}" for value in os.getloadavg())
-    hours, minutes = rest // 3600, rest % 3600 // 60
-    return f"up {days} days, {hours:2}:{minutes:02}, 0 users, load average: {load}"

@@ -28,6 +28,10 @@ def driver():
     return make_driver()
 
 
+def test_uptime_is_that_of_the_machine(driver):
+    assert driver.get_available_resource().host_uptime.startswith("up ")
+
+
 def test_power_operations(driver):
     instance = servers.make_instance()
     spawn(driver, instance)

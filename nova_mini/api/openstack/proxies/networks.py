@@ -6,7 +6,6 @@ from nova_mini import exception, policy
 from nova_mini.api.openstack import wsgi
 from nova_mini.api.openstack.proxies import service
 from nova_mini.api.openstack.request import Request
-from nova_mini.network.neutron import networks
 from nova_mini.policies import proxies as proxy_policy
 
 # Properties that networks of the Compute service had. Neutron's have none of them.
@@ -50,7 +49,7 @@ class NetworksController(wsgi.Controller):
     @wsgi.api_version("2.1", service.LAST)
     def index(self, req: Request) -> dict:
         policy.authorize(req.context, proxy_policy.NETWORKS_LIST)
-        return {"networks": [_network(req, each) for each in _available(req)]}
+        return {"networks": [_network(req, each) for each in _visible(req)]}
 
     @wsgi.api_version("2.1", service.LAST)
     def show(self, req: Request, id: str) -> dict:
@@ -62,7 +61,7 @@ class TenantNetworksController(wsgi.Controller):
     @wsgi.api_version("2.1", service.LAST)
     def index(self, req: Request) -> dict:
         policy.authorize(req.context, proxy_policy.TENANT_NETWORKS_LIST)
-        return {"networks": [_tenant_network(each) for each in _available(req)]}
+        return {"networks": [_tenant_network(each) for each in _visible(req)]}
 
     @wsgi.api_version("2.1", service.LAST)
     def show(self, req: Request, id: str) -> dict:
@@ -70,8 +69,9 @@ class TenantNetworksController(wsgi.Controller):
         return {"network": _tenant_network(_get(req, id))}
 
 
-def _available(req: Request) -> list[dict]:
-    return networks.available(service.neutron(req), req.context.project_id)
+def _visible(req: Request) -> list[dict]:
+    """All networks that Neutron shows to the user, external ones included."""
+    return service.neutron(req).list("networks")
 
 
 def _get(req: Request, network_id: str) -> dict:

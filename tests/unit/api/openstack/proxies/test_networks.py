@@ -9,15 +9,15 @@ UUID = "e8debdc0-447a-4376-a10a-4cd9122d7986"
 
 @pytest.fixture
 def own(neutron):
-    neutron.add_network("foreign", "other")
+    neutron.add_network("external", "other", **{"router:external": True})
     neutron.add_network("shared", "other", shared=True)
     return neutron.add_network("own", "project")
 
 
-def test_networks_of_the_project_and_shared_ones(api, own):
+def test_all_networks_that_neutron_shows(api, own):
     for path in ("/os-networks", "/os-tenant-networks"):
         listed = api.get(path).json["networks"]
-        assert [each["label"] for each in listed] == ["own", "shared"]
+        assert [each["label"] for each in listed] == ["external", "shared", "own"]
 
 
 def test_network_has_two_fields_with_a_value(api, own):

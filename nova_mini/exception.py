@@ -659,6 +659,10 @@ class FloatingIpAmbiguous(Conflict):
     msg_fmt = "Multiple floating IPs are found for address %(address)s."
 
 
+class FloatingIpAssociateFailed(Invalid):
+    msg_fmt = "Floating IP %(address)s association has failed."
+
+
 class FloatingIpNotAssociated(Conflict):
     msg_fmt = "Floating IP %(address)s is not associated with instance %(instance_uuid)s."
 

@@ -9,6 +9,7 @@ from nova_mini import exception
 from nova_mini.network.neutron import ports
 from nova_mini.network.neutron.client import NeutronClient
 
+_CONFLICT = 409
 _PRECONDITION_FAILED = 412
 
 
@@ -46,13 +47,18 @@ def associate_floating_ip(
     """Associate a floating address with a fixed one of the server; None: with its first IPv4
     address. Idempotent.
 
-    Raises FloatingIpNotFoundForAddress, FloatingIpAmbiguous, InvalidInput if the server does not
-    have the fixed address or any.
+    Raises FloatingIpNotFoundForAddress, FloatingIpAmbiguous, FloatingIpAssociateFailed if Neutron
+    refuses it, InvalidInput if the server does not have the fixed address or any.
     """
     floating = find_floating_ip(client, address)
     port, fixed = _port_with(client, device_id, fixed_address)
     change = {"port_id": port["id"], "fixed_ip_address": fixed}
-    client.update("floatingips", floating["id"], change)
+    try:
+        client.update("floatingips", floating["id"], change)
+    except exception.NeutronRequestRefused as exc:
+        if exc.status == _CONFLICT:  # the fixed address has another one of this external network
+            raise exception.FloatingIpAssociateFailed(address=address) from exc
+        raise
 
 
 def disassociate_floating_ip(client: NeutronClient, device_id: str, address: str) -> None:

@@ -112,6 +112,8 @@ def test_refused_associations(cloud, neutron, server):
     server_id, port, address = server
     assert act(cloud, server_id, "addFloatingIp", address="203.0.113.9").status_int == 404
     assert act(cloud, server_id, "removeFloatingIp", address="203.0.113.9").status_int == 404
+    neutron.faults = [("PUT", (409, "FloatingIPPortAlreadyAssociated"))]
+    assert act(cloud, server_id, "addFloatingIp", address=address).status_int == 400
     foreign = {"address": address, "fixed_address": "203.0.113.9"}
     assert act(cloud, server_id, "addFloatingIp", **foreign).status_int == 400
     assert act(cloud, server_id, "addFloatingIp", address="nowhere").status_int == 400

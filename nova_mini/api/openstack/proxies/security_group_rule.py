@@ -28,8 +28,8 @@ def neutron_rule(requested: dict) -> dict:
         rule |= _protocol_and_ports(str(protocol).lower(), first, last)
     if group_id:
         return {**rule, "remote_group_id": group_id}
-    network = _network(requested.get("cidr") or "0.0.0.0/0")
-    return {**rule, "ethertype": f"IPv{network.version}", "remote_ip_prefix": str(network)}
+    cidr = requested.get("cidr") or "0.0.0.0/0"
+    return {**rule, "ethertype": f"IPv{_network(cidr).version}", "remote_ip_prefix": cidr}
 
 
 def _protocol_and_ports(protocol: str, first: int, last: int) -> dict:

@@ -77,7 +77,11 @@ class SecurityGroupRulesController(wsgi.Controller):
         source_id = requested.get("group_id")
         sources = {source_id: _get(client, source_id)} if source_id else {}
         rule = {**neutron_rule(requested), "security_group_id": group["id"]}
-        with service.neutron_errors({409: _over_quota("security group rule")}):
+        errors: dict[int | str, exception.NovaException] = {
+            "OverQuota": _over_quota("security group rule"),
+            409: exception.InvalidInput(reason="This rule already exists in the group"),
+        }
+        with service.neutron_errors(errors):
             made = client.post("security-group-rules", {"security_group_rule": rule})
         return {"security_group_rule": view.rule(made["security_group_rule"], sources)}
 
@@ -119,7 +123,4 @@ def _shown(client: NeutronClient, group: dict) -> dict:
 
 
 def _over_quota(kind: str) -> exception.Forbidden:
-    return exception.Forbidden(
-        f"The network service refuses another {kind}: there is one like it, or the quota of the "
-        "project is exceeded."
-    )
+    return exception.Forbidden(f"Quota exceeded: the project may have no further {kind}.")

@@ -28,11 +28,15 @@ def neutron(req: Request) -> NeutronClient:
 
 
 @contextlib.contextmanager
-def neutron_errors(by_status: Mapping[int, exception.NovaException]) -> Iterator[None]:
-    """Raise the exceptions that the Compute API documents for Neutron's statuses."""
+def neutron_errors(documented: Mapping[int | str, exception.NovaException]) -> Iterator[None]:
+    """Raise the exceptions that the Compute API documents for Neutron's errors.
+
+    Keys: Neutron's types of errors, for example "OverQuota", which come first; and statuses.
+    """
     try:
         yield
     except exception.NeutronRequestRefused as exc:
-        if exc.status in by_status:
-            raise by_status[exc.status] from exc
+        for key in (exc.error_type, exc.status):
+            if key in documented:
+                raise documented[key] from exc
         raise

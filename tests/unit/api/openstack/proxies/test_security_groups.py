@@ -80,8 +80,14 @@ def test_refusals_of_neutron(api, neutron, group):
     neutron.faults = [("POST", (409, "OverQuota")), ("DELETE", (409, "SecurityGroupInUse"))]
     assert api.post(GROUPS, body).status_int == 403
     assert api.delete(f"{GROUPS}/{group}").status_int == 400
-    neutron.faults = [("POST", (409, "SecurityGroupRuleExists"))]
-    assert api.post(RULES, rule_of(group)).status_int == 403
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [("OverQuota", 403), ("SecurityGroupRuleExists", 400)]
+)
+def test_refused_rule(api, neutron, group, error, status):
+    neutron.faults = [("POST", (409, error))]
+    assert api.post(RULES, rule_of(group)).status_int == status
 
 
 def rule_of(group, **fields) -> dict:
@@ -114,6 +120,7 @@ def test_create_and_delete_a_rule(api, neutron, group):
     ("fields", "stored"),
     [
         ({"cidr": "fd00::/8"}, {"ethertype": "IPv6", "remote_ip_prefix": "fd00::/8"}),
+        ({"cidr": "10.2.3.124/24"}, {"remote_ip_prefix": "10.2.3.124/24"}),
         ({"cidr": None}, {"remote_ip_prefix": "0.0.0.0/0", "port_range_min": 22}),
         ({"from_port": -1, "to_port": -1}, {"port_range_min": None, "port_range_max": None}),
         (

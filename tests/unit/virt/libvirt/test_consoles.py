@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import socket
 
 import pytest
@@ -107,12 +108,23 @@ def test_spice_is_defined_as_the_operator_wants_it(override):
 
 @pytest.fixture
 def few_ports(override) -> range:
-    """Three ports that nothing uses."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        first = probe.getsockname()[1]
+    """Three ports that nothing uses. They are below the ports that the kernel gives to connections
+    and to servers that ask for any: another test could get one of those meanwhile."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as limits:
+        end = int(limits.read().split()[0])
+    tried = random.sample(range(1024, end - 2), 100)
+    first = next(first for first in tried if all(map(_can_bind, range(first, first + 3))))
     override("port_range", f"{first}:{first + 2}", "serial_console")
     return range(first, first + 3)
+
+
+def _can_bind(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def _definition(port: int) -> str:

@@ -15,12 +15,10 @@ from nova_mini.context import RequestContext
 from nova_mini.objects.image_meta import ImageMeta
 from nova_mini.objects.request_spec import RequestSpec
 from nova_mini.objects.service import EVACUATE_VERSION
+from nova_mini.states import vm_states
 from nova_mini.trace import collecting, traced
 
 LOG = logging.getLogger(__name__)
-
-# They end an evacuation: the server stays at its host, as it was.
-_REFUSED = (exception.NoValidHost, exception.HostNotFenced)
 
 
 class EvacuationTask(MigrationTask):
@@ -30,20 +28,19 @@ class EvacuationTask(MigrationTask):
             with collecting() as action.steps:
                 try:
                     self._evacuate(context, action)
-                except _REFUSED as exc:
-                    LOG.warning("Instance %s: not evacuated: %s", action.instance.uuid, exc)
-                    give_up(action, exc, "rebuild.error")
-                except exception.ActionInterrupted as exc:
-                    action.requeue(exc, counts=False)
+                except exception.HostNotFenced as exc:
+                    _refuse(action, exc)
+                except exception.NoValidHost as exc:
+                    # As in Nova. The host is known to be dead here, and so is the guest.
+                    action.instance.vm_state = vm_states.ERROR
+                    _refuse(action, exc)
                 except Exception as exc:
                     action.requeue(exc)
 
     @traced("EvacuationTask._evacuate")
     def _evacuate(self, context: RequestContext, action: ClaimedAction) -> None:
-        source = action.migration.source_compute
-        fencing.fence(source)
-        if not db.fences.take_server(source, action.migration.uuid):
-            raise exception.ActionInterrupted(reason=f"host {source} is fenced again")
+        if not _fence_source(action):
+            return
         action.migration.lend_allocation()
         selection, alternates = self._choose(context, action)
         action.migration.dest_compute = selection.service_host
@@ -73,3 +70,23 @@ class EvacuationTask(MigrationTask):
             unusable += db.compute_nodes.get_hosts_with_other_storage(source["disk_pool"])
         spec.ignore_hosts = [*spec.ignore_hosts, *unusable]
         return spec
+
+
+def _fence_source(action: ClaimedAction) -> bool:
+    """Fence the source. False if it is being fenced by another conductor, or again: then the action
+    is requeued, and waits as long as this takes. Raises HostNotFenced."""
+    source = action.migration.source_compute
+    try:
+        fencing.fence(source)
+        if not db.fences.take_server(source, action.migration.uuid):
+            raise exception.ActionInterrupted(reason=f"host {source} is fenced again")
+    except exception.ActionInterrupted as exc:
+        action.requeue(exc, counts=False)
+        return False
+    return True
+
+
+def _refuse(action: ClaimedAction, exc: exception.NovaException) -> None:
+    """End the evacuation. The server stays at its host."""
+    LOG.warning("Instance %s: not evacuated: %s", action.instance.uuid, exc)
+    give_up(action, exc, "rebuild.error")

@@ -104,6 +104,10 @@ def force_down(cloud: Cloud, host: str, down: bool = True) -> None:
     cloud.admin.put(f"/os-services/{service_id}", {"forced_down": down})
 
 
+def set_status(cloud: Cloud, host: str, status: str) -> None:
+    cloud.admin.put(f"/os-services/{service(cloud, host)['id']}", {"status": status})
+
+
 def boot(project: Project, host: str = SOURCE) -> str:
     body = project.server(availability_zone=f"nova:{host}")
     server_id = project.admin.post("/servers", body, 202)["server"]["id"]
@@ -189,6 +193,28 @@ def test_the_command_for_a_whole_host(cloud, project):
     all_up(cloud)
     oracle.assert_clean(cloud, _SECONDS)
     assert cloud.manage("host", "evacuate", "nowhere").returncode == 2
+
+
+def test_a_server_that_no_host_can_take_is_in_error_until_it_is_evacuated_again(cloud, project):
+    server_id = boot(project)
+    die(cloud, SOURCE)
+    others = [host for host in HOSTS if host != SOURCE]
+    for host in others:
+        set_status(cloud, host, "disabled")
+    try:
+        evacuate(cloud, project, server_id)
+        project.user.wait_for(server_id, "ERROR", _SECONDS)
+    finally:
+        for host in others:
+            set_status(cloud, host, "enabled")
+    assert migration(cloud, server_id)["status"] == "error"
+    server = project.user.show(server_id)
+    assert server["OS-EXT-STS:task_state"] is None
+    assert "No valid host was found" in server["fault"]["message"]
+    assert project.host_of(server_id) == SOURCE
+    evacuate(cloud, project, server_id)
+    wait_done(cloud, server_id, "done")
+    check_evacuated(cloud, project, server_id, SOURCE)
 
 
 def test_from_2_95_on_the_server_is_stopped(cloud, project):

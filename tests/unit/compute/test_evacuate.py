@@ -101,7 +101,7 @@ def test_a_failure_here_leads_to_the_next_host(cloud, server):
     make_host(THIRD)
     cloud.set(server, metadata={FAIL_SPAWN_ON: HOST})
     evacuate(cloud, server, host=HOST)  # the only host that may be tried
-    assert state(cloud, server)[:3] == (DEAD, "active", None)
+    assert state(cloud, server)[:3] == (DEAD, "error", None)
     assert guest(cloud, server) is None
     assert migration()["status"] == "error"
     held = db.allocations.get_many([server, migration()["uuid"]])

@@ -63,10 +63,10 @@ def begin(args: dict | None = None) -> int:
     return action_id
 
 
-def refusal(action_id: int) -> str:
-    """Why the server was not evacuated; it is as it was."""
+def refusal(action_id: int, vm_state: str = "active") -> str:
+    """Why the server was not evacuated; it is where it was."""
     server = server_of(action_id)
-    assert (server["host"], server["vm_state"], server["task_state"]) == (SOURCE, "active", None)
+    assert (server["host"], server["vm_state"], server["task_state"]) == (SOURCE, vm_state, None)
     migration = query.one(models.migrations, models.migrations.c.instance_uuid == server["uuid"])
     assert migration["status"] == "error"
     assert task_records.allocated_to(action_id) == SOURCE
@@ -167,11 +167,15 @@ def test_a_requested_host_is_chosen(tasks, hosts, context, force):
     assert place(action_id) == ("h2", "evacuate_instance")
 
 
-def test_without_a_host_the_server_stays(tasks, hosts, context):
-    action_id = begin({"tried": ["h2", "h3"], "reason": "no disk"})
+@pytest.mark.parametrize(
+    "args", [{"tried": ["h2", "h3"], "reason": "no disk"}, {"host": "h2", "tried": ["h2"]}]
+)
+def test_without_a_host_the_server_goes_to_error(tasks, hosts, context, args):
+    action_id = begin(args)
     force_down()
     tasks.evacuate_server(context, [action_id])
-    refusal(action_id)
+    assert "No valid host" in refusal(action_id, "error")
+    assert "No valid host was found" in fault_of(action_id)["message"]
 
 
 def test_while_another_conductor_fences_the_host_the_server_waits(tasks, hosts, context, command):

@@ -149,7 +149,10 @@ class FakeDriver(FakeLiveMigration, driver.ComputeDriver):
             volumes={disk.device_name: _volume_id(disk.connection_info) for disk in volumes},
             image=image_id,
         )
-        guest.log(f"{instance.hostname} booted" if power_on else "defined")
+        guest.log(f"defined with {len(guest.vifs)} network interfaces")
+        guest.log(f"volumes: {' '.join(guest.volumes) or 'none'}")
+        if power_on:
+            guest.log(f"{instance.hostname} booted")
         if LOCAL_DISK in instance.metadata:
             self._guests.write_disk(instance.uuid, f"data of {instance.uuid}")
         self._guests.save(guest)

@@ -32,6 +32,14 @@ def test_uptime_is_that_of_the_machine(driver):
     assert driver.get_available_resource().host_uptime.startswith("up ")
 
 
+def test_console_of_a_booted_guest_has_several_lines(driver):
+    instance = servers.make_instance()
+    spawn(driver, instance)
+    *_, last = lines = driver.get_console_output(None, instance).splitlines()
+    assert len(lines) == 3
+    assert last == f"FAKE: {instance.hostname} booted".encode()
+
+
 def test_power_operations(driver):
     instance = servers.make_instance()
     spawn(driver, instance)

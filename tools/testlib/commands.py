@@ -16,7 +16,7 @@ from testlib.outcome import Outcome
 
 NO_TESTS_COLLECTED = 5  # an exit status of pytest
 MOST_REPEATED = 5  # more failures have a cause in the code
-SECONDS = 4500  # after which a command has failed, whatever it is doing
+SECONDS = 4500  # after which a command has failed, unless it may take longer
 
 
 class Commands:
@@ -28,9 +28,9 @@ class Commands:
     def __init__(self, output: TextIO | None = None):
         self.output = output
 
-    def check(self, name: str, command: Sequence[str]) -> Outcome:
-        """Run a command that counts as one test."""
-        status, seconds = self._run(command)
+    def check(self, name: str, command: Sequence[str], limit: float = SECONDS) -> Outcome:
+        """Run a command that counts as one test, for at most `limit` seconds."""
+        status, seconds = self._run(command, limit)
         return Outcome(name, passed=int(status == 0), failed=int(status != 0), seconds=seconds)
 
     def pytest(
@@ -69,7 +69,7 @@ class Commands:
         outcome.unstable = max(outcome.failed - second.failed, 0)
         outcome.failed, outcome.reason = second.failed, second.reason
 
-    def _run(self, command: Sequence[str]) -> tuple[int, float]:
+    def _run(self, command: Sequence[str], limit: float = SECONDS) -> tuple[int, float]:
         """Return the exit status and the seconds."""
         begun = time.monotonic()
         environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
@@ -78,12 +78,12 @@ class Commands:
                 command,
                 cwd=REPOSITORY,
                 env=environment,
-                timeout=SECONDS,
+                timeout=limit,
                 stdout=self.output,
                 stderr=subprocess.STDOUT if self.output else None,
             ).returncode
         except subprocess.TimeoutExpired:
-            print(f"test: not done after {SECONDS} s", file=self.output or sys.stderr)
+            print(f"test: not done after {limit:.0f} s", file=self.output or sys.stderr)
             status = 124
         return status, time.monotonic() - begun
 

@@ -13,6 +13,7 @@ from testlib import audit
 from testlib.commands import Commands
 from testlib.outcome import Outcome
 from testlib.surroundings import program
+from testlib.tempest.tier import tempest
 
 NOVA = "nova==34.0.0"
 STACK = str(REPOSITORY / "tools" / "stack")
@@ -164,6 +165,7 @@ TIERS = {
     "conformance": Tier(
         conformance, ("rabbitmq-server", "mariadb-server", "util-linux"), usual=False
     ),
+    "tempest": Tier(tempest, ("openssh-client",), usual=False),
     "nightly": Tier(
         nightly,
         (

@@ -1,0 +1,1 @@
+"""The tier `tempest`: OpenStack's own test suite against the stack's cloud."""

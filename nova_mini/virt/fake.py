@@ -29,7 +29,10 @@ from nova_mini.image import glance
 from nova_mini.objects.image_meta import ImageMeta
 from nova_mini.states import power_state, task_states
 from nova_mini.trace import traced
-from nova_mini.virt import diagnostics, driver, uptime
+from nova_mini.virt import diagnostics, uptime
+from nova_mini.virt.driver import ComputeDriver
+from nova_mini.virt.driver.host_information import COMMON_TRAITS, HostResources
+from nova_mini.virt.driver.power_states import InstanceInfo
 from nova_mini.virt.fake_consoles import FakeConsoles
 from nova_mini.virt.fake_guests import FakeGuest, GuestStore
 from nova_mini.virt.fake_live_migration import FakeLiveMigration
@@ -51,7 +54,7 @@ LOCAL_DISK = "fake:local_disk"
 _POLL_SECONDS = 0.1
 
 
-class FakeDriver(FakeLiveMigration, driver.ComputeDriver):
+class FakeDriver(FakeLiveMigration, ComputeDriver):
     """For scale and functional tests: never waits for Neutron, never runs out of resources."""
 
     capabilities = {"supports_attach_interface": True}
@@ -70,8 +73,8 @@ class FakeDriver(FakeLiveMigration, driver.ComputeDriver):
         self._host = host
         self._guests = GuestStore(pathlib.Path(CONF.state_path) / "fake" / host)
 
-    def get_available_resource(self) -> driver.HostResources:
-        return driver.HostResources(
+    def get_available_resource(self) -> HostResources:
+        return HostResources(
             vcpus=CONF.fake.vcpus,
             memory_mb=CONF.fake.memory_mb,
             local_gb=CONF.fake.local_gb,
@@ -80,7 +83,7 @@ class FakeDriver(FakeLiveMigration, driver.ComputeDriver):
             hypervisor_hostname=self._host,
             cpu_info={"arch": "x86_64", "model": "fake", "vendor": "nova-mini", "features": []},
             supported_instances=[["x86_64", "fake", "hvm"]],
-            traits=sorted(driver.COMMON_TRAITS | implied_traits.ALL),
+            traits=sorted(COMMON_TRAITS | implied_traits.ALL),
             host_uptime=uptime.of_machine(),
         )
 
@@ -93,8 +96,8 @@ class FakeDriver(FakeLiveMigration, driver.ComputeDriver):
         guests = {guest.uuid for guest in self._guests.all()}
         return sorted(guests | self._guests.disk_owners())
 
-    def get_info(self, instance: Instance) -> driver.InstanceInfo:
-        return driver.InstanceInfo(state=self._get(instance).state)
+    def get_info(self, instance: Instance) -> InstanceInfo:
+        return InstanceInfo(state=self._get(instance).state)
 
     def get_power_states(self) -> dict[str, int]:
         return {guest.uuid: guest.state for guest in self._guests.all()}

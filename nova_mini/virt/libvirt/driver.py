@@ -21,7 +21,10 @@ from nova_mini.objects.image_meta import ImageMeta
 from nova_mini.objects.network_model import NetworkInfo
 from nova_mini.states import power_state
 from nova_mini.trace import traced
-from nova_mini.virt import driver, private_files
+from nova_mini.virt import private_files
+from nova_mini.virt.driver import ComputeDriver
+from nova_mini.virt.driver.host_information import HostResources
+from nova_mini.virt.driver.power_states import InstanceInfo
 from nova_mini.virt.libvirt import (
     blockinfo,
     boot_files,
@@ -80,7 +83,7 @@ _NON_RETRYABLE = (exception.Invalid, exception.ImageNotFound, exception.ImageNot
 
 
 @translates_libvirt_errors
-class LibvirtDriver(driver.ComputeDriver):
+class LibvirtDriver(ComputeDriver):
     capabilities = {"supports_attach_interface": True}
 
     def __init__(self, virtapi: VirtAPI):
@@ -112,7 +115,7 @@ class LibvirtDriver(driver.ComputeDriver):
         utils.restrict_access()
         snapshot.remove_unfinished()
 
-    def get_available_resource(self) -> driver.HostResources:
+    def get_available_resource(self) -> HostResources:
         return resources.get_available_resource(
             self._host, self._hostname, self.image_backend.get_storage()
         )
@@ -139,7 +142,7 @@ class LibvirtDriver(driver.ComputeDriver):
             LOG.warning("Instance %s: removing orphaned port %s", instance_uuid, port)
             self.vif_driver.remove_port(port)
 
-    def get_info(self, instance: Instance) -> driver.InstanceInfo:
+    def get_info(self, instance: Instance) -> InstanceInfo:
         guest = self._host.find_guest(instance)
         if guest is None:
             raise exception.InstanceNotFound(instance_id=instance.uuid)

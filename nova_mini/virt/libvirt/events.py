@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 import libvirt
 from oslo_log import log as logging
 
-from nova_mini.virt.driver import LifecycleEvent, LifecycleTransition
+from nova_mini.virt.driver.power_states import LifecycleEvent, LifecycleTransition
 
 LOG = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from nova_mini import exception
 from nova_mini.actions import preemption
 from nova_mini.states import power_state
 from nova_mini.trace import traced
-from nova_mini.virt import driver
+from nova_mini.virt.driver.power_states import InstanceInfo
 from nova_mini.virt.libvirt.config import DomainDevices, LibvirtConfigObject
 from nova_mini.virt.libvirt.config_metadata import NOVA_NS, LibvirtConfigGuestMetaNovaInstance
 
@@ -95,10 +95,10 @@ class Guest:
 
     # -- state -------------------------------------------------------------------------------
 
-    def get_info(self) -> driver.InstanceInfo:
+    def get_info(self) -> InstanceInfo:
         state, _reason = self._domain.state()
         internal_id = self._domain.ID()
-        return driver.InstanceInfo(
+        return InstanceInfo(
             state=LIBVIRT_POWER_STATE[state],
             internal_id=internal_id if internal_id >= 0 else None,
         )

@@ -13,7 +13,7 @@ from oslo_utils import units
 
 from nova_mini.conf import CONF
 from nova_mini.virt import uptime
-from nova_mini.virt.driver import HostResources
+from nova_mini.virt.driver.host_information import HostResources
 from nova_mini.virt.libvirt import traits, utils
 from nova_mini.virt.libvirt.host import Host
 from nova_mini.virt.libvirt.imagebackend.base import Storage

@@ -11,7 +11,7 @@ from lxml import etree
 
 from nova_mini.conf import CONF
 from nova_mini.guest_options import choices
-from nova_mini.virt import driver
+from nova_mini.virt.driver.host_information import COMMON_TRAITS
 from nova_mini.virt.libvirt import cpu_models, guest_cpu
 from nova_mini.virt.libvirt.firmware import Firmware
 from nova_mini.virt.libvirt.host import Capabilities, Host
@@ -40,7 +40,7 @@ def of_host(host: Host) -> list[str]:
     """The traits that this host reports, sorted. Raises HypervisorUnavailable."""
     capabilities = host.capabilities
     domain = _domain_capabilities(host)
-    found = driver.COMMON_TRAITS | _OF_THE_DRIVER | _of_architecture(capabilities)
+    found = COMMON_TRAITS | _OF_THE_DRIVER | _of_architecture(capabilities)
     found |= _of_live_migration()
     found |= _of_firmware(capabilities.firmware)
     found |= _named("COMPUTE_NET_VIF_MODEL", choices.VIF_MODELS)

@@ -12,7 +12,7 @@ from nova_mini import exception
 from nova_mini.conf import CONF
 from nova_mini.objects.network_model import NetworkInfo
 from nova_mini.states import power_state
-from nova_mini.virt.driver import LifecycleTransition
+from nova_mini.virt.driver.power_states import LifecycleTransition
 from nova_mini.virt.libvirt import utils
 from tests import servers
 from tests.integration.libvirt import cloud

@@ -11,7 +11,7 @@ from nova_mini.compute.host import resource_tracker
 from nova_mini.context import get_admin_context
 from nova_mini.db import compute_nodes
 from nova_mini.objects.aggregate import Aggregate
-from nova_mini.virt.driver import HostResources
+from nova_mini.virt.driver.host_information import HostResources
 from tests.servers import make_flavor, make_instance
 
 HOST = "h1"

@@ -8,7 +8,7 @@ import pytest
 from nova_mini import exception
 from nova_mini.objects.image_meta import ImageMeta
 from nova_mini.states import power_state
-from nova_mini.virt.driver import LifecycleTransition
+from nova_mini.virt.driver.power_states import LifecycleTransition
 from nova_mini.virt.libvirt import config_metadata
 from nova_mini.virt.libvirt.config_metadata import NOVA_NS, OWN_NS
 from nova_mini.virt.libvirt.events import EventHandler

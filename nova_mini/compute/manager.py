@@ -453,7 +453,8 @@ class ComputeManager(Manager):
     @runs(operations.HOST_ATTACH_VOLUME)
     @traced("ComputeManager.attach_volume")
     def attach_volume(self, op: HostOperation) -> None:
-        """Attach a volume whose mapping was made by :meth:`reserve_block_device_name`."""
+        """Attach a volume whose mapping was made by :meth:`reserve_block_device_name`, or by the
+        API."""
         attached_volumes.attach_volume(op, op.parameters.bdm_uuid)
 
     @runs(operations.HOST_DETACH_VOLUME)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 # version 2 (release 0.2.0) know neither server groups nor moves of servers, and cannot
 # rescue servers. Those of version 3 (no release) neither copy the disks of servers that move, nor
 # move running guests, nor evacuate servers, know none of the calls and operations of
-# ``GUEST_CALLS_VERSION``, and open no consoles.
+# ``GUEST_CALLS_VERSION``, open no consoles, and attach only volumes whose device has a name.
 SERVICE_VERSION = 4
 SERVER_GROUPS_VERSION = 3
 MOVES_VERSION = 4
@@ -39,6 +39,7 @@ LIVE_MIGRATION_VERSION = 4
 GUEST_CALLS_VERSION = 4
 CONSOLES_VERSION = 4
 EVACUATE_VERSION = 4
+NAMES_DEVICE_VERSION = 4
 
 _heartbeats = Heartbeats()
 _idle = IdleServices()

@@ -76,9 +76,9 @@ NOTES = {
         "answered with 503 and attached later."
     ),
     "servers/os-volume_attachments": (
-        "encrypted volumes are refused with 400. Also from 2.101 on, the response to a POST waits "
-        "until the host has chosen the name of the device, so that what the host refuses is "
-        "refused at once."
+        "encrypted volumes are refused with 400. From 2.101 on, a POST does not wait for the host; "
+        "but the volume is reserved before the response, so what Cinder refuses is refused at "
+        "once. What the host refuses is a fault of the server, and its action has failed."
     ),
     "servers/shares": (
         "no host can attach a share, so a server has none: a request to attach one to a stopped "

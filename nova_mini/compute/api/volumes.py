@@ -17,6 +17,7 @@ from nova_mini.context import RequestContext
 from nova_mini.objects.block_device_mapping import BlockDeviceMapping
 from nova_mini.objects.instance import Instance
 from nova_mini.objects.instance_action import InstanceAction
+from nova_mini.objects.service import NAMES_DEVICE_VERSION, Service
 from nova_mini.states import state_checks
 from nova_mini.trace import traced
 
@@ -28,7 +29,8 @@ class Volumes(Base):
     def attach_volume(
         self, context: RequestContext, instance: Instance, request: volume_request.AttachRequest
     ) -> BlockDeviceMapping:
-        """Attach a volume. Returns its mapping while the host still connects the volume.
+        """Attach a volume. Returns its mapping while the host still connects the volume. Unless the
+        request needs the name of the device, this does not wait for the host.
 
         Raises VolumeNotFound, InvalidVolume and VolumeEncryptionNotSupported (400),
         TooManyDiskDevices, DevicePathInUse, MultiattachNotSupported, and for a server on no host
@@ -81,7 +83,10 @@ class Volumes(Base):
         request: volume_request.AttachRequest,
         action: InstanceAction,
     ) -> BlockDeviceMapping:
-        if instance.host is None:
+        host = instance.host
+        if host is None or (
+            not request.needs_device and Service.compute_version(host) >= NAMES_DEVICE_VERSION
+        ):
             return volume_request.create_mapping(context, instance, request, action.id)
         return self.compute_rpcapi.reserve_block_device_name(
             context, instance, action, request.mapping()

@@ -51,15 +51,30 @@ def attach_volume(op: HostOperation, bdm_uuid: str) -> None:
 
     A mapping that does not exist was removed by the API, or its volume was detached since.
     """
-    bdm = BlockDeviceMapping.get_by_uuid(op.context, bdm_uuid)
+    bdms = BlockDeviceMappingList.get_by_instance_uuid(op.context, op.instance.uuid)
+    bdm = next((each for each in bdms if each.uuid == bdm_uuid), None)
     if op.is_first_attempt and not (bdm and bdm.attachment_id):
         # Resumed before the API's cast: the API may be reserving the volume now.
         raise exception.ActionInterrupted(reason="the volume is not reserved yet")
     if bdm is None:
         return
     with op.compensate(lambda: _undo_attach(op, bdm)):
+        if not bdm.connection_info:  # nothing was done by an earlier attempt
+            _name_device(op, bdms, bdm)
         _attach_volume(op, bdm)
     op.notify("volume.attach", extra={"volume_id": bdm.volume_id})
+
+
+@traced("_name_device")
+def _name_device(op: HostOperation, bdms: BlockDeviceMappingList, bdm: BlockDeviceMapping) -> None:
+    """Check the name of a new device, or choose one: the API may not have asked this host for it.
+
+    Raises DevicePathInUse, InvalidDiskInfo.
+    """
+    name = op.host.driver.get_device_name_for_instance(op.instance, bdms, bdm)
+    if name != bdm.device_name:
+        bdm.device_name = name
+        bdm.save()
 
 
 @traced("_attach_volume")

@@ -23,13 +23,15 @@ from nova_mini.volume.cinder import check_attach
 @dataclass(slots=True, kw_only=True)
 class AttachRequest:
     """``device`` is the requested device name; ``supports_multiattach``: the request has an API
-    version that supports volumes with several servers."""
+    version that supports volumes with several servers. ``needs_device``: the response has the name
+    of the device, so it waits for the host."""
 
     volume_id: str
     device: str | None = None
     tag: str | None = None
     delete_on_termination: bool = False
     supports_multiattach: bool = False
+    needs_device: bool = True
     bdm_uuid: str = field(default_factory=uuidutils.generate_uuid)
 
     def mapping(self) -> RequestedVolume:
@@ -84,10 +86,11 @@ def _check_without_host(volume: cinder.Volume, request: AttachRequest) -> None:
 def create_mapping(
     context: RequestContext, instance: Instance, request: AttachRequest, action_id: int
 ) -> BlockDeviceMapping:
-    """Create the BlockDeviceMapping of a volume for a server that is on no host.
+    """Create the BlockDeviceMapping of a volume without the host.
 
-    The host on which the server is unshelved later checks the device name or chooses one. Raises
-    DevicePathInUse, and the errors of :func:`.volume_mapping.check_new_volume`.
+    The host checks the device name or chooses one when it attaches the volume, or when the server
+    is unshelved there. Raises DevicePathInUse, and the errors of
+    :func:`.volume_mapping.check_new_volume`.
     """
     requested = request.mapping()
     bdms = BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)

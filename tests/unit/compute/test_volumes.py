@@ -173,6 +173,29 @@ def test_attach_of_an_encrypted_volume_is_undone_by_the_host(cloud, server, volu
     assert "is encrypted" in db.instances.get_latest_faults([server])[server]["message"]
 
 
+def test_the_host_names_devices_that_have_no_name(cloud, server, volume):
+    others = [cloud.cinder.add_volume() for _ in range(2)]
+    for each, device in ((volume, None), (others[0], "/dev/vdb"), (others[1], None)):
+        request = AttachRequest(volume_id=each, device=device, needs_device=False)
+        cloud.api.attach_volume(cloud.context, cloud.instance(server), request)
+    assert "before ComputeManager.reserve_block_device_name" not in cloud.steps
+    assert [cloud.cinder.status(each) for each in (volume, *others)] == ["reserved"] * 3
+    cloud.deliver()
+    assert cloud.guest_volumes(server) == {
+        "/dev/vdb": others[0],
+        "/dev/vdc": volume,
+        "/dev/vdd": others[1],
+    }
+
+
+def test_a_name_that_the_host_refuses_undoes_the_attach(cloud, server, volume):
+    cloud.attach(server, volume, device="/dev/vda", needs_device=False)  # its root disk
+    assert cloud.check_consistent(server, volume) == "available"
+    assert cloud.bdms(server) == []
+    (fault,) = db.instances.get_latest_faults([server]).values()
+    assert "/dev/vda" in fault["message"]
+
+
 def test_a_failed_connection_undoes_the_attach(cloud, server, volume, monkeypatch):
     def refuse(*args, **kwargs):
         raise exception.VolumeAttachFailed(volume_id=volume, reason="no path")
@@ -263,6 +286,10 @@ def _attach(cloud, server):
     cloud.attach(server, next(iter(cloud.cinder.volumes)))
 
 
+def _attach_later(cloud, server):
+    cloud.attach(server, next(iter(cloud.cinder.volumes)), needs_device=False)
+
+
 def _detach(cloud, server):
     cloud.detach(server, next(iter(cloud.cinder.volumes)))
 
@@ -296,13 +323,16 @@ def _kill_at_each_step(cloud, server, act, prepare=None, *, check) -> int:
     return len(points)
 
 
-def test_attach_killed_at_every_step_is_done_or_undone(cloud, server):
+@pytest.mark.parametrize("attach", [_attach, _attach_later])
+def test_attach_killed_at_every_step_is_done_or_undone(cloud, server, attach):
     ends = {}
 
     def check(cloud, server, volume, point):
         ends[point] = cloud.check_consistent(server, volume)
+        if ends[point] == "in-use":
+            assert cloud.guest_volumes(server) == {"/dev/vdb": volume}
 
-    assert _kill_at_each_step(cloud, server, _attach, check=check) > 20
+    assert _kill_at_each_step(cloud, server, attach, check=check) > 20
     assert ends["before API._attach_volume"] == "available"  # no success was reported
     assert ends["API.attachment_create"] == ends["API._attach_volume"] == "in-use"
     assert ends["FakeDriver.attach_volume"] == "in-use"

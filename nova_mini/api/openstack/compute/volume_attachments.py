@@ -43,8 +43,7 @@ class VolumeAttachmentController(wsgi.Controller):
     @validation.schema(schema.create_v249, "2.49", "2.78")
     @validation.schema(schema.create_v279, "2.79")
     def create(self, req: Request, server_id: str, body: dict) -> dict | wsgi.ResponseObject:
-        """Since 2.101 the response has no body, because the attach may find its device name
-        later."""
+        """Since 2.101 the response has no body: the host chooses the name of the device later."""
         instance = get_instance(req, server_id, va_policy.CREATE)
         _check_shelved(req, instance, "attach_volume")
         requested = body["volumeAttachment"]
@@ -54,6 +53,7 @@ class VolumeAttachmentController(wsgi.Controller):
             tag=requested.get("tag"),
             delete_on_termination=common.is_true(requested.get("delete_on_termination", False)),
             supports_multiattach=req.api_version >= (2, 60),
+            needs_device=req.api_version < (2, 101),
         )
         bdm = self.compute_api.attach_volume(req.context, instance, request)
         if req.api_version >= (2, 101):

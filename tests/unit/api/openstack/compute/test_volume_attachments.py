@@ -95,9 +95,27 @@ def test_response_to_attach_has_no_body_since_2_101(attached, cinder, cloud):
     server_id, volume, response = attached(version="2.101")
     assert (response.status_int, response.body) == (202, b"")
     assert cinder.status(volume) == "reserved"
-    assert cloud.bus.methods()[-1] == "attach_volume"
+    assert cloud.bus.methods() == ["attach_volume"]  # no call of the host
+    (attachment,) = cinder.of_instance(server_id)
     listed = cloud.api.get(f"/servers/{server_id}/{PATH}", version="2.101").json
-    assert [each["volumeId"] for each in listed["volumeAttachments"]] == [volume]
+    (shown,) = listed["volumeAttachments"]
+    assert (shown["volumeId"], shown["attachment_id"]) == (volume, attachment["id"])
+    assert "device" not in shown
+
+
+def test_from_2_101_on_a_host_of_an_earlier_release_is_asked_for_the_name(attached, cloud):
+    db.query.update(db.models.services, {"version": 2}, db.models.services.c.topic == "compute")
+    _, _, response = attached(version="2.101")
+    assert (response.status_int, response.body) == (202, b"")
+    assert cloud.bus.methods() == ["reserve_block_device_name", "attach_volume"]
+
+
+def test_from_2_101_on_what_is_known_is_refused_at_once(attached, cinder, cloud):
+    _, volume, _ = attached(version="2.100")
+    for taken, code in (({"volume": volume}, 400), (DEVICE, 409)):
+        _, _, response = attached(version="2.101", **taken)
+        assert response.status_int == code, response.text
+    assert len(cinder.attachments) == 1
 
 
 def test_attach_records_intent_and_casts(attached, cinder, cloud):

@@ -97,7 +97,6 @@ def _compute(cloud: Cloud, seconds: int, hosts: int) -> dict[str, object]:
         "shelved_offload_time": 0,
         "min_compute_nodes": hosts,
         "max_microversion": MAX_MICROVERSION,
-        "compute_volume_common_az": "nova",
     }
 
 
@@ -124,7 +123,7 @@ def _features(stack: Stack, has_guests: bool) -> dict[str, object]:
         "attach_encrypted_volume": False,
         "swap_volume": True,
         "volume_multiattach": True,
-        "ide_bus": False,  # the machine type of the stack's guests is q35
+        "ide_bus": has_guests,
         "scheduler_enabled_filters": "all",
         "nova_policy_roles": "admin,manager,member,reader",
         "hostname_fqdn_sanitization": True,

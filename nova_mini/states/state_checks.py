@@ -108,6 +108,7 @@ ALLOWED = {
     "attach_volume": Allowed(_TAKES_VOLUMES, on_host=False),
     "detach_volume": Allowed(_TAKES_VOLUMES, on_host=False),
     "swap_volume": Allowed((vm_states.ACTIVE, vm_states.PAUSED)),
+    "assisted snapshot": Allowed(ANY, launched=False, respects_lock=False),
     "attach share": Allowed((vm_states.STOPPED,), ANY),
     "detach share": Allowed((vm_states.STOPPED, vm_states.ERROR), ANY, launched=False),
     "shelve": Allowed(_HAS_DISK),

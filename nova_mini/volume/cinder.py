@@ -190,6 +190,12 @@ class API:
         with contextlib.suppress(exception.SnapshotNotFound), translated(missing):
             client(context, as_service=force).volume_snapshots.delete(snapshot_id, force=force)
 
+    def set_snapshot_status(self, context: RequestContext, snapshot_id: str, status: str) -> None:
+        """Tell Cinder what became of a snapshot that it has requested. Raises SnapshotNotFound."""
+        with translated(exception.SnapshotNotFound(snapshot_id=snapshot_id)):
+            snapshots = client(context, as_service=True).volume_snapshots
+            snapshots.update_snapshot_status(snapshot_id, {"status": status, "progress": "90%"})
+
     # -- attachments -----------------------------------------------------------------------------
 
     @traced("API.attachment_create")

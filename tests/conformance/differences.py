@@ -10,7 +10,6 @@ READS = {
 }
 BODIES = {
     "PUT /servers/{server_id}/tags/{id}": "an empty JSON object is taken as no body",
-    "POST /os-assisted-volume-snapshots": "not served: volumes are in Ceph or iSCSI",
 }
 _UNUSED = "offset and page_size have no effect in Nova; here their values are not checked"
 _STRICT = "refused from 2.102 on, as its description says of all operations; Nova forgot this one"

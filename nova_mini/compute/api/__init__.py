@@ -7,6 +7,7 @@ conductor or a host. Each method that changes a server may raise ``InstanceInval
 
 from __future__ import annotations
 
+from nova_mini.compute.api.assisted_snapshots import AssistedSnapshots
 from nova_mini.compute.api.console import Console
 from nova_mini.compute.api.create import Create
 from nova_mini.compute.api.evacuation import Evacuation
@@ -31,6 +32,7 @@ class API(
     Images,
     Interfaces,
     Volumes,
+    AssistedSnapshots,
     Records,
     Console,
     Guest,

@@ -108,6 +108,8 @@ OBJECTS = {
     "/os-aggregates/{id}/action": Object(OPERATORS, {"id": "1"}),
     "/os-aggregates/{id}/images": Object(OPERATORS, {"id": "1"}),
     "/os-migrations": Object(OPERATORS),
+    "/os-assisted-volume-snapshots": Object(OPERATORS),
+    "/os-assisted-volume-snapshots/{id}": Object(OPERATORS, {"id": UNKNOWN}),
     "/os-server-external-events": Object(OPERATORS),
     "/os-console-auth-tokens/{id}": Object(OPERATORS, {"id": UNKNOWN}),
     "/versions/{id}": Object(PUBLIC, {"id": "v2.1"}),
@@ -276,6 +278,12 @@ BODIES: dict[str, object] = {
     "/servers/{id}/action addFloatingIp": {"addFloatingIp": {"address": "192.0.2.1"}},
     "/servers/{id}/action removeFloatingIp": {"removeFloatingIp": {"address": "192.0.2.1"}},
     "PUT /os-hosts/{id}": {"status": "disable"},
+    "POST /os-assisted-volume-snapshots": {
+        "snapshot": {
+            "volume_id": UNKNOWN,
+            "create_info": {"snapshot_id": UNKNOWN, "type": "qcow2", "new_file": "taken"},
+        }
+    },
     "POST /os-server-external-events": {
         "events": [{"name": "network-changed", "server_uuid": "{server}"}]
     },

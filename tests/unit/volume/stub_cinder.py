@@ -173,6 +173,9 @@ class Cinder:
     def _post_snapshots(self, snapshot_id=None, action=None, *, query, body):
         if "os-force_delete" in body:
             return self._remove_snapshot(snapshot_id)
+        if reported := body.get("os-update_snapshot_status"):
+            self.snapshots[snapshot_id].update(reported)
+            return 202, b""
         requested = body["snapshot"]
         volume = self.volumes[requested["volume_id"]]
         _require(requested["force"] or volume["status"] == "available", "the volume is in use")

@@ -32,6 +32,10 @@ EXTENSIONS = {
     "os-admin-actions": ("AdminActions", "The actions os-resetState and injectNetworkInfo"),
     "os-admin-password": ("AdminPassword", "Change the password of the administrator"),
     "os-aggregates": ("Aggregates", "Aggregates of hosts"),
+    "os-assisted-volume-snapshots": (
+        "AssistedVolumeSnapshots",
+        "Snapshots that Cinder requests of volumes in use",
+    ),
     "os-attach-interfaces": ("AttachInterfaces", "Attach and detach interfaces"),
     "os-availability-zone": ("AvailabilityZone", "List availability zones, and request one"),
     "os-block-device-mapping": ("BlockDeviceMapping", "Boot with block_device_mapping"),

@@ -10,6 +10,9 @@ from typing import Any
 
 from nova_mini.api.openstack.compute.admin_password import AdminPasswordController
 from nova_mini.api.openstack.compute.aggregates import AggregatesController
+from nova_mini.api.openstack.compute.assisted_volume_snapshots import (
+    AssistedVolumeSnapshotsController,
+)
 from nova_mini.api.openstack.compute.attach_interfaces import InterfaceAttachmentController
 from nova_mini.api.openstack.compute.availability_zone import AvailabilityZoneController
 from nova_mini.api.openstack.compute.console_auth_tokens import ConsoleAuthTokensController
@@ -245,6 +248,8 @@ ROUTE_LIST: tuple[tuple[str, dict[str, Any]], ...] = (
     ("/os-aggregates/{id}/images", {"POST": AggregatesController.images}),
     ("/os-migrations", {"GET": MigrationsController.index}),
     ("/os-console-auth-tokens/{id}", {"GET": ConsoleAuthTokensController.show}),
+    ("/os-assisted-volume-snapshots", {"POST": AssistedVolumeSnapshotsController.create}),
+    ("/os-assisted-volume-snapshots/{id}", {"DELETE": AssistedVolumeSnapshotsController.delete}),
     ("/os-server-external-events", {"POST": ServerExternalEventsController.create}),
     *PROXY_ROUTES,
 )

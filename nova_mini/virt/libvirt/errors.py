@@ -35,9 +35,10 @@ def failure(exc: libvirt.libvirtError, refused: exception.NovaException) -> exce
 
 
 def translates_libvirt_errors(cls: type) -> type:
-    """Class decorator: public methods raise translated errors instead of libvirtError."""
-    for name, method in list(vars(cls).items()):
-        if inspect.isfunction(method) and not name.startswith("_"):
+    """Class decorator: public methods, also inherited ones, raise translated errors instead of
+    libvirtError."""
+    for name, method in inspect.getmembers(cls, inspect.isfunction):
+        if not name.startswith("_"):
             setattr(cls, name, _translating(method))
     return cls
 

@@ -8,6 +8,7 @@ import functools
 import os
 import pathlib
 import re
+import shutil
 import struct
 from typing import TYPE_CHECKING
 
@@ -191,3 +192,15 @@ def _read_tail(path: pathlib.Path, limit: int) -> bytes:
     with open(path, "rb") as stream:
         stream.seek(max(0, path.stat().st_size - limit))
         return stream.read(limit)
+
+
+def delete_instance_files(instance: Instance) -> None:
+    """Remove the folder of the instance, also that of a move. It is renamed before its removal, so
+    that an interrupted removal leaves no instance."""
+    for path in (get_instance_path(instance), get_moved_path(instance)):
+        deleted = path.with_name(path.name + DELETED_SUFFIX)
+        if deleted.exists():
+            shutil.rmtree(deleted)
+        if path.exists():
+            os.rename(path, deleted)
+            shutil.rmtree(deleted)

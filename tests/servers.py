@@ -60,6 +60,7 @@ def make_instance(flavor: Flavor | None = None, **overrides) -> Instance:
         "root_device_name": "/dev/vda",
         "default_ephemeral_device": None,
         "default_swap_device": None,
+        "numa_topology": None,
         "availability_zone": "nova",
         "metadata": {},
         "system_metadata": {},

@@ -194,6 +194,16 @@ OPTIONS: dict[str, list[cfg.Opt]] = {
     ],
     "compute": [
         cfg.StrOpt(
+            "cpu_shared_set",
+            help="CPUs of the host that servers share, for example 0-3,^2,8. If it is not set: all "
+            "CPUs, or none if cpu_dedicated_set is set.",
+        ),
+        cfg.StrOpt(
+            "cpu_dedicated_set",
+            help="CPUs of the host that are given to one server each (hw:cpu_policy=dedicated or "
+            "mixed), for example 4-7. If it is not set: none.",
+        ),
+        cfg.StrOpt(
             "provider_config_location",
             default="/etc/nova-mini/provider_config/",
             help="Directory of *.yaml files that give traits of your own (CUSTOM_...) to hosts, in "
@@ -237,6 +247,25 @@ OPTIONS: dict[str, list[cfg.Opt]] = {
             default=600_000,
             min=1,
             help="Disk space, in GiB, that each host of the fake driver reports.",
+        ),
+        cfg.IntOpt(
+            "numa_nodes",
+            default=1,
+            min=1,
+            help="Number of NUMA nodes of each host of the fake driver. Its CPUs and memory are "
+            "divided equally.",
+        ),
+        cfg.IntOpt(
+            "threads_per_core",
+            default=1,
+            min=1,
+            help="Number of CPUs that are threads of one core, of each host of the fake driver.",
+        ),
+        cfg.DictOpt(
+            "huge_pages",
+            default={},
+            help="Huge pages of each NUMA node of a host of the fake driver: their size in KiB and "
+            "how many there are, for example 2048:512. They are a part of its memory.",
         ),
     ],
 }

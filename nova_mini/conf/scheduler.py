@@ -32,6 +32,7 @@ OPTIONS = {
                 "SameHostFilter",
                 "ServerGroupAntiAffinityFilter",
                 "ServerGroupAffinityFilter",
+                "NUMATopologyFilter",
             ],
             help="Class names of the filters that a host must pass to get a server.",
         ),

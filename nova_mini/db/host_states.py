@@ -43,6 +43,7 @@ _DESCRIPTION = (
     sa.type_coerce(_NODE.cpu_info, sa.Text).label("cpu_info"),
     sa.type_coerce(_NODE.supported_instances, sa.Text).label("supported_instances"),
     sa.type_coerce(_NODE.traits, sa.Text).label("traits"),
+    _NODE.numa_topology,
 )
 
 

@@ -119,6 +119,7 @@ instances = _table(
     sa.Column("host", Name),
     sa.Column("node", Name),
     sa.Column("launched_on", Name),
+    sa.Column("numa_topology", JsonText),  # if it has one: see ``numa.guest``
     # Increased by every change of the row: see ``db.instances.update``.
     sa.Column("revision", sa.Integer, nullable=False, default=0, server_default="0"),
     # The two orders in which pages of servers are read: of one project, and of all projects.
@@ -306,6 +307,7 @@ compute_nodes = _table(
     sa.Column("cpu_info", JsonText),
     sa.Column("supported_instances", JsonText),
     sa.Column("traits", JsonText),  # names
+    sa.Column("numa_topology", LongText),  # JSON, with what is used: see ``numa.host``
     sa.Column("ceph_addresses", JsonText),  # of the host's clients of Ceph, as ["192.0.2.7"]
     sa.Column("uptime", Name),
     sa.Index(None, "updated_at"),
@@ -380,6 +382,7 @@ migrations = _table(
     sa.Column("disk_total", sa.BigInteger),
     sa.Column("disk_processed", sa.BigInteger),
     sa.Column("disk_remaining", sa.BigInteger),
+    sa.Column("numa_topologies", JsonText),  # of the server: {"old": ..., "new": ...}
     sa.Column("requested", sa.String(16)),  # of a live migration: abort or force_complete
     sa.Index(None, "instance_uuid", "status"),
     sa.Index(None, "source_compute", "status"),

@@ -26,6 +26,7 @@ from nova_mini.db import (
 )
 from nova_mini.db import models as m
 from nova_mini.db.session import reader, writer
+from nova_mini.numa.request import own_cpus
 from nova_mini.resource_amounts import ResourceAmounts
 from nova_mini.states import migration_states, vm_states
 
@@ -146,11 +147,16 @@ def claim_allocations(rows: Sequence[Row], _at: str) -> int:
         )
         with writer():
             if spec and query.one(m.instances, *unchanged, ~instances.has_unfinished()):
-                requested: ResourceAmounts = {
-                    name: spec[name] for name in ("vcpus", "memory_mb", "local_gb")
-                }
+                requested = _amounts(spec)
                 count += allocations.claim(row["uuid"], row["host"], requested, force=True)
     return count
+
+
+def _amounts(spec: Mapping) -> ResourceAmounts:
+    """What a server with this request spec holds, as ``RequestSpec.resources``."""
+    options = (spec.get("extra_specs") or {}, spec.get("image_properties") or {})
+    shared, _own = own_cpus(*options, spec["vcpus"])
+    return {"vcpus": shared, "memory_mb": spec["memory_mb"], "local_gb": spec["local_gb"]}
 
 
 # -- ledgers -------------------------------------------------------------------------------------

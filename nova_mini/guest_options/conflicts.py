@@ -9,6 +9,7 @@ from oslo_utils import strutils
 from nova_mini.guest_options import choices, defaults, firmware
 from nova_mini.guest_options.option import EXTRA_SPEC, GuestRequirements, Problem, Refusal
 from nova_mini.guest_options.option import IMAGE_PROPERTY as IMAGE
+from nova_mini.numa.request import InvalidTopology, topology_of
 
 # Options for which a flavor and an image must not say different things.
 _SWITCHES = ("vif_multiqueue_enabled", "virtio_packed_ring", "pmu")
@@ -23,6 +24,18 @@ def find(requested: GuestRequirements) -> Iterator[Problem]:
     yield from _of_serial_ports(requested)
     yield from _of_video_memory(requested)
     yield from _of_usb(requested)
+    yield from _of_numa(requested)
+
+
+def _of_numa(requested: GuestRequirements) -> Iterator[Problem]:
+    """NUMA nodes, policies of CPUs and sizes of pages that contradict each other."""
+    specs, properties = requested.extra_specs, requested.image_properties
+    try:
+        topology_of(specs, properties, requested.vcpus, requested.memory_mb)
+    except InvalidTopology as exc:
+        kind, values = (IMAGE, properties) if exc.is_of_image else (EXTRA_SPEC, specs)
+        value = values.get(exc.key, "")
+        yield Problem(kind, exc.key, value, str(exc), Refusal.BAD_REQUEST)
 
 
 def _of_pairs(requested: GuestRequirements) -> Iterator[Problem]:

@@ -7,4 +7,5 @@ CAPABILITIES = "ComputeCapabilitiesFilter"
 IMAGE_PROPERTIES = "ImagePropertiesFilter"
 AGGREGATES = "AggregateInstanceExtraSpecsFilter"
 
-ALL = frozenset({CAPABILITIES, IMAGE_PROPERTIES, AGGREGATES})
+NUMA = "NUMATopologyFilter"
+ALL = frozenset({CAPABILITIES, IMAGE_PROPERTIES, AGGREGATES, NUMA})

@@ -12,7 +12,7 @@ from nova_mini.guest_options.option import (
     refused,
     supported,
 )
-from nova_mini.guest_options.shared_options import LIBVIRT, PCI, PINNING, TPM, of_flavors
+from nova_mini.guest_options.shared_options import LIBVIRT, PCI, TPM, of_flavors
 from nova_mini.guest_options.value_types import (
     BOOLEAN,
     CPUS,
@@ -113,13 +113,8 @@ def _hardware() -> list[Option]:
         *of_flavors(),
         refused("hw:cpu_realtime", BOOLEAN, "real-time CPUs are not supported", defaults.off),
         supported("hw:hide_hypervisor_id", BOOLEAN, LIBVIRT),
-        refused(
-            "hw:emulator_threads_policy",
-            Choice(("isolate", "share")),
-            PINNING,
-            one_of("share"),
-        ),
-        refused("hw:cpu_dedicated_mask", CPUS, PINNING),
+        supported("hw:emulator_threads_policy", Choice(("isolate", "share")), filters.NUMA),
+        supported("hw:cpu_dedicated_mask", CPUS, filters.NUMA),
         refused(
             "hw:pmem",
             Pattern(r"[a-zA-Z0-9_]+(,[a-zA-Z0-9_]+)*,?"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from nova_mini.guest_options import choices, defaults
+from nova_mini.guest_options import choices, defaults, filters
 from nova_mini.guest_options.option import Option, ignored, one_of, refused, supported
 from nova_mini.guest_options.value_types import (
     BOOLEAN,
@@ -22,9 +22,6 @@ from nova_mini.guest_options.value_types import (
 
 LIBVIRT = "libvirt driver"
 
-PINNING = "CPU pinning is not supported"
-NUMA = "NUMA topologies are not supported"
-HUGE_PAGES = "huge pages are not supported"
 TPM = "virtual TPM devices are not supported"
 MEMORY_ENCRYPTION = "memory encryption is not supported"
 PCI = "PCI passthrough is not supported"
@@ -59,19 +56,14 @@ _BOTH = [
     refused("cpu_max_sockets", POSITIVE, TOPOLOGY_LIMIT, defaults.topology_within("sockets")),
     refused("cpu_max_cores", POSITIVE, TOPOLOGY_LIMIT, defaults.topology_within("cores")),
     refused("cpu_max_threads", POSITIVE, TOPOLOGY_LIMIT, defaults.topology_within("threads")),
-    refused("cpu_policy", Choice(("dedicated", "shared", "mixed")), PINNING, one_of("shared")),
-    refused(
-        "cpu_thread_policy",
-        Choice(("prefer", "isolate", "require")),
-        PINNING,
-        one_of("prefer"),
-    ),
+    supported("cpu_policy", Choice(("dedicated", "shared", "mixed")), filters.NUMA),
+    supported("cpu_thread_policy", Choice(("prefer", "isolate", "require")), filters.NUMA),
     ignored("cpu_realtime_mask", CPUS, "names the CPUs for hw:cpu_realtime"),
-    refused("mem_page_size", PAGE_SIZE, HUGE_PAGES, one_of("small", "any")),
+    supported("mem_page_size", PAGE_SIZE, filters.NUMA),
     refused("locked_memory", BOOLEAN, "locked memory is not supported", defaults.off),
-    refused("numa_nodes", POSITIVE, NUMA),
-    refused("numa_cpus.{number}", CPUS, NUMA, parts=_NUMBER),
-    refused("numa_mem.{number}", POSITIVE, NUMA, parts=_NUMBER),
+    supported("numa_nodes", POSITIVE, filters.NUMA),
+    supported("numa_cpus.{number}", CPUS, filters.NUMA, parts=_NUMBER),
+    supported("numa_mem.{number}", POSITIVE, filters.NUMA, parts=_NUMBER),
     refused(
         "pci_numa_affinity_policy",
         Choice(("required", "preferred", "legacy", "socket")),

@@ -12,6 +12,7 @@ from oslo_utils import versionutils
 from oslo_versionedobjects import fields
 
 from nova_mini import db, exception
+from nova_mini.numa.guest import GuestTopology
 from nova_mini.objects.base import NovaObject, ObjectList, TimestampedObject, register, remotable
 from nova_mini.objects.fields import JsonDictField, JsonListField, NetworkInfoField
 from nova_mini.objects.flavor import Flavor
@@ -42,8 +43,8 @@ _LAST_REQUEST_WINS = frozenset(
 @register
 class Instance(TimestampedObject, NovaObject):
     # 1.1: adds revision and system_metadata_changes; save() and update_network_info() compare the
-    # revision.
-    VERSION = "1.1"
+    # revision. 1.2: adds numa_topology.
+    VERSION = "1.2"
 
     fields = {
         "id": fields.IntegerField(),
@@ -95,6 +96,7 @@ class Instance(TimestampedObject, NovaObject):
         "host": fields.StringField(nullable=True),
         "node": fields.StringField(nullable=True),
         "launched_on": fields.StringField(nullable=True),
+        "numa_topology": JsonDictField(nullable=True),  # see :attr:`numa`
         # In other tables: loaded by load_tags() and load_faults().
         "tags": JsonListField(),
         "fault": fields.ObjectField("InstanceFault", nullable=True),
@@ -124,6 +126,12 @@ class Instance(TimestampedObject, NovaObject):
         """Whether the root disk is a volume."""
         return not self.image_ref
 
+    @property
+    def numa(self) -> GuestTopology | None:
+        """Its NUMA nodes with their places on its host. None: it has not requested any."""
+        stored = self.numa_topology if self.obj_attr_is_set("numa_topology") else None
+        return GuestTopology.from_dict(stored) if stored else None
+
     def get_flavor(self) -> Flavor:
         return self.flavor
 
@@ -141,7 +149,10 @@ class Instance(TimestampedObject, NovaObject):
 
     def obj_make_compatible(self, primitive: dict[str, Any], target_version: str) -> None:
         super().obj_make_compatible(primitive, target_version)
-        if versionutils.convert_version_to_tuple(target_version) < (1, 1):
+        version = versionutils.convert_version_to_tuple(target_version)
+        if version < (1, 2):
+            primitive.pop("numa_topology", None)
+        if version < (1, 1):
             for name in ("revision", "system_metadata_changes"):
                 primitive.pop(name, None)
 

@@ -12,17 +12,21 @@ from oslo_versionedobjects import fields
 from nova_mini import db, exception
 from nova_mini.objects import quota_claims
 from nova_mini.objects.base import NovaObject, ObjectList, TimestampedObject, register, remotable
+from nova_mini.objects.fields import JsonDictField
 from nova_mini.objects.flavor import Flavor
 from nova_mini.states import migration_states, vm_states
 
 if TYPE_CHECKING:
     from nova_mini.context import RequestContext
+    from nova_mini.numa.guest import StoredGuest
     from nova_mini.objects.instance import Instance
 
 RESIZE = "resize"
 MIGRATION = "migration"
 LIVE_MIGRATION = "live-migration"
 EVACUATION = "evacuation"
+
+OLD, NEW = "old", "new"  # keys of ``Migration.numa_topologies``
 
 ABORT, FORCE_COMPLETE = "abort", "force_complete"  # what users request of a live migration
 
@@ -38,8 +42,8 @@ class Migration(TimestampedObject, NovaObject):
     ``memory_total`` to ``disk_remaining`` are in bytes, None before a live migration runs.
     ``requested``: ABORT or FORCE_COMPLETE, of a live migration."""
 
-    # 1.1: requested, record_copied(), report_progress()
-    VERSION = "1.1"
+    # 1.1: requested, record_copied(), report_progress(). 1.2: numa_topologies
+    VERSION = "1.2"
 
     fields = {
         "id": fields.IntegerField(),
@@ -66,11 +70,16 @@ class Migration(TimestampedObject, NovaObject):
         "disk_processed": fields.IntegerField(nullable=True),
         "disk_remaining": fields.IntegerField(nullable=True),
         "requested": fields.StringField(nullable=True),
+        # The topologies of the server at the source ("old") and at the destination ("new").
+        "numa_topologies": JsonDictField(nullable=True),
     }
 
     def obj_make_compatible(self, primitive: dict[str, Any], target_version: str) -> None:
         super().obj_make_compatible(primitive, target_version)
-        if versionutils.convert_version_to_tuple(target_version) < (1, 1):
+        version = versionutils.convert_version_to_tuple(target_version)
+        if version < (1, 2):
+            primitive.pop("numa_topologies", None)
+        if version < (1, 1):
             primitive.pop("requested", None)
 
     @classmethod
@@ -129,6 +138,11 @@ class Migration(TimestampedObject, NovaObject):
             return migration_states.CANCELLED
         has_begun = self.status not in (migration_states.ACCEPTED, migration_states.PREPARING)
         return migration_states.FAILED if has_begun else migration_states.ERROR
+
+    def topology_at(self, end: str) -> StoredGuest | None:
+        """The NUMA topology of the server; ``end``: OLD, at the source, or NEW."""
+        known = self.numa_topologies if self.obj_attr_is_set("numa_topologies") else None
+        return (known or {}).get(end)
 
     @property
     def is_same_host(self) -> bool:

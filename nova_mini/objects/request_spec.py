@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 from oslo_versionedobjects import fields
 
 from nova_mini import db, exception
+from nova_mini.numa import request as numa_request
 from nova_mini.objects.base import NovaObject, register, remotable
 from nova_mini.objects.fields import JsonDictField, JsonListField
 from nova_mini.resource_amounts import ResourceAmounts
 
 if TYPE_CHECKING:
     from nova_mini.context import RequestContext
+    from nova_mini.numa.guest import GuestTopology
     from nova_mini.objects.flavor import Flavor
     from nova_mini.objects.instance_group import InstanceGroup
 
@@ -67,8 +69,16 @@ class RequestSpec(NovaObject):
     instance_group: InstanceGroup | None = None
 
     def resources(self) -> ResourceAmounts:
-        """The resources to claim."""
-        return {"vcpus": self.vcpus, "memory_mb": self.memory_mb, "local_gb": self.local_gb}
+        """The resources to claim: of the vCPUs, those that share CPUs with other servers. The
+        host itself counts the CPUs that it gives to one server."""
+        shared, _own = numa_request.own_cpus(self.extra_specs, self.image_properties, self.vcpus)
+        return {"vcpus": shared, "memory_mb": self.memory_mb, "local_gb": self.local_gb}
+
+    def numa_topology(self) -> GuestTopology | None:
+        """The NUMA nodes that it requests. Raises InvalidTopology."""
+        return numa_request.topology_of(
+            self.extra_specs, self.image_properties, self.vcpus, self.memory_mb
+        )
 
     @property
     def group_uuid(self) -> str | None:

@@ -113,6 +113,7 @@ class HostManager:
         hosts, self._hosts = self._hosts, None  # if the read fails, all hosts are read again
         if hosts is not None:
             hosts.account(host_state.read_ledger(names))
+            hosts.forget_placed(names)
             hosts.set_io_ops(host_state.read_io_ops())
             self._hosts = hosts
 

@@ -10,9 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from nova_mini.numa.fit import Ratios
+from nova_mini.numa.guest import GuestTopology
 from nova_mini.objects.host_state import AggregateState
 from nova_mini.resource_amounts import Resource, ResourceAmounts
 from nova_mini.scheduler.aggregate_metadata import AggregateMetadata
+from nova_mini.scheduler.numa_column import NumaColumn
 
 # columns of db.host_states: (total, reserved, ratio, used)
 _RESOURCES: dict[Resource, tuple[str, str, str, str]] = {
@@ -63,6 +66,8 @@ class HostTable:
         count = len(rows)
         self.total = {name: np.zeros(count, np.int64) for name in _RESOURCES}
         self.limit = {name: np.zeros(count) for name in _RESOURCES}
+        self.ratio = {name: np.ones(count) for name in _RESOURCES}
+        self.numa = NumaColumn(count)
         self.used = {name: np.zeros(count, np.int64) for name in _RESOURCES}
         self.running_vms = np.zeros(count, np.int64)
         self.failed_builds = np.zeros(count)
@@ -97,10 +102,12 @@ class HostTable:
             self.nodes[i] = row.hypervisor_hostname
             for name, (total, reserved, ratio, _used) in _RESOURCES.items():
                 self.total[name][i] = getattr(row, total)
+                self.ratio[name][i] = getattr(row, ratio)
                 self.limit[name][i] = (getattr(row, total) - getattr(row, reserved)) * getattr(
                     row, ratio
                 )
             self.failed_builds[i] = row.failed_builds
+            self.numa.describe(i, row.numa_topology)
             self._pool[i] = self._pools.setdefault(row.disk_pool, len(self._pools))
             facts = HypervisorFacts(
                 row.hypervisor_type,
@@ -145,6 +152,14 @@ class HostTable:
         self.running_vms[i] += servers
         self.io_ops[i] += servers
 
+    def put_on_numa(self, i: int, guest: GuestTopology) -> None:
+        """Count the NUMA nodes of a server that is placed on host ``i``."""
+        self.numa.put(i, guest, Ratios(self.ratio["vcpus"][i], self.ratio["memory_mb"][i]))
+
+    def forget_placed(self, names: Collection[str]) -> None:
+        """Count only the NUMA nodes that these hosts have reported as used."""
+        self.numa.forget_placed([self._index[name] for name in names if name in self._index])
+
     # -- queries -----------------------------------------------------------------------------
 
     def free(self, resource: Resource) -> np.ndarray:
@@ -174,6 +189,10 @@ class HostTable:
             not amount or self._taken(name)[i] + amount <= self.limit[name][i]
             for name, amount in requested.items()
         )
+
+    def with_numa_for(self, guest: GuestTopology) -> np.ndarray:
+        """Mask of the hosts whose NUMA nodes have a place for the guest."""
+        return self.numa.fitting(guest, self.ratio["vcpus"], self.ratio["memory_mb"])
 
     def named(self, names: Collection[str]) -> np.ndarray:
         """Mask of the hosts with these names."""

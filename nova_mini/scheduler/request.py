@@ -12,6 +12,7 @@ from nova_mini import exception
 from nova_mini.conf import CONF
 from nova_mini.guest_options import check as guest_options
 from nova_mini.guest_options.option import GuestRequirements
+from nova_mini.numa.guest import GuestTopology
 from nova_mini.objects import server_group_hosts
 from nova_mini.objects.allocation import Allocation
 from nova_mini.objects.request_spec import RequestSpec
@@ -28,6 +29,8 @@ class Request:
 
     def __post_init__(self) -> None:
         self.requested = self.spec.resources()
+        # Checked by check_options().
+        self.numa: GuestTopology | None = None
 
     def check_options(self) -> None:
         """Raises GuestOptionNotSupported for options that no host supports."""
@@ -42,6 +45,7 @@ class Request:
             ),
             CONF.filter_scheduler.enabled_filters,
         )
+        self.numa = spec.numa_topology()
 
     def load_server_group(self, but: Collection[str] = ()) -> None:
         """Read the server group of the servers, if they have one, and on which hosts its members
@@ -105,6 +109,8 @@ class Choice:
                 explanation = self._explain(count, len(taken), room)
                 for host, *_ in taken:
                     self._count(host, servers=-1)
+                if self._request.numa is not None:
+                    self._hosts.forget_placed({self._hosts.hosts[host] for host, *_ in taken})
                 raise exception.NoValidHost(
                     reason="There are not enough hosts available.", internal=explanation
                 )
@@ -125,6 +131,8 @@ class Choice:
     def _count(self, i: int, servers: int = 1) -> None:
         """Count servers of the request as placed on host ``i``."""
         self._hosts.take(i, self._request.requested, servers)
+        if self._request.numa is not None and servers > 0:
+            self._hosts.put_on_numa(i, self._request.numa)
         if self._group is not None:
             members, host = self._group.hosts, self._hosts.hosts[i]
             members[host] = members.get(host, 0) + servers

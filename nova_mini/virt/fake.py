@@ -29,7 +29,7 @@ from nova_mini.image import glance
 from nova_mini.objects.image_meta import ImageMeta
 from nova_mini.states import power_state, task_states
 from nova_mini.trace import traced
-from nova_mini.virt import diagnostics, uptime
+from nova_mini.virt import diagnostics, fake_numa, uptime
 from nova_mini.virt.driver import ComputeDriver
 from nova_mini.virt.driver.host_information import COMMON_TRAITS, HostResources
 from nova_mini.virt.driver.power_states import InstanceInfo
@@ -74,8 +74,9 @@ class FakeDriver(FakeLiveMigration, ComputeDriver):
         self._guests = GuestStore(pathlib.Path(CONF.state_path) / "fake" / host)
 
     def get_available_resource(self) -> HostResources:
+        numa = fake_numa.of_configuration()
         return HostResources(
-            vcpus=CONF.fake.vcpus,
+            vcpus=len(numa.shared),
             memory_mb=CONF.fake.memory_mb,
             local_gb=CONF.fake.local_gb,
             hypervisor_type="fake",
@@ -85,6 +86,7 @@ class FakeDriver(FakeLiveMigration, ComputeDriver):
             supported_instances=[["x86_64", "fake", "hvm"]],
             traits=sorted(COMMON_TRAITS | implied_traits.ALL),
             host_uptime=uptime.of_machine(),
+            numa=numa,
         )
 
     def is_available(self) -> bool:
@@ -151,6 +153,7 @@ class FakeDriver(FakeLiveMigration, ComputeDriver):
             vifs=[vif.id for vif in network_info or []],
             volumes={disk.device_name: _volume_id(disk.connection_info) for disk in volumes},
             image=image_id,
+            numa=instance.numa_topology,
         )
         guest.log(f"defined with {len(guest.vifs)} network interfaces")
         guest.log(f"volumes: {' '.join(guest.volumes) or 'none'}")
@@ -193,6 +196,7 @@ class FakeDriver(FakeLiveMigration, ComputeDriver):
         guest = self._get_or_define(instance)
         if reboot_type == "HARD":
             guest.is_rescued = False
+            guest.numa = instance.numa_topology
         self._change(guest, power_state.RUNNING, f"reboot {reboot_type}")
 
     @traced("FakeDriver.power_off")
@@ -213,6 +217,7 @@ class FakeDriver(FakeLiveMigration, ComputeDriver):
         guest = self._get_or_define(instance)
         if guest.state != power_state.RUNNING:
             guest.is_rescued = False
+            guest.numa = instance.numa_topology
         self._change(guest, power_state.RUNNING, "power on")
 
     @traced("FakeDriver.pause")

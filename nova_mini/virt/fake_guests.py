@@ -8,6 +8,7 @@ import os
 import pathlib
 import threading
 
+from nova_mini.numa.guest import StoredGuest
 from nova_mini.states import power_state
 
 CONSOLE_BYTES = 100 * 1024
@@ -23,6 +24,7 @@ class FakeGuest:
     console: str = ""
     rescue_image: str | None = None  # id of the image of its rescue disk, if it has one
     is_rescued: bool = False  # whether it runs from the rescue disk
+    numa: StoredGuest | None = None  # where it was placed when it was defined
 
     def log(self, line: str) -> None:
         self.console = (self.console + f"FAKE: {line}\n")[-CONSOLE_BYTES:]

@@ -169,6 +169,7 @@ class FakeLiveMigration:
         self, context: RequestContext, instance: Instance, network_info: NetworkInfo
     ) -> None:
         guest = self._get(instance)
+        guest.numa = instance.numa_topology
         guest.log("migrated")
         self._guests.save(guest)
 

@@ -58,12 +58,12 @@ def test_no_valid_host_is_a_fault_on_the_server(cloud, project):
 
 
 def test_an_option_that_no_host_supports_is_named_in_the_fault(cloud, project):
-    pinned = {"name": "pinned", "id": "pinned", "vcpus": 1, "ram": 64, "disk": 1}
-    cloud.admin.post("/flavors", {"flavor": pinned})
-    specs = {"extra_specs": {"hw:cpu_policy": "dedicated"}}
-    cloud.admin.post("/flavors/pinned/os-extra_specs", specs)
-    server = project.user.wait_for(project.create(flavorRef="pinned"), "ERROR")
-    assert "extra spec hw:cpu_policy=dedicated" in server["fault"]["message"]
+    locked = {"name": "locked", "id": "locked", "vcpus": 1, "ram": 64, "disk": 1}
+    cloud.admin.post("/flavors", {"flavor": locked})
+    specs = {"extra_specs": {"hw:locked_memory": "yes"}}
+    cloud.admin.post("/flavors/locked/os-extra_specs", specs)
+    server = project.user.wait_for(project.create(flavorRef="locked"), "ERROR")
+    assert "extra spec hw:locked_memory=yes" in server["fault"]["message"]
 
 
 @pytest.mark.parametrize("bad", ["c1", "c2"])

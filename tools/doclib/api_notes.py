@@ -98,7 +98,7 @@ NOTES = {
         "409, a type of console that its host has not enabled with 400."
     ),
     "servers/topology": (
-        "no server has NUMA nodes, because flavors and images that ask for them are refused."
+        "`siblings` is empty: vCPUs of a guest are not shown as threads of one core."
     ),
     "os-instance_usage_audit_log": (
         "conductors audit the hosts, and only with `instance_usage_audit`; without it, every host "

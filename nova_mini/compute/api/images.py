@@ -40,6 +40,7 @@ class Images(Base):
         image = self._get_image(context, request.image_ref)
         rebuild_request.check_image(context, self.volume_api, instance, request, image)
         guest_option_checks.check_on_host(instance.flavor, image)
+        guest_option_checks.check_topology_stays(instance, image)
         get_image = functools.partial(self._get_image, context)
         image = kernels.resolve(image, instance.flavor, get_image)
         parameters = rebuild_request.apply(context, instance, request, image)

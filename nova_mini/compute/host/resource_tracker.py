@@ -7,21 +7,30 @@ hypervisor, and reports the totals that limit the ledger.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
-from nova_mini import exception
+from nova_mini import exception, rpc
 from nova_mini.compute.host import provider_config
 from nova_mini.conf import CONF
 from nova_mini.context import RequestContext, get_admin_context
+from nova_mini.numa import request as numa_request
+from nova_mini.numa.fit import Ratios, place
+from nova_mini.numa.guest import GuestTopology, StoredGuest
+from nova_mini.numa.host import HostTopology
 from nova_mini.objects.compute_node import ComputeNode
 from nova_mini.objects.flavor import Flavor
+from nova_mini.objects.image_meta import ImageMeta
 from nova_mini.objects.instance import Instance, InstanceList
-from nova_mini.objects.migration import Migration, MigrationList
+from nova_mini.objects.migration import NEW, OLD, Migration, MigrationList
 from nova_mini.states import task_states
 from nova_mini.trace import step
 from nova_mini.virt.driver import ComputeDriver
+
+LOG = logging.getLogger(__name__)
 
 _RESOURCES = ("vcpus", "memory_mb", "local_gb")
 _RATIOS = {
@@ -32,12 +41,25 @@ _RATIOS = {
 _REPORT_INTERVAL = 300  # seconds after which unchanged values are reported, too
 
 
-def resources_of(instance: Instance, flavor: Flavor | None = None) -> dict[str, int]:
-    """Return vcpus, memory_mb (MiB) and local_gb (GiB) of a server, with its own flavor or with
-    another one."""
-    flavor = flavor or instance.flavor
-    local_gb = flavor.disk_gb - (flavor.root_gb if instance.is_volume_backed else 0)
-    return {"vcpus": flavor.vcpus, "memory_mb": flavor.memory_mb, "local_gb": local_gb}
+@dataclasses.dataclass(frozen=True)
+class Held:
+    """What one server has of this host: vcpus that share CPUs with other servers, memory_mb (MiB)
+    and local_gb (GiB), and its placed NUMA nodes, if it has any."""
+
+    amounts: Mapping[str, int]
+    numa: GuestTopology | None = None
+
+    @classmethod
+    def of(
+        cls, instance: Instance, flavor: Flavor | None = None, numa: StoredGuest | None = None
+    ) -> Held:
+        """``flavor`` None: that of the server."""
+        flavor = flavor or instance.flavor
+        local_gb = flavor.disk_gb - (flavor.root_gb if instance.is_volume_backed else 0)
+        properties = ImageMeta.from_instance(instance).properties
+        shared, _own = numa_request.own_cpus(flavor.extra_specs, properties, flavor.vcpus)
+        amounts = {"vcpus": shared, "memory_mb": flavor.memory_mb, "local_gb": local_gb}
+        return cls(amounts, GuestTopology.from_dict(numa) if numa else None)
 
 
 class ResourceTracker:
@@ -48,10 +70,12 @@ class ResourceTracker:
         self._lock = threading.Lock()
         # By the UUIDs of the allocations' consumers: servers, and at the source of a migration
         # the migration.
-        self._tracked: dict[str, dict[str, int]] = {}
+        self._tracked: dict[str, Held] = {}
         self._moving: dict[str, Migration] = {}  # by their consumers
+        self._numa: HostTopology | None = None  # without what servers use
         self._usable: dict[str, int] = {}  # without what is reserved for the host
         self._ratios: dict[str, float] = {}
+        self._report_lock = threading.Lock()  # a later report has the later state
         self._reported: dict | None = None
         self._reported_at = 0.0
         self._configured_traits: dict[str, provider_config.Traits] = {}
@@ -68,7 +92,10 @@ class ResourceTracker:
         if coming:
             servers |= {i.uuid: i for i in InstanceList.get_by_uuids(context, sorted(coming))}
         with self._lock:
-            self._tracked = {uuid: resources_of(instance) for uuid, instance in instances.items()}
+            self._tracked = {
+                uuid: Held.of(instance, numa=instance.numa_topology)
+                for uuid, instance in instances.items()
+            }
             for migration in migrations:
                 if migration.instance_uuid in servers:
                     self._track(migration, servers[migration.instance_uuid])
@@ -78,11 +105,22 @@ class ResourceTracker:
         """Keep what this host has of a server that moves from it or to it."""
         if migration.source_compute == self.host:
             self._tracked.pop(instance.uuid, None)
-            self._tracked[migration.uuid] = resources_of(instance, migration.old_flavor)
+            numa = self._topology_here(migration, instance, OLD)
+            self._tracked[migration.uuid] = Held.of(instance, migration.old_flavor, numa)
             self._moving[migration.uuid] = migration
         if migration.dest_compute == self.host:
-            self._tracked[instance.uuid] = resources_of(instance, migration.new_flavor)
+            numa = self._topology_here(migration, instance, NEW)
+            self._tracked[instance.uuid] = Held.of(instance, migration.new_flavor, numa)
             self._moving[instance.uuid] = migration
+
+    def _topology_here(
+        self, migration: Migration, instance: Instance, end: str
+    ) -> StoredGuest | None:
+        """Until the destination has placed the server, and in an evacuation, only the record of the
+        server has its topology, which is that of its host."""
+        if migration.numa_topologies is not None:
+            return migration.topology_at(end)
+        return instance.numa_topology if instance.host == self.host else None
 
     def update_available_resource(self) -> None:
         """Report the resources of the host if they have changed. A periodic task."""
@@ -105,6 +143,7 @@ class ResourceTracker:
         }
         with self._lock:
             self._usable = {name: totals[name] - reserved[name] for name in _RESOURCES}
+            self._numa = resource.numa
         in_force = self._report(
             {
                 "hypervisor_hostname": resource.hypervisor_hostname,
@@ -127,7 +166,7 @@ class ResourceTracker:
                 "supported_instances": resource.supported_instances,
                 "traits": sorted({*resource.traits, *self._traits_of_administrator()}),
             },
-            uptime=resource.host_uptime,
+            resource.host_uptime,
         )
         if in_force is not None:
             with self._lock:
@@ -138,16 +177,37 @@ class ResourceTracker:
     def _traits_of_administrator(self) -> provider_config.Traits:
         return provider_config.traits_of(self.node, self._configured_traits)
 
-    def _report(self, values: dict, uptime: str | None) -> dict[str, float] | None:
-        """Returns the ratios in force by the names of their columns; None if nothing is reported.
+    def _report(self, values: dict, uptime: str | None = None) -> dict[str, float] | None:
+        """Report the values and what servers use of the NUMA nodes, if any of it has changed.
+
+        Returns the ratios in force by the names of their columns; None if nothing is reported.
         ``uptime`` always changes, so a change of it alone is not reported at once."""
-        stale = time.monotonic() > self._reported_at + _REPORT_INTERVAL
-        if values == self._reported and not stale:
-            return None
-        report = {**values, "uptime": uptime}
-        in_force = ComputeNode.report(get_admin_context(), self.host, report)
-        self._reported, self._reported_at = values, time.monotonic()
+        with self._report_lock:
+            with self._lock:
+                now = self._numa_with(self._tracked.values())
+            values = {**values, "numa_topology": now.to_json() if now else None}
+            stale = time.monotonic() > self._reported_at + _REPORT_INTERVAL
+            if values == self._reported and not stale:
+                return None
+            report = {**values, "uptime": uptime} if uptime is not None else values
+            in_force = ComputeNode.report(get_admin_context(), self.host, report)
+            self._reported, self._reported_at = values, time.monotonic()
         return in_force or {}
+
+    def _numa_with(self, held: Iterable[Held]) -> HostTopology | None:
+        if self._numa is None:
+            return None
+        return self._numa.with_guests(each.numa for each in held if each.numa)
+
+    def _report_numa(self, *changed: Held | None) -> None:
+        """Let the schedulers know at once that CPUs or huge pages were taken or released. If it
+        fails, the periodic task reports it."""
+        if self._reported is None or not any(each and each.numa for each in changed):
+            return
+        try:
+            self._report(self._reported)
+        except (exception.NovaException, *rpc.UNANSWERED) as exc:
+            LOG.warning("Host %s: could not report its NUMA nodes: %s", self.host, exc)
 
     @contextlib.contextmanager
     def instance_claim(
@@ -155,11 +215,11 @@ class ResourceTracker:
     ) -> Iterator[None]:
         """Claim resources for a server, and release them if the body fails.
 
-        First saves host, node and launched_on with ``task_state``: from then on the record names
-        the server's host. Raises ComputeResourcesUnavailable.
+        First saves host, node, launched_on and the place on the NUMA nodes with ``task_state``:
+        from then on the record names the server's host. Raises ComputeResourcesUnavailable.
         """
         with step("ResourceTracker.instance_claim"):
-            self._take(instance)
+            instance.numa_topology = _stored(self._take(instance))
             instance.host = self.host
             instance.node = self.node
             instance.launched_on = self.host
@@ -180,7 +240,8 @@ class ResourceTracker:
         :meth:`release`. Raises ComputeResourcesUnavailable."""
         if migration.is_same_host:
             self.lend(migration)
-        self._take(instance, migration.new_flavor)
+        new = _stored(self._take(instance, migration.new_flavor))
+        migration.numa_topologies = {OLD: instance.numa_topology, NEW: new}
         self._moving[instance.uuid] = migration
 
     def lend(self, migration: Migration) -> None:
@@ -212,32 +273,72 @@ class ResourceTracker:
         with self._lock:
             for consumer in ended:
                 self._moving.pop(consumer, None)
-                if consumer not in here:
-                    self._tracked.pop(consumer, None)
+            gone = [self._tracked.pop(each, None) for each in ended.keys() - here]
+        self._report_numa(*gone)
         return sorted({each.instance_uuid for each in ended.values()})
 
-    def _take(self, instance: Instance, flavor: Flavor | None = None) -> None:
+    def _take(self, instance: Instance, flavor: Flavor | None = None) -> GuestTopology | None:
+        """Returns the place of the server on the NUMA nodes, if it requests any."""
         try:
-            self._take_within_limits(instance, flavor)
+            taken = self._take_within_limits(instance, flavor)
         except exception.ComputeResourcesUnavailable:
             self._reported = None
             self.update_available_resource()  # an aggregate may have changed the ratios
-            self._take_within_limits(instance, flavor)
+            taken = self._take_within_limits(instance, flavor)
+        self._report_numa(taken)
+        return taken.numa
 
-    def _take_within_limits(self, instance: Instance, flavor: Flavor | None) -> None:
-        requested = resources_of(instance, flavor)
+    def _take_within_limits(self, instance: Instance, flavor: Flavor | None) -> Held:
+        requested = Held.of(instance, flavor)
+        guest = _topology_requested(instance, flavor or instance.flavor)
         with self._lock:
             others = [used for uuid, used in self._tracked.items() if uuid != instance.uuid]
             for name in _RESOURCES:
-                used = sum(other[name] for other in others)
+                used = sum(other.amounts[name] for other in others)
                 limit = self._usable[name] * self._ratios[name]
-                if requested[name] and used + requested[name] > limit:
+                if requested.amounts[name] and used + requested.amounts[name] > limit:
                     raise exception.ComputeResourcesUnavailable(
                         reason=f"{self.host} has {limit - used:g} {name} left, "
-                        f"{requested[name]} are requested"
+                        f"{requested.amounts[name]} are requested"
                     )
+            if guest is not None:
+                before = self._tracked.get(instance.uuid)
+                numa = self._place(guest, before.numa if before else None, others)
+                requested = dataclasses.replace(requested, numa=numa)
             self._tracked[instance.uuid] = requested
+        return requested
 
-    def release(self, instance_uuid: str) -> None:
+    def _place(
+        self, guest: GuestTopology, before: GuestTopology | None, others: list[Held]
+    ) -> GuestTopology:
+        """Choose NUMA nodes, CPUs and pages. ``before``: those of an earlier attempt, whose guest
+        may run already: it keeps them. Raises ComputeResourcesUnavailable."""
+        if before is not None and before.unplaced() == guest:
+            return before
+        host = self._numa_with(others)
+        ratios = Ratios(self._ratios["vcpus"], self._ratios["memory_mb"])
+        placed = place(guest, host, ratios) if host else None
+        if placed is None:
+            raise exception.ComputeResourcesUnavailable(
+                reason=f"the NUMA nodes of {self.host} have no place for the server"
+            )
+        return placed
+
+    def release(self, consumer_uuid: str) -> None:
         with self._lock:
-            self._tracked.pop(instance_uuid, None)
+            released = self._tracked.pop(consumer_uuid, None)
+        self._report_numa(released)
+
+
+def _topology_requested(instance: Instance, flavor: Flavor) -> GuestTopology | None:
+    properties = ImageMeta.from_instance(instance).properties
+    try:
+        return numa_request.topology_of(
+            flavor.extra_specs, properties, flavor.vcpus, flavor.memory_mb
+        )
+    except numa_request.InvalidTopology as exc:
+        raise exception.ComputeResourcesUnavailable(reason=f"{exc.key}: {exc}") from exc
+
+
+def _stored(numa: GuestTopology | None) -> StoredGuest | None:
+    return numa.to_dict() if numa else None

@@ -163,7 +163,7 @@ class InstanceBuild:
             exc_info=not isinstance(exc, exception.NovaException),
         )
         self._roll_back()
-        instance.host = instance.node = instance.launched_on = None
+        instance.host = instance.node = instance.launched_on = instance.numa_topology = None
         if not isinstance(exc, REQUEST_FAILED):
             self._host.build_failed()
         if isinstance(exc, (*REQUEST_FAILED, *_HOST_FAILED)):

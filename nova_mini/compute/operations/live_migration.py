@@ -18,7 +18,7 @@ from nova_mini.compute.operations import live_migration_connections as connectio
 from nova_mini.compute.operations.live_migration_watch import MigrationWatch
 from nova_mini.conf import CONF
 from nova_mini.external import second_host
-from nova_mini.objects.migration import ABORT
+from nova_mini.objects.migration import ABORT, NEW
 from nova_mini.states import migration_states
 from nova_mini.trace import traced
 from nova_mini.virt import block_device as driver_block_device
@@ -158,4 +158,5 @@ def follow_guest(op: HostOperation) -> None:
     instance, migration = op.instance, op.migration
     instance.host, instance.node = migration.dest_compute, migration.dest_node
     instance.availability_zone = migration.dest_zone
+    instance.numa_topology = migration.topology_at(NEW)
     migration.status = migration_states.POST_MIGRATING

@@ -20,7 +20,7 @@ from nova_mini.compute.operations import host_connections, resized_swap
 from nova_mini.conf import CONF
 from nova_mini.objects.compute_node import ComputeNode
 from nova_mini.objects.image_meta import ImageMeta
-from nova_mini.objects.migration import Migration
+from nova_mini.objects.migration import NEW, Migration
 from nova_mini.states import migration_states, task_states, vm_states
 from nova_mini.trace import traced
 from nova_mini.virt import block_device as driver_block_device
@@ -82,6 +82,7 @@ def resize_instance(op: HostOperation) -> NextPhase:
     migration.status = migration_states.POST_MIGRATING
     instance.host, instance.node = migration.dest_compute, migration.dest_node
     instance.availability_zone = migration.dest_zone
+    instance.numa_topology = migration.topology_at(NEW)
     instance.task_state = task_states.RESIZE_MIGRATED
     op.notify("resize.end")
     return NextPhase(operations.FINISH_RESIZE, migration.dest_compute)

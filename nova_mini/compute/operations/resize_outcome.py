@@ -14,6 +14,7 @@ from nova_mini.actions.registry import NextPhase
 from nova_mini.clock import utcnow
 from nova_mini.compute.host.host_services import HostOperation
 from nova_mini.compute.operations import host_connections, resized_swap
+from nova_mini.objects.migration import OLD
 from nova_mini.objects.request_spec import RequestSpec
 from nova_mini.states import migration_states, power_state, task_states, vm_states
 from nova_mini.trace import traced
@@ -87,6 +88,7 @@ def revert_resize(op: HostOperation) -> NextPhase:
     instance.set_flavor(migration.old_flavor)
     instance.host, instance.node = migration.source_compute, migration.source_node
     instance.availability_zone = migration.source_zone
+    instance.numa_topology = migration.topology_at(OLD)
     instance.task_state = task_states.RESIZE_REVERTING
     return NextPhase(operations.FINISH_REVERT_RESIZE, migration.source_compute, op.parameters)
 

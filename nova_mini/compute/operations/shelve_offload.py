@@ -51,7 +51,7 @@ def leave_host(op: HostOperation) -> None:
     _remove_disks(op)
     op.instance.release_allocation()
     op.host.rt.release(op.instance.uuid)
-    op.instance.host = op.instance.node = None
+    op.instance.host = op.instance.node = op.instance.numa_topology = None
     op.instance.power_state = power_state.NOSTATE
     op.instance.vm_state = vm_states.SHELVED_OFFLOADED
     op.instance.task_state = None

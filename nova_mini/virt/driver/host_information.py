@@ -8,6 +8,8 @@ from typing import Any
 
 import os_traits
 
+from nova_mini.numa.host import HostTopology
+
 # What every driver of nova_mini can do.
 COMMON_TRAITS = frozenset(
     {os_traits.COMPUTE_NODE, os_traits.COMPUTE_NET_ATTACH_INTERFACE, os_traits.OWNER_NOVA}
@@ -19,7 +21,8 @@ class HostResources:
     """What a host has, for ``objects.ComputeNode``. ``disk_available_least``: GiB that can be
     written until the disk is full, if the driver knows it. ``disk_pool``: the name of the storage
     that holds the disks, if the host shares it with others. ``ceph_addresses``: IP addresses of
-    this host's clients of Ceph, by which it can be fenced. ``supported_instances``: lists of
+    this host's clients of Ceph, by which it can be fenced. ``numa``: its NUMA nodes, without
+    what guests use; None if it has no guests with a topology. ``supported_instances``: lists of
     architecture, virt type and vm mode."""
 
     vcpus: int
@@ -35,6 +38,7 @@ class HostResources:
     supported_instances: list[list[str]]
     traits: list[str]  # sorted names of os-traits
     host_uptime: str | None = None
+    numa: HostTopology | None = None
 
 
 class HostInformation(abc.ABC):

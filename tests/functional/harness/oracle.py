@@ -7,6 +7,7 @@ nova_mini.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 from tests.functional.harness.cloud import Cloud
 from tests.functional.harness.waiting import until
@@ -44,6 +45,7 @@ def violations(cloud: Cloud) -> list[str]:
         *_unfinished(cloud, servers),
         *_stuck_migrations(servers, moves),
         *_allocations(cloud, servers, moves),
+        *_own_cpus(servers, moves),
         *_ledgers(cloud),
         *_usages(cloud, servers, moves),
         *_guests(cloud, servers, moves),
@@ -123,7 +125,33 @@ def _share(server: dict) -> dict[str, int]:
     flavor = json.loads(server["flavor"])
     root = flavor["root_gb"] if server["image_ref"] else 0  # else it runs from a volume
     disk = root + flavor["ephemeral_gb"] + -(-flavor["swap"] // 1024)
-    return {"vcpus": flavor["vcpus"], "memory_mb": flavor["memory_mb"], "local_gb": disk}
+    pinned = flavor["extra_specs"].get("hw:cpu_policy") == "dedicated"  # they share no CPUs
+    vcpus = 0 if pinned else flavor["vcpus"]
+    return {"vcpus": vcpus, "memory_mb": flavor["memory_mb"], "local_gb": disk}
+
+
+def _own_cpus(servers: list[dict], moves: dict[str, dict]) -> list[str]:
+    """A CPU of a host belongs to one server, which has as many as its flavor has vCPUs. A server
+    that moves has some at both ends."""
+    owners: dict[tuple[str, int], str] = {}
+    found = []
+    for uuid, host, text in _placed(servers, moves):
+        for cell in json.loads(text)["cells"] if text and host else ():
+            for _vcpu, cpu in cell["pins"]:
+                owner = owners.setdefault((host, cpu), uuid)
+                if owner != uuid:
+                    found.append(f"CPU {cpu} of {host} belongs to {owner} and {uuid}")
+    return found
+
+
+def _placed(servers: list[dict], moves: dict[str, dict]) -> Iterator[tuple]:
+    """(consumer, host, stored topology)."""
+    for server in servers:
+        yield server["uuid"], server["host"], server["numa_topology"]
+        if (move := moves.get(server["uuid"])) and move["numa_topologies"]:
+            old = json.loads(move["numa_topologies"])["old"]
+            if move["source_compute"] != server["host"]:
+                yield move["uuid"], move["source_compute"], json.dumps(old) if old else None
 
 
 def _ledgers(cloud: Cloud) -> list[str]:

@@ -24,14 +24,14 @@ def server_request(extra_specs, **fields) -> ServerRequest:
 
 def test_fault_and_log_name_the_unsupported_key(cloud, glance, caplog):
     caplog.set_level(logging.INFO, "nova_mini")
-    (instance,) = cloud.api.create(cloud.context, server_request({"hw:cpu_policy": "dedicated"}))
+    (instance,) = cloud.api.create(cloud.context, server_request({"hw:locked_memory": "yes"}))
     cloud.deliver()
     assert cloud.instance(instance.uuid).vm_state == "error"
     (fault,) = db.instances.get_latest_faults([instance.uuid]).values()
     assert fault["message"].startswith("No valid host was found. ")
-    assert "extra spec hw:cpu_policy=dedicated (CPU pinning is not supported)" in fault["message"]
+    assert "extra spec hw:locked_memory=yes (locked memory is not supported)" in fault["message"]
     (line,) = [record for record in caplog.records if instance.uuid in record.getMessage()]
-    assert "hw:cpu_policy=dedicated" in line.getMessage()
+    assert "hw:locked_memory=yes" in line.getMessage()
     assert "\n" not in line.getMessage() and line.exc_info is None
 
 

@@ -14,15 +14,15 @@ def problems(extra_specs=None, image_properties=None, **amounts):
 
 
 REFUSED_SPECS = {
-    "hw:cpu_policy": ["dedicated", "mixed"],
-    "hw:cpu_thread_policy": ["isolate", "require"],
+    "hw:cpu_policy": ["mixed"],  # without hw:cpu_dedicated_mask
+    "hw:cpu_thread_policy": ["prefer", "isolate", "require"],  # without hw:cpu_policy=dedicated
     "hw:cpu_dedicated_mask": ["0-1"],
     "hw:cpu_realtime": ["yes"],
     "hw:emulator_threads_policy": ["isolate"],
     "hw:cpu_max_sockets": ["1"],
-    "hw:mem_page_size": ["large", "2048", "1GB"],
+    "hw:mem_page_size": ["0"],
     "hw:locked_memory": ["true"],
-    "hw:numa_nodes": ["1", "2"],
+    "hw:numa_nodes": ["3", "200"],
     "hw:numa_cpus.0": ["0-1"],
     "hw:numa_mem.12": ["512"],
     "hw:pci_numa_affinity_policy": ["required", "socket"],
@@ -62,14 +62,14 @@ REFUSED_SPECS = {
 }
 
 DEFAULT_SPECS = {
-    "hw:cpu_policy": ["shared"],
-    "hw:cpu_thread_policy": ["prefer"],
+    "hw:cpu_policy": ["shared", "dedicated"],
+    "hw:numa_nodes": ["1", "2"],
     "hw:cpu_realtime": ["no"],
     "hw:cpu_realtime_mask": ["^0"],
     "hw:emulator_threads_policy": ["share"],
     "hw:cpu_max_sockets": ["2", "64"],
     "hw:cpu_max_threads": ["1"],
-    "hw:mem_page_size": ["small", "any"],
+    "hw:mem_page_size": ["small", "any", "large", "2048", "1GB"],
     "hw:locked_memory": ["false"],
     "hw:pci_numa_affinity_policy": ["legacy", "preferred"],
     "hw:vif_multiqueue_enabled": ["false", "true"],
@@ -113,8 +113,8 @@ DEFAULT_SPECS = {
 }
 
 REFUSED_PROPERTIES = {
-    "hw_cpu_policy": ["dedicated"],
-    "hw_numa_nodes": ["2"],
+    "hw_cpu_policy": ["mixed"],
+    "hw_numa_nodes": ["3"],
     "hw_numa_mem.0": ["512"],
     "hw_mem_page_size": ["large"],
     "hw_firmware_type": ["coreboot"],
@@ -138,7 +138,8 @@ REFUSED_PROPERTIES = {
 }
 
 DEFAULT_PROPERTIES = {
-    "hw_cpu_policy": ["shared"],
+    "hw_cpu_policy": ["shared", "dedicated"],
+    "hw_numa_nodes": ["2"],
     "hw_firmware_type": ["bios", "uefi"],
     "hw_disk_bus": ["virtio", "scsi"],
     "hw_video_ram": ["0"],
@@ -209,12 +210,12 @@ def test_hw_disk_bus_has_precedence_over_vmware_adaptertype():
 def test_the_error_of_the_scheduler_lists_all_unsupported_keys():
     with pytest.raises(exception.NoValidHost) as raised:
         check.check_for_scheduling(
-            GuestRequirements({"hw:cpu_policy": "dedicated"}, {"hw_tpm_version": "2.0"}, vcpus=1),
+            GuestRequirements({"hw:locked_memory": "yes"}, {"hw_tpm_version": "2.0"}, vcpus=1),
             enabled_filters=filters.ALL,
         )
     message = str(raised.value)
     assert message.startswith("No valid host was found. ")
-    assert "extra spec hw:cpu_policy=dedicated (CPU pinning is not supported)" in message
+    assert "extra spec hw:locked_memory=yes (locked memory is not supported)" in message
     assert "image property hw_tpm_version=2.0" in message
 
 
@@ -224,6 +225,7 @@ def test_the_error_of_the_scheduler_lists_all_unsupported_keys():
         ({"aggregate_instance_extra_specs:ssd": "true"}, {}, filters.AGGREGATES),
         ({"capabilities:vcpus_total": ">= 2"}, {}, filters.CAPABILITIES),
         ({}, {"hw_architecture": "x86_64"}, filters.IMAGE_PROPERTIES),
+        ({"hw:numa_nodes": "1"}, {}, filters.NUMA),
     ],
 )
 def test_the_scheduler_refuses_what_only_a_disabled_filter_acts_on(
@@ -241,6 +243,7 @@ def test_the_scheduler_refuses_what_only_a_disabled_filter_acts_on(
     ("extra_specs", "image_properties"),
     [
         ({"hw:numa_nodes": "many"}, {}),
+        ({"hw:numa_nodes": "2"}, {}),  # for one vCPU
         ({"hw:cpu_policy": "sometimes"}, {}),
         ({"resources:VCPU": "abc"}, {}),
         ({"pci_passthrough:alias": "gpu:1"}, {}),

@@ -26,6 +26,7 @@ _HOST = {
     "cpu_info": {"arch": "x86_64", "features": ["aes"]},
     "supported_instances": [["x86_64", "kvm", "hvm"]],
     "traits": ["COMPUTE_NODE"],
+    "numa_topology": None,
 }
 _NEW = {
     "reserved_vcpus": 0,

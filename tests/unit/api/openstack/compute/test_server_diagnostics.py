@@ -5,6 +5,11 @@ from __future__ import annotations
 import pytest
 
 from nova_mini import db, exception
+from nova_mini.context import get_admin_context
+from nova_mini.numa.fit import Ratios, place
+from nova_mini.numa.host import HostCell, HostTopology
+from nova_mini.numa.request import topology_of
+from nova_mini.objects.instance import Instance
 from tests.unit.api.openstack.compute.conftest import HOST
 from tests.unit.conftest import ADMIN
 
@@ -43,7 +48,29 @@ def test_a_server_that_cannot_answer_is_409(cloud):
     assert cloud.bus.sent == []
 
 
-def test_no_server_has_numa_nodes(cloud):
+def test_numa_nodes_of_a_server(cloud):
+    """What is the host's is for administrators."""
+    server_id = cloud.boot()
+    specs = {"hw:numa_nodes": "2", "hw:cpu_policy": "dedicated", "hw:mem_page_size": "small"}
+    guest = topology_of(specs, {}, 2, 128)
+    cells = (
+        HostCell(0, 128, frozenset(), frozenset({2})),
+        HostCell(1, 128, frozenset(), frozenset({5})),
+    )
+    placed = place(guest, HostTopology(cells), Ratios())
+    instance = Instance.get_by_uuid(get_admin_context(), server_id)
+    instance.numa_topology = placed.to_dict()
+    instance.save()
+    path = f"/servers/{server_id}/topology"
+    nodes = [{"memory_mb": 64, "vcpu_set": [vcpu], "siblings": []} for vcpu in (0, 1)]
+    expected = {"nodes": nodes, "pagesize_kb": 4}
+    assert cloud.api.get(path, version="2.78").json == expected
+    nodes[0] |= {"host_node": 0, "cpu_pinning": {"0": 2}}
+    nodes[1] |= {"host_node": 1, "cpu_pinning": {"1": 5}}
+    assert cloud.api.get(path, version="2.78", token=ADMIN).json == expected
+
+
+def test_a_server_without_numa_nodes(cloud):
     path = f"/servers/{cloud.boot()}/topology"
     assert cloud.api.get(path, version="2.78").json == {"nodes": [], "pagesize_kb": None}
     assert cloud.api.get(path, version="2.77").status_int == 404

@@ -10,7 +10,7 @@ from nova_mini import db, exception, rpc
 from nova_mini.compute.host import audit, orphans
 from nova_mini.compute.requests.rescue_request import RescueRequest
 from nova_mini.states import power_state
-from nova_mini.virt.fake_guests import FakeGuest
+from nova_mini.virt.fake.guests import FakeGuest
 from tests.unit.api.openstack.compute.conftest import IMAGE, OTHER_IMAGE
 from tests.unit.compute.cloud_in_one_process import Killed
 

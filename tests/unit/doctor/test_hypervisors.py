@@ -9,7 +9,7 @@ import pytest
 
 from nova_mini.doctor import finding, hypervisors
 from nova_mini.states import power_state
-from nova_mini.virt.fake_guests import FakeGuest
+from nova_mini.virt.fake.guests import FakeGuest
 from tests.unit.compute.cloud_in_one_process import HOST
 from tests.unit.compute.conftest import cloud, server  # noqa: F401
 from tests.unit.db import records

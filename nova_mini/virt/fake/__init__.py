@@ -7,7 +7,7 @@ the new one. Files are not synced to the disk.
 A server with the metadata ``fake:fail_spawn_on`` fails on the hosts that it names. The guest of a
 server with the metadata ``fake:deaf`` ignores requests to shut down or to release a device; a
 paused guest does, too. A server with the metadata ``fake:local_disk`` has a disk on its host. See
-:mod:`.fake_live_migration` for the metadata of live migrations.
+:mod:`.live_migration` for the metadata of live migrations.
 """
 
 from __future__ import annotations
@@ -29,13 +29,14 @@ from nova_mini.image import glance
 from nova_mini.objects.image_meta import ImageMeta
 from nova_mini.states import power_state, task_states
 from nova_mini.trace import traced
-from nova_mini.virt import diagnostics, fake_numa, uptime
+from nova_mini.virt import diagnostics, uptime
 from nova_mini.virt.driver import ComputeDriver
 from nova_mini.virt.driver.host_information import COMMON_TRAITS, HostResources
 from nova_mini.virt.driver.power_states import InstanceInfo
-from nova_mini.virt.fake_consoles import FakeConsoles
-from nova_mini.virt.fake_guests import FakeGuest, GuestStore
-from nova_mini.virt.fake_live_migration import FakeLiveMigration
+from nova_mini.virt.fake import numa as fake_numa
+from nova_mini.virt.fake.consoles import FakeConsoles
+from nova_mini.virt.fake.guests import FakeGuest, GuestStore
+from nova_mini.virt.fake.live_migration import FakeLiveMigration
 
 if TYPE_CHECKING:
     from nova_mini.context import RequestContext

@@ -18,8 +18,8 @@ from nova_mini.actions import preemption
 from nova_mini.objects.migration import ABORT, FORCE_COMPLETE
 from nova_mini.states import power_state
 from nova_mini.trace import traced
-from nova_mini.virt.fake_consoles import FakeConsoles
-from nova_mini.virt.fake_guests import FakeGuest, GuestStore
+from nova_mini.virt.fake.consoles import FakeConsoles
+from nova_mini.virt.fake.guests import FakeGuest, GuestStore
 from nova_mini.virt.live_migration import GuestPlace
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _POLL_SECONDS = 0.1
 
 
 class FakeLiveMigration:
-    """A part of :class:`.fake.FakeDriver`."""
+    """A part of :class:`.FakeDriver`."""
 
     _host: str
     _guests: GuestStore

@@ -1,8 +1,6 @@
-"""The live migrations of the fake driver.
+"""Move a guest to another host while it runs.
 
-The live migration of a server with the metadata ``fake:live_migration_seconds`` takes so long; it
-fails if ``fake:fail_live_migration`` is set, and the hosts in ``fake:refuse_live_migration_to``
-refuse it. A local disk is copied into an empty one, which the destination makes.
+A local disk is copied into an empty one, which the destination makes.
 """
 
 from __future__ import annotations
@@ -18,8 +16,14 @@ from nova_mini.actions import preemption
 from nova_mini.objects.migration import ABORT, FORCE_COMPLETE
 from nova_mini.states import power_state
 from nova_mini.trace import traced
-from nova_mini.virt.fake.consoles import FakeConsoles
-from nova_mini.virt.fake.guests import FakeGuest, GuestStore
+from nova_mini.virt.driver.live_migration import LiveMigration
+from nova_mini.virt.fake.creation import FakeCreation
+from nova_mini.virt.fake.metadata import (
+    FAIL_LIVE_MIGRATION,
+    LIVE_MIGRATION_SECONDS,
+    REFUSE_LIVE_MIGRATION_TO,
+)
+from nova_mini.virt.fake.parts import POLL_SECONDS
 from nova_mini.virt.live_migration import GuestPlace
 
 if TYPE_CHECKING:
@@ -30,28 +34,8 @@ if TYPE_CHECKING:
     from nova_mini.virt.block_device_info import BlockDeviceInfo
     from nova_mini.virt.live_migration import DestinationFacts, SourceFacts, Watch
 
-SECONDS = "fake:live_migration_seconds"
-FAIL = "fake:fail_live_migration"
-REFUSE_TO = "fake:refuse_live_migration_to"
-_POLL_SECONDS = 0.1
 
-
-class FakeLiveMigration:
-    """A part of :class:`.FakeDriver`."""
-
-    _host: str
-    _guests: GuestStore
-    _consoles: FakeConsoles
-
-    def _get(self, instance: Instance) -> FakeGuest:
-        raise NotImplementedError
-
-    def _fail_if_requested(self, instance: Instance) -> None:
-        raise NotImplementedError
-
-    def _remove(self, uuid: str) -> None:
-        raise NotImplementedError
-
+class FakeLiveMigration(FakeCreation, LiveMigration):
     @traced("FakeDriver.check_can_live_migrate_source")
     def check_can_live_migrate_source(
         self, context: RequestContext, instance: Instance, block_device_info: BlockDeviceInfo
@@ -69,10 +53,10 @@ class FakeLiveMigration:
         block_migration: bool | None,
         disk_over_commit: bool | None,
     ) -> None:
-        hosts = instance.metadata.get(REFUSE_TO, "").split()
+        hosts = instance.metadata.get(REFUSE_LIVE_MIGRATION_TO, "").split()
         if self._host in hosts or "*" in hosts:
             raise exception.MigrationPreCheckError(
-                reason=f"the metadata {REFUSE_TO} names the host"
+                reason=f"the metadata {REFUSE_LIVE_MIGRATION_TO} names the host"
             )
         if source["has_disk"] and block_migration is False:
             raise exception.MigrationPreCheckError(
@@ -107,10 +91,10 @@ class FakeLiveMigration:
         self._copy(instance, watch, has_disk)
         if has_disk:
             self._copy_disk(instance, pathlib.Path(destination["guests"]))
-        if FAIL in instance.metadata:
+        if FAIL_LIVE_MIGRATION in instance.metadata:
             raise exception.MigrationError(
                 instance_uuid=instance.uuid,
-                reason=f"the server has the metadata {FAIL}",
+                reason=f"the server has the metadata {FAIL_LIVE_MIGRATION}",
             )
         watch.guest_left()
         self._guests.move(instance.uuid, pathlib.Path(destination["guests"]))
@@ -129,7 +113,7 @@ class FakeLiveMigration:
 
     def _copy(self, instance: Instance, watch: Watch, has_disk: bool) -> None:
         """Take as long as the metadata says. Raises LiveMigrationCancelled, Preempted."""
-        seconds = float(instance.metadata.get(SECONDS, 0))
+        seconds = float(instance.metadata.get(LIVE_MIGRATION_SECONDS, 0))
         total = instance.flavor.memory_mb * units.Mi
         started_at = time.monotonic()
         while (waited := time.monotonic() - started_at) < seconds:
@@ -146,7 +130,7 @@ class FakeLiveMigration:
             if requested == FORCE_COMPLETE:
                 return
             preemption.check(waited)
-            time.sleep(_POLL_SECONDS)
+            time.sleep(POLL_SECONDS)
 
     def find_live_guest(self, instance: Instance) -> GuestPlace:
         guest = self._guests.find(instance.uuid)

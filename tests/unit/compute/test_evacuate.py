@@ -9,7 +9,7 @@ from nova_mini.compute.host import evacuated
 from nova_mini.compute.requests.evacuate_request import EvacuateRequest
 from nova_mini.objects.migration import Migration
 from nova_mini.states import power_state
-from nova_mini.virt.fake import FAIL_SPAWN_ON
+from nova_mini.virt.fake.metadata import FAIL_SPAWN_ON
 from tests.unit.api.openstack.compute.conftest import make_host
 from tests.unit.compute.cloud_in_one_process import HOST, Killed
 from tests.unit.compute.conftest import UNLIMITED

@@ -12,7 +12,7 @@ from nova_mini import db, exception
 from nova_mini.actions import preemption
 from nova_mini.actions.server_locks import ServerLocks
 from nova_mini.conf import CONF
-from nova_mini.virt import fake
+from nova_mini.virt.fake.metadata import DEAF
 from tests.functional.harness.waiting import until
 from tests.unit.compute.cloud_in_one_process import Killed
 
@@ -118,7 +118,7 @@ def test_a_guest_that_does_not_answer_is_stopped_rebooted_and_deleted(
 ):
     override("shutdown_timeout", 2)  # seconds: no guest of this test shuts down by itself
     cloud.attach(server, volume)
-    cloud.set(server, metadata={fake.DEAF: "yes"})
+    cloud.set(server, metadata={DEAF: "yes"})
     in_thread(cloud.detach, server, volume)
     wait_for_guest(cloud, "detach_volume")
     cloud.request(action, server, *(["HARD"] if action == "reboot" else []))
@@ -134,7 +134,7 @@ def test_a_guest_that_does_not_answer_is_stopped_rebooted_and_deleted(
 
 
 def test_a_hard_reboot_supersedes_a_waiting_soft_reboot(cloud, server, in_thread):
-    cloud.set(server, metadata={fake.DEAF: "yes"})
+    cloud.set(server, metadata={DEAF: "yes"})
     in_thread(cloud.request, "reboot", server, "SOFT")
     soft = wait_for_guest(cloud, "reboot_instance")
     cloud.request("reboot", server, "HARD")
@@ -147,7 +147,7 @@ def test_a_hard_reboot_supersedes_a_waiting_soft_reboot(cloud, server, in_thread
 
 
 def test_delete_does_not_wait_for_the_shutdown_of_a_guest(cloud, server, in_thread):
-    cloud.set(server, metadata={fake.DEAF: "yes"})
+    cloud.set(server, metadata={DEAF: "yes"})
     in_thread(cloud.request, "stop", server)
     wait_for_guest(cloud, "stop_instance")
     began = time.monotonic()

@@ -49,6 +49,11 @@ def sections(stack: Stack, workspace: Path) -> Sections:
         "compute": _compute(cloud, seconds, len(_hosts(cloud))),
         "compute-feature-enabled": _features(stack, has_guests),
         "image": {"build_timeout": seconds},
+        "scenario": {
+            "img_file": stack.directory / "images" / "disk.qcow2",
+            "img_disk_format": "qcow2",
+            "dhcp_client": "udhcpc",
+        },
         "network": _network(cloud, seconds),
         "network-feature-enabled": {"floating_ips": True, "port_security": True},
         "service_available": {

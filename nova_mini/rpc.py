@@ -35,6 +35,10 @@ _AMQP_PORT = 5672
 _SHORTEST_POLL = 0.05
 _LONGEST_POLL = 1.0
 
+# The sender of a notification does not wait for a broker without an end, which is the default of
+# oslo.messaging.
+_NOTIFICATION_RETRIES = 1
+
 # After these errors of a call, the receiver may or may not have executed it.
 UNANSWERED = (messaging.MessagingTimeout, messaging.MessageDeliveryFailure)
 
@@ -60,9 +64,9 @@ def init() -> None:
     """Create the transport from the configuration. Connections are opened when first used."""
     global _transport, _notifier
     _transport = messaging.get_rpc_transport(CONF, allowed_remote_exmods=[exception.__name__])
-    _notifier = messaging.Notifier(
-        messaging.get_notification_transport(CONF), serializer=RequestContextSerializer()
-    )
+    transport = messaging.get_notification_transport(CONF)
+    CONF.set_default("retry", _NOTIFICATION_RETRIES, group="oslo_messaging_notifications")
+    _notifier = messaging.Notifier(transport, serializer=RequestContextSerializer())
 
 
 def get_internal_notification_transport() -> messaging.Transport:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from nova_mini import exception, objects, rpc
 from nova_mini.cmd import failures
 from nova_mini.conf import CONF
+from nova_mini.notifications import watch_instances
 from nova_mini.terminal import printable, shows_unicode
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def drain() -> int:
     screen = _Screen(options.hostname)
     try:
         rpc.init()
+        watch_instances()
         one = drains.Drain(options.hostname, options.parallel, screen.tell, screen.show)
         return _end(options.hostname, one.run(wait=options.wait), screen)
     except KeyboardInterrupt:

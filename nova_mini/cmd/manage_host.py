@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from nova_mini import db, exception, objects, rpc
 from nova_mini.cmd import failures, manage_drain
 from nova_mini.conf import CONF
+from nova_mini.notifications import watch_instances
 
 _EVACUATE = """\
 Start the servers of a host that is down on other hosts.
@@ -72,6 +73,7 @@ def evacuate() -> int:
     objects.register_all()
     try:
         rpc.init()
+        watch_instances()
         return _evacuate(CONF.command)
     except (*failures.EXPECTED, exception.NovaException) as exc:
         print(f"nova-mini-manage host evacuate: {failures.sentence(exc)}", file=sys.stderr)

@@ -5,6 +5,15 @@ from oslo_config import cfg
 from nova_mini.conf._register import register
 
 OPTIONS: dict[str, list[cfg.Opt]] = {
+    "notifications": [
+        cfg.StrOpt(
+            "notify_on_state_change",
+            choices=["vm_state", "vm_and_task_state"],
+            help="Send the notification compute.instance.update after each change of a server. "
+            "vm_state: the former states are reported when the vm_state has changed; "
+            "vm_and_task_state: also when only the task_state has. By default none is sent.",
+        ),
+    ],
     "DEFAULT": [
         cfg.BoolOpt(
             "instance_usage_audit",
@@ -22,7 +31,7 @@ OPTIONS: dict[str, list[cfg.Opt]] = {
             "or year. @NUMBER after it moves the begin of a period to this minute, hour, day or "
             "month.",
         ),
-    ]
+    ],
 }
 
 

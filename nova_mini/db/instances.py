@@ -80,6 +80,17 @@ def get_hosts(uuids: Collection[str]) -> dict[str, str | None]:
         return {row.uuid: row.host for row in connection.execute(statement)}
 
 
+def get_names_and_states(uuid: str) -> Mapping | None:
+    """vm_state, task_state and display_name of a server that is not deleted."""
+    server = instances.c
+    statement = sa.select(server.vm_state, server.task_state, server.display_name)
+    with reader() as connection:
+        found = connection.execute(
+            statement.where(server.uuid == uuid, server.deleted == sa.false())
+        )
+        return found.mappings().first()
+
+
 def get_in_error() -> list[Mapping]:
     """uuid, host and updated_at of every server with vm_state error, the oldest first."""
     server = instances.c

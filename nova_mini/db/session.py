@@ -55,6 +55,7 @@ class _ThreadState(threading.local):
     connection: sa.Connection | None = None
     in_transaction = False
     at_commit: list[sa.Update]  # executed at the end of the transaction
+    after_commit: list[Callable[[], object]]
 
 
 _state = _ThreadState()
@@ -111,9 +112,13 @@ def writer() -> Iterator[sa.Connection]:
         return
     with get_engine().begin() as connection, _working_on(connection, in_transaction=True):
         _state.at_commit = []
+        calls: list[Callable[[], object]] = []
+        _state.after_commit = calls
         yield connection
         for statement in _state.at_commit:
             connection.execute(statement)
+    for call in calls:
+        call()
 
 
 def execute_at_commit(statement: sa.Update) -> None:
@@ -123,6 +128,13 @@ def execute_at_commit(statement: sa.Update) -> None:
     """
     with writer():
         _state.at_commit.append(statement)
+
+
+def call_after_commit(call: Callable[[], object]) -> None:
+    """Call ``call``, which must not raise, when the transaction is committed; not if it is rolled
+    back."""
+    with writer():
+        _state.after_commit.append(call)
 
 
 @contextlib.contextmanager

@@ -7,13 +7,16 @@ expect.
 
 from nova_mini.notifications.aggregate import notifies_about_aggregate
 from nova_mini.notifications.instance import notify_about_instance_usage, notify_usage_exists
+from nova_mini.notifications.instance_update import notify_about_instance_update, watch_instances
 from nova_mini.notifications.keypair import notify_about_keypair
 from nova_mini.notifications.server_group import notify_about_server_group_update
 
 __all__ = [
     "notifies_about_aggregate",
+    "notify_about_instance_update",
     "notify_about_instance_usage",
     "notify_about_keypair",
     "notify_about_server_group_update",
     "notify_usage_exists",
+    "watch_instances",
 ]

@@ -10,6 +10,7 @@ from oslo_utils import strutils
 from nova_mini import exception, rpc
 from nova_mini.clock import utcnow
 from nova_mini.conf import CONF
+from nova_mini.notifications.sending import send
 from nova_mini.objects import audit_period
 from nova_mini.objects.network_model import VIF, FixedIP, NetworkInfo
 
@@ -38,9 +39,9 @@ def notify_about_instance_usage(
     if fault is not None:
         payload.update(_fault(fault))
     payload.update(extra or {})
-    notifier = rpc.get_notifier(f"compute.{instance.host or CONF.host}")
-    send = notifier.error if fault is not None else notifier.info
-    send(context, f"compute.instance.{event}", payload)
+    publisher = f"compute.{instance.host or CONF.host}"
+    is_error = fault is not None
+    send(context, publisher, f"compute.instance.{event}", payload, is_error=is_error)
 
 
 def notify_usage_exists(
@@ -66,6 +67,12 @@ def _fault(fault: BaseException) -> dict:
 
 def usage_of(instance: Instance, network_info: NetworkInfo) -> dict:
     """The payload of a notification. It contains no secrets."""
+    addresses = [_fixed_ip(vif, ip) for vif in network_info for ip in vif.fixed_ips()]
+    return {**description_of(instance), "fixed_ips": addresses}
+
+
+def description_of(instance: Instance) -> dict:
+    """The payload without the addresses."""
     flavor = instance.flavor
     return {
         "tenant_id": instance.project_id,
@@ -101,7 +108,6 @@ def usage_of(instance: Instance, network_info: NetworkInfo) -> dict:
         "image_ref_url": instance.image_ref,
         "image_meta": _image_meta(instance.system_metadata),
         "metadata": instance.metadata,
-        "fixed_ips": [_fixed_ip(vif, ip) for vif in network_info for ip in vif.fixed_ips()],
     }
 
 

@@ -13,6 +13,7 @@ from oslo_versionedobjects import fields
 
 from nova_mini import db, exception
 from nova_mini.numa.guest import GuestTopology
+from nova_mini.objects import instance_changes
 from nova_mini.objects.base import NovaObject, ObjectList, TimestampedObject, register, remotable
 from nova_mini.objects.fields import JsonDictField, JsonListField, NetworkInfoField
 from nova_mini.objects.flavor import Flavor
@@ -112,6 +113,9 @@ class Instance(TimestampedObject, NovaObject):
         {"id", "uuid", "tags", "fault", "claim", "created_at", "updated_at", "revision"}
     )
 
+    # What the database has, if this process has read it.
+    stored: instance_changes.Summary | None = None
+
     def __repr__(self) -> str:
         """The prefix of a log line. Other fields may contain secrets of the user."""
         return f"[instance: {self.uuid}] " if self.obj_attr_is_set("uuid") else "[instance] "
@@ -145,7 +149,13 @@ class Instance(TimestampedObject, NovaObject):
     def from_row(cls, context: RequestContext, row: Mapping[str, Any]) -> Instance:
         values = dict(row)
         values["flavor"] = _flavor_of(values["flavor"])
-        return cls(context).set_fields(values)
+        instance = cls(context).set_fields(values)
+        if instance_changes.is_wanted():
+            instance.stored = instance.summary()
+        return instance
+
+    def summary(self) -> instance_changes.Summary:
+        return instance_changes.Summary(self.vm_state, self.task_state, self.display_name)
 
     def obj_make_compatible(self, primitive: dict[str, Any], target_version: str) -> None:
         super().obj_make_compatible(primitive, target_version)
@@ -216,6 +226,8 @@ class Instance(TimestampedObject, NovaObject):
         if self._changes_system_metadata():
             self.system_metadata_changes = {}
         self.obj_reset_changes()
+        if self.stored:
+            self.stored = self.summary()
 
     @remotable
     def save(
@@ -263,8 +275,9 @@ class Instance(TimestampedObject, NovaObject):
         with db.session.writer():
             values = self.columns()
             if values.get("deleted"):
-                db.instances.destroy(self.uuid)
+                instance_changes.delete(self)
             elif values:
+                instance_changes.report(self, values)
                 db.instances.update(
                     self.uuid,
                     values,
@@ -297,12 +310,14 @@ class Instance(TimestampedObject, NovaObject):
         for name in fresh.fields:
             if fresh.obj_attr_is_set(name):
                 setattr(self, name, getattr(fresh, name))
+        if self.stored:
+            self.stored = self.summary()
         self.obj_reset_changes()
 
     @remotable
     def destroy(self) -> None:
         """Mark it deleted, and release its quota, its allocation and its records. Idempotent."""
-        db.instances.destroy(self.uuid)
+        instance_changes.delete(self)
 
     @classmethod
     @remotable
@@ -367,9 +382,15 @@ class Instance(TimestampedObject, NovaObject):
         Concurrent changes of other items are not lost. Raises OverQuota when the server would have
         more than ``allowed`` items (-1: unlimited).
         """
-        change = db.session.retried(db.instances.change_metadata)
-        self.metadata = change(self.uuid, added, removed, allowed)
+        db.session.retried(self._change_metadata)(added, removed, allowed)
         self.obj_reset_changes(["metadata"])
+
+    def _change_metadata(
+        self, added: dict[str, str], removed: Collection[str] | None, allowed: int
+    ) -> None:
+        with db.session.writer():
+            self.metadata = db.instances.change_metadata(self.uuid, added, removed, allowed)
+            instance_changes.report(self, ["metadata"])
 
     def change_security_groups(self, names_by_port: dict[str, list[str]]) -> None:
         """Set the names of the security groups (by port ID) in the stored network information,

@@ -15,6 +15,7 @@ from oslo_versionedobjects import fields
 
 from nova_mini import db, exception
 from nova_mini.context import RequestContext
+from nova_mini.objects import instance_changes
 from nova_mini.objects.base import NovaObject, ObjectList, TimestampedObject, register, remotable
 from nova_mini.objects.block_device_mapping import BlockDeviceMappingList
 from nova_mini.objects.fields import JsonDictField
@@ -383,6 +384,7 @@ def _begin(
             "expected_vm_state": expected_vm_state,
         }
         changes = instance.columns()
+        instance_changes.report(instance, changes)
         if changes:
             db.instances.update(instance.uuid, changes, **expected)
         else:

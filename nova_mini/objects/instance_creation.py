@@ -12,7 +12,7 @@ from oslo_db import exception as db_exc
 from nova_mini import db
 from nova_mini.clock import utcnow
 from nova_mini.conf import CONF
-from nova_mini.objects import quota_claims
+from nova_mini.objects import instance_changes, quota_claims
 from nova_mini.objects.block_device_mapping import NewMapping
 from nova_mini.objects.instance import Instance
 from nova_mini.objects.instance_action import InstanceAction, Intent, Row, Steps
@@ -73,6 +73,8 @@ def _write(
                 for instance in instances
             ]
         )
+        for instance in instances:
+            instance_changes.report(instance, ["created_at"])
         db.request_specs.create_many({item.instance.uuid: item.request_spec for item in new})
         db.block_device_mappings.create_many(
             [dataclasses.asdict(mapping) for item in new for mapping in item.mappings]

@@ -11,6 +11,7 @@ from nova_mini import rpc, service, service_auth
 from nova_mini.api import wsgi_app
 from nova_mini.conf import CONF
 from nova_mini.db import session
+from nova_mini.notifications import watch_instances
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -21,6 +22,7 @@ def start_process() -> None:
     shared between processes."""
     session.configure(CONF)
     rpc.init()
+    watch_instances()
 
 
 class Application:

@@ -13,6 +13,7 @@ from nova_mini.api.openstack.compute.schemas import server_tags as schema
 from nova_mini.api.openstack.compute.server_access import get_instance
 from nova_mini.api.openstack.request import Request
 from nova_mini.api.validation.formats import FORMAT_CHECKER
+from nova_mini.notifications import notify_about_instance_update
 from nova_mini.objects.instance import Instance
 from nova_mini.policies import server_tags as tag_policy
 from nova_mini.states import state_checks
@@ -51,6 +52,7 @@ class ServerTagsController(wsgi.Controller):
                 detail=f"The number of tags exceeded the per-server limit {_MAX_TAGS}"
             )
         instance.add_tag(id)
+        notify_about_instance_update(req.context, instance)
         return wsgi.ResponseObject(code=201, headers={"Location": location})
 
     @wsgi.api_version("2.26")
@@ -58,6 +60,7 @@ class ServerTagsController(wsgi.Controller):
     def update_all(self, req: Request, server_id: str, body: dict) -> dict:
         instance = _get_changeable(req, server_id, tag_policy.UPDATE_ALL, "update tags")
         instance.set_tags(body["tags"])
+        notify_about_instance_update(req.context, instance)
         return {"tags": _tags(instance)}
 
     @wsgi.api_version("2.26")
@@ -66,12 +69,14 @@ class ServerTagsController(wsgi.Controller):
         instance = _get_changeable(req, server_id, tag_policy.DELETE, "delete tag")
         _check_has_tag(instance, id)
         instance.remove_tag(id)
+        notify_about_instance_update(req.context, instance)
 
     @wsgi.api_version("2.26")
     @wsgi.response(204)
     def delete_all(self, req: Request, server_id: str) -> None:
         instance = _get_changeable(req, server_id, tag_policy.DELETE_ALL, "delete tags")
         instance.set_tags([])
+        notify_about_instance_update(req.context, instance)
 
 
 def _get_changeable(req: Request, server_id: str, rule: str, action: str) -> Instance:

@@ -1,0 +1,29 @@
+"""Send notifications, without a failure or a long wait of what is reported."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from nova_mini import rpc
+
+if TYPE_CHECKING:
+    from nova_mini.context import RequestContext
+
+LOG = logging.getLogger(__name__)
+
+
+def send(
+    context: RequestContext,
+    publisher_id: str,
+    event_type: str,
+    payload: dict[str, Any],
+    *,
+    is_error: bool = False,
+) -> None:
+    """Send an unversioned notification. One that cannot be delivered is lost, and logged."""
+    try:
+        notifier = rpc.get_notifier(publisher_id)
+        (notifier.error if is_error else notifier.info)(context, event_type, payload)
+    except Exception as exc:  # of oslo.messaging, kombu, amqp or the socket
+        LOG.warning("Notification %s: could not send: %s", event_type, exc)

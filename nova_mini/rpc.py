@@ -44,6 +44,7 @@ UNANSWERED = (messaging.MessagingTimeout, messaging.MessageDeliveryFailure)
 
 _transport: messaging.Transport | None = None
 _notifier: messaging.Notifier | None = None
+_versioned_notifier: messaging.Notifier | None = None
 
 
 def set_defaults() -> None:
@@ -62,11 +63,14 @@ def set_defaults() -> None:
 
 def init() -> None:
     """Create the transport from the configuration. Connections are opened when first used."""
-    global _transport, _notifier
+    global _transport, _notifier, _versioned_notifier
     _transport = messaging.get_rpc_transport(CONF, allowed_remote_exmods=[exception.__name__])
     transport = messaging.get_notification_transport(CONF)
     CONF.set_default("retry", _NOTIFICATION_RETRIES, group="oslo_messaging_notifications")
-    _notifier = messaging.Notifier(transport, serializer=RequestContextSerializer())
+    serializer = RequestContextSerializer()
+    _notifier = messaging.Notifier(transport, serializer=serializer)
+    topics = CONF.notifications.versioned_notifications_topics
+    _versioned_notifier = messaging.Notifier(transport, serializer=serializer, topics=topics)
 
 
 def get_internal_notification_transport() -> messaging.Transport:
@@ -94,10 +98,10 @@ def is_reachable(seconds: float = 3) -> bool:
 
 def cleanup() -> None:
     """Close the transport and all its connections."""
-    global _transport, _notifier
+    global _transport, _notifier, _versioned_notifier
     if _transport is not None:
         _transport.cleanup()
-    _transport = _notifier = None
+    _transport = _notifier = _versioned_notifier = None
 
 
 class RequestContextSerializer(messaging.Serializer):
@@ -203,6 +207,12 @@ def get_notifier(publisher_id: str) -> messaging.Notifier:
     if _notifier is None:
         raise RuntimeError("init() has not been called")
     return _notifier.prepare(publisher_id=publisher_id)
+
+
+def get_versioned_notifier(publisher_id: str) -> messaging.Notifier:
+    if _versioned_notifier is None:
+        raise RuntimeError("init() has not been called")
+    return _versioned_notifier.prepare(publisher_id=publisher_id)
 
 
 def are_notifications_enabled() -> bool:

@@ -11,7 +11,12 @@ from nova_mini import disclosure, exception
 from nova_mini.actions.claims import ClaimedAction
 from nova_mini.actions.errors import OWNERSHIP_LOST, RETRYABLE
 from nova_mini.context import RequestContext
-from nova_mini.notifications import notify_about_instance_usage, notify_usage_exists
+from nova_mini.notifications import (
+    Event,
+    notify_about_instance_action,
+    notify_about_instance_usage,
+    notify_usage_exists,
+)
 from nova_mini.objects.block_device_mapping import BlockDeviceMappingList
 from nova_mini.objects.instance_action import InstanceAction
 from nova_mini.states import vm_states
@@ -48,6 +53,23 @@ class OperationContext(ClaimedAction, Generic[H]):
     def notify(self, event: str, **details: Any) -> None:
         """Send the notification ``compute.instance.EVENT`` of the server."""
         notify_about_instance_usage(self.context, self.instance, event, **details)
+
+    def notify_versioned(self, action: str, phase: str, **details: Any) -> None:
+        """Send the notification ``instance.ACTION.PHASE``, which exists only versioned."""
+        event = Event(action, phase)
+        notify_about_instance_action(self.context, self.instance, event, **details)
+
+    @contextlib.contextmanager
+    def notified(self, action: str, **details: Any) -> Iterator[None]:
+        """Send the versioned ``instance.ACTION.start``, and after a final failure of the work
+        inside ``instance.ACTION.error``."""
+        self.notify_versioned(action, "start", **details)
+        try:
+            yield
+        except Exception as exc:
+            if self.is_final(exc):
+                self.notify_versioned(action, "error", fault=exc, **details)
+            raise
 
     def notify_usage(self) -> None:
         """Send the notification ``compute.instance.exists`` of the current audit period."""

@@ -36,5 +36,5 @@ def begin(
         expected_task_state=_NOT_DELETING,
         expected_vm_state=state_checks.ALLOWED["evacuate"].vm_states,
     )
-    notify_about_instance_usage(context, instance, "evacuate")
+    notify_about_instance_usage(context, instance, "evacuate", source="nova-api")
     return action

@@ -7,6 +7,24 @@ from nova_mini.conf._register import register
 OPTIONS: dict[str, list[cfg.Opt]] = {
     "notifications": [
         cfg.StrOpt(
+            "notification_format",
+            default="unversioned",
+            choices=["unversioned", "versioned", "both"],
+            help="Which form of notifications is sent. Only those about servers exist in the "
+            "versioned form.",
+        ),
+        cfg.ListOpt(
+            "versioned_notifications_topics",
+            default=["versioned_notifications"],
+            help="The topics to which each versioned notification is sent.",
+        ),
+        cfg.BoolOpt(
+            "bdms_in_notifications",
+            default=False,
+            help="Versioned notifications contain the volumes of the server. They are read from "
+            "the database for each.",
+        ),
+        cfg.StrOpt(
             "notify_on_state_change",
             choices=["vm_state", "vm_and_task_state"],
             help="Send the notification compute.instance.update after each change of a server. "

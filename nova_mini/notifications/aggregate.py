@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from nova_mini import rpc
+from nova_mini.notifications.sending import sends_unversioned
 
 if TYPE_CHECKING:
     from nova_mini.context import RequestContext
@@ -32,7 +33,7 @@ def notifies_about_aggregate(
 
 
 def _send(context, event: str, aggregate: Aggregate, details: Mapping[str, Any] | None) -> None:
-    if not rpc.are_notifications_enabled():
+    if not sends_unversioned():
         return
     payload = dict(details or {})
     if aggregate.obj_attr_is_set("id"):

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 from oslo_utils import strutils
 
-from nova_mini import exception, rpc
+from nova_mini import exception
 from nova_mini.clock import utcnow
 from nova_mini.conf import CONF
-from nova_mini.notifications.sending import send
+from nova_mini.notifications import versioned, versioned_payloads
+from nova_mini.notifications.sending import send, sends_unversioned
+from nova_mini.notifications.versioned import COMPUTE, notify_about_instance_action
+from nova_mini.notifications.versioned_events import Event, event_of, payload_of
 from nova_mini.objects import audit_period
 from nova_mini.objects.network_model import VIF, FixedIP, NetworkInfo
 
@@ -27,21 +30,44 @@ def notify_about_instance_usage(
     network_info: NetworkInfo | None = None,
     fault: BaseException | None = None,
     extra: dict | None = None,
+    versioned_fields: dict | None = None,
+    source: str = COMPUTE,
 ) -> None:
-    """Send a notification of ``event`` (``create.start``, ``delete.end``, ``create.error`` …).
+    """Send a notification of ``event`` (``create.start``, ``delete.end``, ``create.error`` …),
+    unversioned, versioned or both. ``extra``: more fields of the unversioned payload;
+    ``versioned_fields`` and ``source``: of the versioned one.
 
     Does nothing when ``[oslo_messaging_notifications] driver`` sends none. Called by the operations
     of the computes and the tasks of the conductors.
     """
-    if not rpc.are_notifications_enabled():
-        return
-    payload = usage_of(instance, instance.network_info if network_info is None else network_info)
-    if fault is not None:
-        payload.update(_fault(fault))
-    payload.update(extra or {})
-    publisher = f"compute.{instance.host or CONF.host}"
-    is_error = fault is not None
-    send(context, publisher, f"compute.instance.{event}", payload, is_error=is_error)
+    if sends_unversioned():
+        payload = usage_of(
+            instance, instance.network_info if network_info is None else network_info
+        )
+        if fault is not None:
+            payload.update(_fault(fault))
+        payload.update(extra or {})
+        publisher = f"compute.{instance.host or CONF.host}"
+        is_error = fault is not None
+        send(context, publisher, f"compute.instance.{event}", payload, is_error=is_error)
+    versioned_event = event_of(event)
+    if versioned_event:
+        fields = {**(versioned_fields or {}), **_shared_fields(versioned_event, extra)}
+        notify_about_instance_action(
+            context,
+            instance,
+            versioned_event,
+            source=source,
+            fault=fault,
+            network_info=network_info,
+            **fields,
+        )
+
+
+def _shared_fields(event: Event, extra: dict | None) -> dict:
+    """The fields ``extra`` that the versioned payload has, too."""
+    names = payload_of(event.action).fields
+    return {name: value for name, value in (extra or {}).items() if name in names}
 
 
 def notify_usage_exists(
@@ -53,6 +79,12 @@ def notify_usage_exists(
         period = audit_period.current(CONF.instance_usage_audit_period, utcnow())
     extra = {**audit_period.as_payload(period), "bandwidth": {}}
     notify_about_instance_usage(context, instance, "exists", extra=extra)
+    versioned.send(context, Event("exists"), COMPUTE, lambda: _exists(context, instance, period))
+
+
+def _exists(context: RequestContext, instance: Instance, period: audit_period.Period) -> dict:
+    data = versioned_payloads.of_instance(context, instance)
+    return {**data, "audit_period": versioned_payloads.of_period(period)}
 
 
 def _fault(fault: BaseException) -> dict:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from nova_mini import rpc
 from nova_mini.clock import utcnow
 from nova_mini.conf import CONF
+from nova_mini.notifications import versioned, versioned_payloads
 from nova_mini.notifications.instance import description_of
-from nova_mini.notifications.sending import send
+from nova_mini.notifications.sending import send, sends_unversioned
+from nova_mini.notifications.versioned_events import Event
 from nova_mini.objects import audit_period, instance_changes
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def notify_about_instance_update(context: RequestContext, instance: Instance) ->
     """Send the notification for a change of something that is not in the record of the server: its
     tags. Called by the API, as in Nova without a regard to ``notify_on_state_change``."""
     now = instance.summary()
-    _send(context, instance_changes.Change(instance, now, now))
+    _send(context, instance_changes.Change(instance, now, now), versioned.API)
 
 
 def _notify(change: instance_changes.Change) -> None:
@@ -41,7 +42,7 @@ def _notify(change: instance_changes.Change) -> None:
     if not _is_reported_transition(before, after):
         before = after._replace(display_name=before.display_name)
         change = instance_changes.Change(change.instance, before, after)
-    _send(change.instance._context, change)
+    _send(change.instance._context, change, versioned.COMPUTE)
 
 
 def _is_reported_transition(
@@ -53,20 +54,32 @@ def _is_reported_transition(
     return with_tasks and before.task_state != after.task_state
 
 
-def _send(context: RequestContext, change: instance_changes.Change) -> None:
-    if not rpc.are_notifications_enabled():
-        return
+def _send(context: RequestContext, change: instance_changes.Change, source: str) -> None:
+    period = audit_period.current(CONF.instance_usage_audit_period, utcnow())
+    if sends_unversioned():
+        _send_unversioned(context, change, period)
+
+    def make() -> dict:
+        data = versioned_payloads.of_instance(context, change.instance)
+        return data | versioned_payloads.of_change(change, period)
+
+    versioned.send(context, Event("update"), source, make)
+
+
+def _send_unversioned(
+    context: RequestContext, change: instance_changes.Change, period: audit_period.Period
+) -> None:
     try:
-        payload = _payload(change)
+        payload = _payload(change, period)
     except Exception:  # the change is committed, and must not seem to have failed
         LOG.exception("Instance %s: no compute.instance.update was made", change.instance.uuid)
         return
     send(context, f"compute.{CONF.host}", "compute.instance.update", payload)
 
 
-def _payload(change: instance_changes.Change) -> dict:
+def _payload(change: instance_changes.Change, period: audit_period.Period) -> dict:
     before, after = change.before, change.after
-    begin, end = audit_period.current(CONF.instance_usage_audit_period, utcnow())
+    begin, end = period
     payload = {
         **description_of(change.instance),
         "old_state": before.vm_state,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from nova_mini import rpc
 from nova_mini.conf import CONF
+from nova_mini.notifications.sending import sends_unversioned
 
 if TYPE_CHECKING:
     from nova_mini.context import RequestContext
@@ -18,6 +19,6 @@ def notify_about_keypair(
 
     Does nothing when ``[oslo_messaging_notifications] driver`` sends none. Called by the API.
     """
-    if rpc.are_notifications_enabled():
+    if sends_unversioned():
         payload = {"tenant_id": context.project_id, "user_id": user_id, "key_name": name}
         rpc.get_notifier(f"api.{CONF.host}").info(context, f"keypair.{event}", payload)

@@ -6,11 +6,24 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from nova_mini import rpc
+from nova_mini.conf import CONF
 
 if TYPE_CHECKING:
     from nova_mini.context import RequestContext
 
 LOG = logging.getLogger(__name__)
+
+
+def sends_unversioned() -> bool:
+    return rpc.are_notifications_enabled() and _formats() != "versioned"
+
+
+def sends_versioned() -> bool:
+    return rpc.are_notifications_enabled() and _formats() != "unversioned"
+
+
+def _formats() -> str:
+    return CONF.notifications.notification_format
 
 
 def send(
@@ -20,10 +33,12 @@ def send(
     payload: dict[str, Any],
     *,
     is_error: bool = False,
+    versioned: bool = False,
 ) -> None:
-    """Send an unversioned notification. One that cannot be delivered is lost, and logged."""
+    """Send a notification. One that cannot be delivered is lost, and logged."""
     try:
-        notifier = rpc.get_notifier(publisher_id)
+        get = rpc.get_versioned_notifier if versioned else rpc.get_notifier
+        notifier = get(publisher_id)
         (notifier.error if is_error else notifier.info)(context, event_type, payload)
     except Exception as exc:  # of oslo.messaging, kombu, amqp or the socket
         LOG.warning("Notification %s: could not send: %s", event_type, exc)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nova_mini import rpc
 from nova_mini.conf import CONF
+from nova_mini.notifications.sending import sends_unversioned
 
 if TYPE_CHECKING:
     from nova_mini.context import RequestContext
@@ -23,6 +24,6 @@ def notify_about_server_group_update(
 
     Does nothing when ``[oslo_messaging_notifications] driver`` sends none. Called by the API.
     """
-    if rpc.are_notifications_enabled():
+    if sends_unversioned():
         payload = {**(details or {}), "server_group_id": group.uuid}
         rpc.get_notifier(f"servergroup.{CONF.host}").info(context, f"servergroup.{event}", payload)

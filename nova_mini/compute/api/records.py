@@ -8,6 +8,7 @@ from nova_mini import quota
 from nova_mini.compute.api.base import Base
 from nova_mini.compute.requests import destination
 from nova_mini.context import RequestContext
+from nova_mini.notifications import Event, notify_about_instance_action
 from nova_mini.objects.instance import Instance
 from nova_mini.objects.instance_action import InstanceAction
 from nova_mini.states import state_checks, vm_states
@@ -31,11 +32,13 @@ class Records(Base):
         instance.locked_by = "owner" if is_owner else "admin"
         instance.locked_reason = reason
         InstanceAction.begin(context, instance, "lock", expected_task_state=None)
+        notify_about_instance_action(context, instance, Event("lock"), source="nova-api")
 
     def unlock(self, context: RequestContext, instance: Instance) -> None:
         instance.locked = False
         instance.locked_by = instance.locked_reason = None
         InstanceAction.begin(context, instance, "unlock", expected_task_state=None)
+        notify_about_instance_action(context, instance, Event("unlock"), source="nova-api")
 
     def reset_state(self, context: RequestContext, instance: Instance, state: str) -> None:
         """Set the vm_state to ``active`` or ``error``, and the task_state to None.

@@ -58,7 +58,8 @@ def attach_volume(op: HostOperation, bdm_uuid: str) -> None:
         raise exception.ActionInterrupted(reason="the volume is not reserved yet")
     if bdm is None:
         return
-    with op.compensate(lambda: _undo_attach(op, bdm)):
+    notified = op.notified("volume_attach", volume_id=bdm.volume_id)
+    with notified, op.compensate(lambda: _undo_attach(op, bdm)):
         if not bdm.connection_info:  # nothing was done by an earlier attempt
             _name_device(op, bdms, bdm)
         _attach_volume(op, bdm)
@@ -94,6 +95,7 @@ def detach_volume(op: HostOperation, bdm_uuid: str) -> None:
     bdm = BlockDeviceMapping.get_by_uuid(op.context, bdm_uuid)
     if bdm is None:
         return
+    op.notify_versioned("volume_detach", "start", volume_id=bdm.volume_id)
     with op.compensate(lambda: op.host.volume_api.roll_detaching(op.context, bdm.volume_id)):
         driver_block_device(bdm).detach(op.context, op.instance, op.host.volume_api, op.host.driver)
     bdm.destroy()

@@ -16,4 +16,6 @@ def trigger_crash_dump(op: HostOperation) -> None:
             "The crash dump was interrupted. The guest may have got the interrupt; if it writes no "
             "dump, request it again."
         )
+    op.notify_versioned("trigger_crash_dump", "start")
     op.host.driver.trigger_crash_dump(op.instance)
+    op.notify_versioned("trigger_crash_dump", "end")

@@ -11,8 +11,16 @@ from nova_mini.objects.network_model import VIF, NetworkInfo, NetworkRequest
 from nova_mini.trace import traced
 
 
-@traced("attach_interface")
 def attach_interface(op: HostOperation, parameters: AttachInterfaceParameters) -> dict:
+    """Attach an interface, and notify. Returns the new VIF; raises as :func:`_attach_interface`."""
+    with op.notified("interface_attach"):
+        vif = _attach_interface(op, parameters)
+    op.notify_versioned("interface_attach", "end")
+    return vif
+
+
+@traced("attach_interface")
+def _attach_interface(op: HostOperation, parameters: AttachInterfaceParameters) -> dict:
     """Attach an interface and return the new VIF (``VIF.to_dict()``).
 
     On failure, a port that was created for it is deleted. Raises PortInUse for a port that the
@@ -47,11 +55,13 @@ def attach_interface(op: HostOperation, parameters: AttachInterfaceParameters) -
 @traced("detach_interface")
 def detach_interface(op: HostOperation, port_id: str) -> None:
     """Remove the NIC, then the port; idempotent."""
+    op.notify_versioned("interface_detach", "start")
     vif = op.instance.network_info.get(port_id)
     if vif is not None:
         op.host.driver.detach_interface(op.context, op.instance, vif)
     op.host.network_api.deallocate_port_for_instance(op.context, op.instance, port_id)
     op.instance.network_info = NetworkInfo(v for v in op.instance.network_info if v.id != port_id)
+    op.notify_versioned("interface_detach", "end")
 
 
 @traced("remove_interface")

@@ -23,7 +23,8 @@ def rescue(op: HostOperation, parameters: RescueParameters) -> None:
     op.await_earlier_actions()
     image = ImageMeta.from_system_metadata(parameters.image)
     details = {"rescue_image_name": parameters.image_name or ""}
-    op.notify("rescue.start", extra=details)
+    image_ref = {"rescue_image_ref": parameters.image_ref}
+    op.notify("rescue.start", extra=details, versioned_fields=image_ref)
     _check_external_services(op, parameters)
     with op.error_on_failure(), op.compensate(lambda: _remove_rescue(op)):
         _start_rescue(op, image, parameters.admin_password)
@@ -31,7 +32,7 @@ def rescue(op: HostOperation, parameters: RescueParameters) -> None:
     op.instance.vm_state = vm_states.RESCUED
     op.instance.task_state = None
     op.instance.launched_at = utcnow()
-    op.notify("rescue.end", extra=details)
+    op.notify("rescue.end", extra=details, versioned_fields=image_ref)
 
 
 @traced("_check_for_rescue")

@@ -32,8 +32,9 @@ LOG = logging.getLogger(__name__)
 def prep_resize(op: HostOperation) -> NextPhase:
     """At the destination. Raises RescheduledException if the server cannot come here."""
     op.notify_usage()
-    op.notify("resize.prep.start")
     migration = op.migration
+    flavor = {"new_flavor": migration.new_flavor}
+    op.notify("resize.prep.start", versioned_fields=flavor)
     try:
         _check(op)
         op.host.rt.resize_claim(op.instance, migration)
@@ -44,7 +45,7 @@ def prep_resize(op: HostOperation) -> NextPhase:
         ) from exc
     migration.dest_node, migration.dest_host = op.host.rt.node, CONF.my_ip
     migration.status = migration_states.MIGRATING
-    op.notify("resize.prep.end")
+    op.notify("resize.prep.end", versioned_fields=flavor)
     return NextPhase(operations.RESIZE_INSTANCE, migration.source_compute)
 
 

@@ -16,14 +16,15 @@ def snapshot(op: HostOperation, image_id: str) -> None:
     On failure the image is deleted. If the user has deleted the image meanwhile, the operation ends
     without an error.
     """
-    op.notify("snapshot.start")
+    image = {"snapshot_image_id": image_id}
+    op.notify("snapshot.start", versioned_fields=image)
     try:
         if op.host.image_api.get(op.context, image_id).status != "active":
             _take(op, image_id)
     except exception.ImageNotFound:
         pass  # the user has deleted it
     op.instance.task_state = None
-    op.notify("snapshot.end")
+    op.notify("snapshot.end", versioned_fields=image)
 
 
 def _take(op: HostOperation, image_id: str) -> None:

@@ -29,13 +29,13 @@ def swap_volume(op: HostOperation, parameters: SwapVolumeParameters) -> None:
     if bdm is None:  # detached meanwhile
         _release_both(op, parameters)
         return
-    swap = _Swap(op, bdm, parameters)
-    with op.compensate(swap.undo):
-        swap.run()
     volumes = {
         "old_volume_id": parameters.old_volume_id,
         "new_volume_id": parameters.new_volume_id,
     }
+    swap = _Swap(op, bdm, parameters)
+    with op.notified("volume_swap", **volumes), op.compensate(swap.undo):
+        swap.run()
     op.notify("volume.swap", extra=volumes)
 
 

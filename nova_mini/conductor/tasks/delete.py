@@ -43,7 +43,7 @@ def _send_to_host(action: ClaimedAction) -> None:
 def _delete(context: RequestContext, action: ClaimedAction) -> None:
     """Remove the server's resources outside of a host. A host removes its orphans itself."""
     instance = action.instance
-    notify_about_instance_usage(context, instance, "delete.start")
+    notify_about_instance_usage(context, instance, "delete.start", source="nova-conductor")
     others = Migration.get_hosts_beside(context, instance)
     neutron.API().deallocate_for_instance(context.elevated(), instance)
     _delete_images(context, action)
@@ -53,7 +53,7 @@ def _delete(context: RequestContext, action: ClaimedAction) -> None:
     action.finish()
     for host in others:
         compute_rpcapi.ComputeAPI().remove_orphans(context, host, instance.uuid)
-    notify_about_instance_usage(context, instance, "delete.end")
+    notify_about_instance_usage(context, instance, "delete.end", source="nova-conductor")
 
 
 def _delete_images(context: RequestContext, action: ClaimedAction) -> None:

@@ -98,7 +98,9 @@ def _give_up(action: ClaimedAction, exc: exception.NovaException) -> None:
     instance.task_state = None
     action.migration.status = migration_states.ERROR
     add_instance_fault(context, instance, exc, host=None)
-    notify_about_instance_usage(context, instance, "live_migration.error", fault=exc)
+    notify_about_instance_usage(
+        context, instance, "live_migration.error", fault=exc, source="nova-conductor"
+    )
     action.finish(exc)
 
 

@@ -118,7 +118,7 @@ def give_up(action: ClaimedAction, exc: exception.NovaException, notification: s
     instance.task_state = None
     action.migration.status = migration_states.ERROR
     add_instance_fault(context, instance, exc, host=None)
-    notify_about_instance_usage(context, instance, notification, fault=exc)
+    notify_about_instance_usage(context, instance, notification, fault=exc, source="nova-conductor")
     action.finish(exc)
 
 

@@ -78,7 +78,9 @@ class SchedulingTask:
         instance.release_allocation()
         instance.task_state = None
         add_instance_fault(context, instance, exc, host=None)
-        notify_about_instance_usage(context, instance, notification, fault=exc)
+        notify_about_instance_usage(
+            context, instance, notification, fault=exc, source="nova-conductor"
+        )
         claimed.steps = ()
         claimed.finish(exc)
 

@@ -84,4 +84,6 @@ def _release(context: RequestContext, instance: Instance, bdm: BlockDeviceMappin
 def _notify(
     context: RequestContext, instance: Instance, event: str, bdm: BlockDeviceMapping
 ) -> None:
-    notify_about_instance_usage(context, instance, event, extra={"volume_id": bdm.volume_id})
+    notify_about_instance_usage(
+        context, instance, event, extra={"volume_id": bdm.volume_id}, source="nova-conductor"
+    )

@@ -7,6 +7,7 @@ import json
 import uuid
 
 import pytest
+from oslo_messaging.notify import _impl_test
 
 from nova_mini import exception, rpc
 from nova_mini.conf import CONF
@@ -34,7 +35,7 @@ def bus(tmp_path):
         config.write_text("\n".join(lines + [f"driver = {driver}" for driver in drivers]))
         CONF(["--config-file", str(config)], project="nova-mini")
         rpc.init()
-        sent = rpc.messaging.notify._impl_test.NOTIFICATIONS
+        sent = _impl_test.NOTIFICATIONS
         sent.clear()
         return sent
 

@@ -10,6 +10,7 @@ from oslo_utils import uuidutils, versionutils
 from oslo_versionedobjects import fields
 
 from nova_mini import db, exception
+from nova_mini.numa.guest import GuestTopology
 from nova_mini.objects import quota_claims
 from nova_mini.objects.base import NovaObject, ObjectList, TimestampedObject, register, remotable
 from nova_mini.objects.fields import JsonDictField
@@ -143,6 +144,12 @@ class Migration(TimestampedObject, NovaObject):
         """The NUMA topology of the server; ``end``: OLD, at the source, or NEW."""
         known = self.numa_topologies if self.obj_attr_is_set("numa_topologies") else None
         return (known or {}).get(end)
+
+    @property
+    def new_numa(self) -> GuestTopology | None:
+        """Where the server is placed at the destination."""
+        stored = self.topology_at(NEW)
+        return GuestTopology.from_dict(stored) if stored else None
 
     @property
     def is_same_host(self) -> bool:

@@ -13,3 +13,8 @@ def apply(host: HostTopology) -> HostTopology:
         return host.with_cpu_sets(CONF.compute.cpu_shared_set, CONF.compute.cpu_dedicated_set)
     except ValueError as exc:
         raise exception.ConfigurationError(internal=f"[compute] {exc}") from exc
+
+
+def are_named() -> bool:
+    """Whether the administrator has named the CPUs of servers: not all CPUs are for all."""
+    return bool(CONF.compute.cpu_shared_set or CONF.compute.cpu_dedicated_set)

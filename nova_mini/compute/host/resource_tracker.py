@@ -240,8 +240,12 @@ class ResourceTracker:
         :meth:`release`. Raises ComputeResourcesUnavailable."""
         if migration.is_same_host:
             self.lend(migration)
-        new = _stored(self._take(instance, migration.new_flavor))
-        migration.numa_topologies = {OLD: instance.numa_topology, NEW: new}
+        new = self._take(instance, migration.new_flavor)
+        if migration.is_live and _page_sizes(new) != _page_sizes(instance.numa):
+            self.release(instance.uuid)
+            reason = f"{self.host} has no pages of the size that the running guest has"
+            raise exception.ComputeResourcesUnavailable(reason=reason)
+        migration.numa_topologies = {OLD: instance.numa_topology, NEW: _stored(new)}
         self._moving[instance.uuid] = migration
 
     def lend(self, migration: Migration) -> None:
@@ -338,6 +342,10 @@ def _topology_requested(instance: Instance, flavor: Flavor) -> GuestTopology | N
         )
     except numa_request.InvalidTopology as exc:
         raise exception.ComputeResourcesUnavailable(reason=f"{exc.key}: {exc}") from exc
+
+
+def _page_sizes(numa: GuestTopology | None) -> list[int | None]:
+    return [cell.page_kb for cell in numa.cells] if numa else []
 
 
 def _stored(numa: GuestTopology | None) -> StoredGuest | None:

@@ -81,7 +81,12 @@ def _prepare(op: HostOperation) -> dict:
     block_device_info = connections.attach_volumes_here(op)
     network_info = op.host.network_api.bind_to_second_host(op.context, op.instance, op.host.name)
     return op.host.driver.pre_live_migration(
-        op.context, op.instance, op.parameters.source, network_info, block_device_info
+        op.context,
+        op.instance,
+        op.parameters.source,
+        network_info,
+        block_device_info,
+        op.migration.new_numa,
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nova_mini.context import RequestContext
+    from nova_mini.numa.guest import GuestTopology
     from nova_mini.objects.instance import Instance
     from nova_mini.objects.migration import Migration
     from nova_mini.objects.network_model import NetworkInfo
@@ -48,9 +49,10 @@ class LiveMigration(abc.ABC):
         source: SourceFacts,
         network_info: NetworkInfo,
         block_device_info: BlockDeviceInfo,
+        numa: GuestTopology | None = None,
     ) -> DestinationFacts:
         """At the destination: make what the guest needs here. ``network_info`` and
-        ``block_device_info`` are those of this host."""
+        ``block_device_info`` are those of this host; ``numa``: where the guest is placed on it."""
 
     @abc.abstractmethod
     def live_migration(

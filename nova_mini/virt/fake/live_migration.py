@@ -29,6 +29,7 @@ from nova_mini.virt.live_migration import GuestPlace
 if TYPE_CHECKING:
     from nova_mini.context import RequestContext
     from nova_mini.network.model import NetworkInfo
+    from nova_mini.numa.guest import GuestTopology
     from nova_mini.objects.instance import Instance
     from nova_mini.objects.migration import Migration
     from nova_mini.virt.block_device_info import BlockDeviceInfo
@@ -71,6 +72,7 @@ class FakeLiveMigration(FakeCreation, LiveMigration):
         source: SourceFacts,
         network_info: NetworkInfo,
         block_device_info: BlockDeviceInfo,
+        numa: GuestTopology | None = None,
     ) -> DestinationFacts:
         self._fail_if_requested(instance)
         if source["has_disk"]:

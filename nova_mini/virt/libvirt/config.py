@@ -11,6 +11,7 @@ import dataclasses
 
 from lxml import etree
 
+from nova_mini.numa.guest import GuestTopology
 from nova_mini.virt.libvirt.config_devices import (
     LibvirtConfigGuestDisk,
     LibvirtConfigGuestInterface,
@@ -18,6 +19,7 @@ from nova_mini.virt.libvirt.config_devices import (
     element,
 )
 from nova_mini.virt.libvirt.config_metadata import LibvirtConfigGuestMetaNovaInstance, mark_dom
+from nova_mini.virt.libvirt.config_placement import Placement, cells_of
 
 
 @dataclasses.dataclass
@@ -31,6 +33,7 @@ class LibvirtConfigGuestCPU(LibvirtConfigObject):
     cores: int = 1
     threads: int = 1
     features: dict[str, str] = dataclasses.field(default_factory=dict)
+    numa: GuestTopology | None = None
 
     def format_dom(self) -> etree._Element:
         cpu = element("cpu", mode=self.mode)
@@ -45,6 +48,8 @@ class LibvirtConfigGuestCPU(LibvirtConfigObject):
             )
         features = self.features.items()
         cpu.extend(element("feature", name=name, policy=policy) for name, policy in features)
+        if self.numa:
+            cpu.append(cells_of(self.numa))
         return cpu
 
 
@@ -171,6 +176,8 @@ class LibvirtConfigGuest(LibvirtConfigObject):
     hides_kvm: bool = False
     tb_cache: int | None = None
     devices: list[LibvirtConfigObject] = dataclasses.field(default_factory=list)
+    placement: Placement = Placement()
+    memory_backing: etree._Element | None = None
 
     def format_dom(self) -> etree._Element:
         domain = element("domain", type=self.virt_type)
@@ -181,9 +188,12 @@ class LibvirtConfigGuest(LibvirtConfigObject):
         if self.metadata:
             domain.append(element("metadata"))
             domain[-1].extend([self.metadata.format_dom(), mark_dom()])
+        if self.memory_backing is not None:
+            domain.append(self.memory_backing)
         for part in (self.sysinfo, self.os, self.cpu, self.clock, self.cputune):
             if part is not None:
                 domain.append(part.format_dom())
+        self.placement.change(domain)
         domain.append(self._features())
         # A guest that powers off stays defined and off: the compute service decides what follows.
         domain.append(element("on_poweroff", "destroy"))

@@ -11,6 +11,7 @@ from oslo_utils import strutils
 from nova_mini import exception
 from nova_mini.conf import CONF
 from nova_mini.guest_options import choices, hypervisor_id
+from nova_mini.virt import cpu_sets
 from nova_mini.virt.libvirt import (
     blockinfo,
     config_metadata,
@@ -23,6 +24,7 @@ from nova_mini.virt.libvirt import (
 from nova_mini.virt.libvirt import config as vconfig
 from nova_mini.virt.libvirt import config_devices as vdevices
 from nova_mini.virt.libvirt import hardware as hw
+from nova_mini.virt.libvirt.config_placement import Placement, memory_backing
 from nova_mini.virt.libvirt.host import Capabilities
 from nova_mini.virt.libvirt.imagebackend.file import Backend
 from nova_mini.virt.libvirt.serial_ports import SerialPorts
@@ -30,6 +32,7 @@ from nova_mini.virt.libvirt.vif import LibvirtGenericVIFDriver
 
 if TYPE_CHECKING:
     from nova_mini.network.model import NetworkInfo
+    from nova_mini.numa.guest import GuestTopology
     from nova_mini.objects.image_meta import ImageMeta
     from nova_mini.objects.instance import Instance
 
@@ -86,13 +89,16 @@ class GuestConfigBuilder:
         disk_info: blockinfo.DiskInfo,
         volumes: dict[str, vdevices.LibvirtConfigGuestDisk] | None = None,
         boot: BootFiles | None = None,
+        numa: GuestTopology | None = None,
     ) -> vconfig.LibvirtConfigGuest:
         """``volumes``: the disks of connected volumes, by their names in ``disk_info``. ``boot``
-        None: the instance's own.
+        None: the instance's own. ``numa`` None: where the instance is placed now.
 
         Raises UnsupportedHardware, HypervisorError, VirtualInterfacePlugException.
         """
         flavor, hardware = instance.flavor, hw.Hardware(instance.flavor, image_meta)
+        numa = numa or instance.numa
+        host = cpu_sets.apply(self.capabilities.numa)
         return vconfig.LibvirtConfigGuest(
             virt_type=CONF.libvirt.virt_type,
             uuid=instance.uuid,
@@ -111,7 +117,9 @@ class GuestConfigBuilder:
                 hardware,
                 disk_info,
             ),
-            cpu=guest_cpu.for_guest(flavor, hardware, self.capabilities.model_traits),
+            cpu=guest_cpu.for_guest(flavor, hardware, self.capabilities.model_traits, numa),
+            placement=Placement.of(numa, host, cpu_sets.are_named()),
+            memory_backing=memory_backing(numa, host) if numa else None,
             clock=_clock(instance, hardware, self.capabilities.arch),
             cputune=_cputune(hardware),
             features=["acpi", "apic"] if self.capabilities.arch == "x86_64" else ["acpi"],

@@ -10,6 +10,7 @@ from nova_mini.conf import CONF
 from nova_mini.virt.libvirt.config import LibvirtConfigGuestCPU
 
 if TYPE_CHECKING:
+    from nova_mini.numa.guest import GuestTopology
     from nova_mini.objects.flavor import Flavor
     from nova_mini.virt.libvirt.hardware import Hardware
 
@@ -41,12 +42,15 @@ def extra_flags() -> dict[str, str]:
 
 
 def for_guest(
-    flavor: Flavor, hardware: Hardware, traits_of_models: Mapping[str, frozenset[str]]
+    flavor: Flavor,
+    hardware: Hardware,
+    traits_of_models: Mapping[str, frozenset[str]],
+    numa: GuestTopology | None = None,
 ) -> LibvirtConfigGuestCPU:
     """``traits_of_models``: of each of :func:`models`. Raises UnsupportedHardware, and
     HypervisorError if no model has the traits that the server requires."""
     config = LibvirtConfigGuestCPU(
-        mode=mode(), model=_model(hardware, traits_of_models), features=extra_flags()
+        mode=mode(), model=_model(hardware, traits_of_models), features=extra_flags(), numa=numa
     )
     requested = {name: hardware.integer(f"cpu_{name}") for name in ("sockets", "cores", "threads")}
     if any(requested.values()):

@@ -20,8 +20,9 @@ from oslo_log import log as logging
 
 from nova_mini import exception
 from nova_mini.conf import CONF
+from nova_mini.numa.host import HostTopology
 from nova_mini.trace import traced
-from nova_mini.virt.libvirt import cpu_models, events, guest_cpu, stale_starts
+from nova_mini.virt.libvirt import cpu_models, events, guest_cpu, host_numa, stale_starts
 from nova_mini.virt.libvirt import firmware as firmwares
 from nova_mini.virt.libvirt.config_metadata import is_own_domain
 from nova_mini.virt.libvirt.firmware import Firmware
@@ -55,7 +56,8 @@ def _keep_alive(conn: libvirt.virConnect) -> None:
 class Capabilities:
     """``guests``: (architecture, [virt types]) that this host can run. ``machines``: the machine
     types for the host's own architecture, ``firmware``: what its guests can have. ``host_uuid``: of
-    the machine. ``model_traits``: of each configured CPU model, if there are several."""
+    the machine. ``numa``: its NUMA nodes; all CPUs are shared. ``model_traits``: of each configured
+    CPU model, if there are several."""
 
     arch: str
     cpu: dict
@@ -63,6 +65,7 @@ class Capabilities:
     machines: frozenset[str]
     firmware: Firmware = Firmware()
     host_uuid: str | None = None
+    numa: HostTopology = HostTopology(())
     model_traits: Mapping[str, frozenset[str]] = dataclasses.field(default_factory=dict)
 
     @classmethod
@@ -75,6 +78,7 @@ class Capabilities:
         return cls(
             arch=arch,
             host_uuid=root.findtext("host/uuid"),
+            numa=host_numa.parse(root),
             machines=frozenset(node.text for node in machines),
             cpu={
                 "arch": arch,

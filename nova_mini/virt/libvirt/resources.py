@@ -12,9 +12,9 @@ import pathlib
 from oslo_utils import units
 
 from nova_mini.conf import CONF
-from nova_mini.virt import uptime
+from nova_mini.virt import cpu_sets, uptime
 from nova_mini.virt.driver.host_information import HostResources
-from nova_mini.virt.libvirt import traits, utils
+from nova_mini.virt.libvirt import host_numa, traits, utils
 from nova_mini.virt.libvirt.host import Host
 from nova_mini.virt.libvirt.imagebackend.base import Storage
 
@@ -22,9 +22,10 @@ from nova_mini.virt.libvirt.imagebackend.base import Storage
 def get_available_resource(host: Host, hostname: str, storage: Storage | None) -> HostResources:
     """See ``ComputeDriver.get_available_resource``. ``storage``: None if disks are files."""
     storage = storage or file_system()
+    numa = cpu_sets.apply(host.capabilities.numa)
     return HostResources(
-        vcpus=os.cpu_count() or 1,
-        memory_mb=_total_memory_mb(),
+        vcpus=len(numa.shared),
+        memory_mb=host_numa.total_memory_mb(),
         local_gb=storage.total // units.Gi,
         disk_available_least=storage.free // units.Gi,
         disk_pool=storage.pool,
@@ -40,6 +41,7 @@ def get_available_resource(host: Host, hostname: str, storage: Storage | None) -
         ],
         traits=traits.of_host(host),
         host_uptime=uptime.of_machine(),
+        numa=numa,
     )
 
 
@@ -58,12 +60,6 @@ def free_bytes() -> int:
     """The space of that file system that is not written yet."""
     disk = os.statvfs(utils.instances_path())
     return disk.f_bavail * disk.f_frsize
-
-
-def _total_memory_mb() -> int:
-    lines = pathlib.Path("/proc/meminfo").read_text().splitlines()
-    kibibytes = next(line.split()[1] for line in lines if line.startswith("MemTotal:"))
-    return int(kibibytes) // units.Ki
 
 
 def _growth_bytes(without: str | None = None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import uuid
 
@@ -155,6 +156,7 @@ def test_a_resize_here_holds_both_topologies(tracker):
         get_admin_context(),
         uuid=str(uuid.uuid4()),
         instance_uuid=one.uuid,
+        migration_type="resize",
         source_compute=HOST,
         dest_compute=HOST,
         old_flavor=one.flavor,
@@ -175,3 +177,27 @@ def test_a_host_without_numa_nodes_refuses(driver):
     tracker.init_host()
     with pytest.raises(exception.ComputeResourcesUnavailable, match="NUMA"):
         tracker._take(server())
+
+
+def test_a_running_guest_needs_pages_of_its_size(driver, tracker):
+    """In a live migration; the claim is released again."""
+    one = server(1, **{"hw:mem_page_size": "any"})
+    huge = tracker._take(one)
+    one.numa_topology = huge.to_dict()
+    tracker.release(one.uuid)
+    cells = tuple(dataclasses.replace(cell, huge_pages=()) for cell in host_with().cells)
+    driver.change(numa=HostTopology(cells))
+    tracker.update_available_resource()
+    migration = Migration(
+        get_admin_context(),
+        uuid=str(uuid.uuid4()),
+        instance_uuid=one.uuid,
+        migration_type="live-migration",
+        source_compute="other",
+        dest_compute=HOST,
+        old_flavor=one.flavor,
+        new_flavor=one.flavor,
+    )
+    with pytest.raises(exception.ComputeResourcesUnavailable, match="pages"):
+        tracker.resize_claim(one, migration)
+    assert not any(cell.memory_used_mb for cell in reported().cells)

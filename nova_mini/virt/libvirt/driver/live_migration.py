@@ -17,6 +17,7 @@ from nova_mini.virt.live_migration import GuestPlace
 
 if TYPE_CHECKING:
     from nova_mini.context import RequestContext
+    from nova_mini.numa.guest import GuestTopology
     from nova_mini.objects.instance import Instance
     from nova_mini.objects.migration import Migration
     from nova_mini.virt.block_device_info import BlockDeviceInfo
@@ -56,6 +57,7 @@ class LibvirtLiveMigration(Domains, LiveMigration):
         source: SourceFacts,
         network_info: NetworkInfo,
         block_device_info: BlockDeviceInfo,
+        numa: GuestTopology | None = None,
     ) -> DestinationFacts:
         """The local disks are in shared storage, or are copied into files that are made here."""
         image_meta = ImageMeta.from_instance(instance)
@@ -76,7 +78,9 @@ class LibvirtLiveMigration(Domains, LiveMigration):
         connected = self._volumes.connect_all(instance, disk_info, block_device_info)
         self.plug_vifs(instance, network_info)
         builder = self._guest_config_builder()
-        config = builder.get_guest_config(instance, network_info, image_meta, disk_info, connected)
+        config = builder.get_guest_config(
+            instance, network_info, image_meta, disk_info, connected, numa=numa
+        )
         return live.describe_destination(instance, config, copies).to_dict()
 
     @traced("LibvirtDriver.live_migration")

@@ -13,6 +13,7 @@ from typing import Any
 from lxml import etree
 
 from nova_mini.virt.libvirt import utils
+from nova_mini.virt.libvirt.config_placement import Placement
 from nova_mini.virt.libvirt.migration.copy_targets import Copies
 
 _FOREIGN = ("source", "auth", "backingStore", "mirror")  # parts of a disk that the host determines
@@ -24,7 +25,8 @@ class Destination:
     ``address``: where QEMU waits for the guest. ``folder``: of the instance's files. ``disks``:
     device name -> element; ``interfaces``: MAC address -> element. ``graphics_listen`` (of VNC) and
     ``spice_listen``: an address, or None without such graphics. ``serial``: the element of the
-    serial port. ``copies``: the disks that are copied."""
+    serial port. ``copies``: the disks that are copied. ``placement``: on the CPUs and
+    NUMA nodes; None: a destination of an older release, which keeps that of the source."""
 
     uri: str
     address: str
@@ -35,13 +37,19 @@ class Destination:
     spice_listen: str | None = None
     serial: str | None = None
     copies: Copies = Copies()
+    placement: Placement | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> Destination:
-        return cls(**{**stored, "copies": Copies.from_dict(stored["copies"])})
+        placement = stored.get("placement")
+        changed = {
+            "copies": Copies.from_dict(stored["copies"]),
+            "placement": Placement.from_dict(placement) if placement else None,
+        }
+        return cls(**{**stored, **changed})
 
 
 def for_destination(xml: str, source_folder: str, destination: Destination) -> str:
@@ -56,6 +64,8 @@ def for_destination(xml: str, source_folder: str, destination: Destination) -> s
         _change_graphics(graphics, listen.get(graphics.get("type")))
     if destination.serial is not None:
         _change_serial(domain.find("devices"), etree.fromstring(destination.serial))
+    if destination.placement is not None:
+        destination.placement.change(domain)
     _change_paths(domain, source_folder, destination.folder)
     return etree.tostring(domain, encoding="unicode")
 

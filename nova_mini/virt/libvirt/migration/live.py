@@ -75,6 +75,7 @@ def describe_destination(
         spice_listen=str(CONF.spice.server_listen) if CONF.spice.enabled else None,
         serial=ports[0].to_xml() if ports else None,
         copies=copies,
+        placement=config.placement,
     )
 
 

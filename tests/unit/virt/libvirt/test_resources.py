@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from nova_mini.virt.libvirt import resources, utils
+from nova_mini.virt.libvirt import host_numa, resources, utils
 from nova_mini.virt.libvirt.host import Capabilities
 from nova_mini.virt.libvirt.imagebackend.base import Storage
 from tests import servers
@@ -78,4 +78,4 @@ def test_a_storage_is_reported_as_the_disk_of_the_host():
 
 def test_memory_is_read_from_meminfo():
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
-    assert abs(resources._total_memory_mb() - pages) <= 1
+    assert abs(host_numa.total_memory_mb() - pages) <= 1

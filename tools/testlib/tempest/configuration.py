@@ -65,8 +65,12 @@ def sections(stack: Stack, workspace: Path) -> Sections:
             "horizon": False,
         },
         "validation": _validation(has_guests, seconds),
-        "volume": _volume(seconds),
-        "volume-feature-enabled": {"backup": False, "extend_attached_volume": True},
+        "volume": _volume(stack, seconds),
+        "volume-feature-enabled": {
+            "backup": False,
+            "extend_attached_volume": True,
+            "multi_backend": len(cinder_conf.backends(stack)) > 1,
+        },
     }
 
 
@@ -162,10 +166,11 @@ def _validation(has_guests: bool, seconds: int) -> dict[str, object]:
     }
 
 
-def _volume(seconds: int) -> dict[str, object]:
+def _volume(stack: Stack, seconds: int) -> dict[str, object]:
     return {
         "build_timeout": seconds,
         "volume_type": "",  # Cinder's default
+        "backend_names": ",".join(cinder_conf.backends(stack)),
         "volume_type_multiattach": cinder_conf.MULTIATTACH,
         "max_microversion": "latest",
     }

@@ -160,9 +160,10 @@ OPTIONS = {
         ),
         cfg.StrOpt(
             "dhcp_domain",
-            default="",
+            default="novalocal",
             deprecated_group="DEFAULT",
-            help="Domain that is appended to host names in metadata and config drives.",
+            help="Domain that is appended to host names in metadata and config drives. Empty means "
+            "none.",
         ),
         cfg.ListOpt(
             "instance_list_extra_filters",

@@ -15,7 +15,7 @@ from keystoneauth1 import exceptions
 
 from nova_mini import exception, service_auth
 from nova_mini.conf import CONF
-from nova_mini.objects.instance_metadata import BOOT_ROLES, full_hostname
+from nova_mini.objects.instance_metadata import BOOT_ROLES
 
 if TYPE_CHECKING:
     from nova_mini.objects.instance import Instance
@@ -113,7 +113,7 @@ class Vendordata:
             "instance-id": instance.uuid,
             "image-id": instance.image_ref,
             "user-data": instance.user_data,
-            "hostname": full_hostname(instance),
+            "hostname": instance.hostname,
             "metadata": instance.metadata,
             "boot-roles": instance.system_metadata.get(BOOT_ROLES) or "",
         }

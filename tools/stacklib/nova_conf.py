@@ -26,7 +26,10 @@ def common(stack: Stack) -> Sections:
         "oslo_messaging_rabbit": {"rabbit_quorum_queue": True},
         "oslo_concurrency": {"lock_path": state / "locks"},
         "wsgi": {"api_paste_config": REPOSITORY / "etc" / "nova-mini" / "api-paste.ini"},
-        "api": {"auth_strategy": "keystone" if stack.has("keystone") else "noauth2"},
+        "api": {
+            "auth_strategy": "keystone" if stack.has("keystone") else "noauth2",
+            "dhcp_domain": "",  # the guest of the stack takes its name as it is
+        },
     }
     if stack.has("keystone"):
         if stack.node.name in stack.control_names:

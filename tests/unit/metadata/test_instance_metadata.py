@@ -30,7 +30,7 @@ def test_ec2_tree(instance):
         "ami-id": "ami-6f2c2a86",
         "ami-launch-index": "0",
         "instance-type": "m1.nano",
-        "hostname": "my-server",
+        "hostname": "my-server.novalocal",
         "local-ipv4": "10.0.0.5",
         "public-ipv4": "203.0.113.9",
         "placement/availability-zone": "az1",
@@ -78,7 +78,7 @@ def test_ec2_paths_with_and_without_the_prefix(instance):
     metadata = InstanceMetadata(instance)
     assert metadata.lookup("/ec2") == metadata.lookup("/")
     assert metadata.lookup("/ec2/latest/meta-data/") == metadata.lookup("/latest/meta-data/")
-    assert text(metadata, "/ec2/2009-04-04/meta-data/hostname") == "my-server"
+    assert text(metadata, "/ec2/2009-04-04/meta-data/hostname") == "my-server.novalocal"
 
 
 @pytest.mark.parametrize(

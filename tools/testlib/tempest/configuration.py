@@ -136,6 +136,7 @@ def _features(stack: Stack, has_guests: bool) -> dict[str, object]:
         "scheduler_enabled_filters": "all",
         "nova_policy_roles": "admin,manager,member,reader",
         "hostname_fqdn_sanitization": True,
+        "dhcp_domain": "",
     }
 
 

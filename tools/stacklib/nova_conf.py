@@ -4,6 +4,7 @@ from stacklib import auth, kvm, ports
 from stacklib.components import ceph, mariadb, rabbitmq
 from stacklib.stack import REPOSITORY, Stack
 
+BROKER_HEARTBEAT = 10  # seconds; connections to a node that lost its power end after it
 CPU_RATIO = 16.0  # small guests are mostly idle, and the machine may have only 2 cores
 TRANSLATION_CACHE = 32  # MiB of QEMU's memory per emulated guest; the default depends on the RAM
 
@@ -23,7 +24,7 @@ def common(stack: Stack) -> Sections:
             "osapi_compute_listen": stack.node.address,
             "metadata_listen": stack.node.address,
         },
-        "oslo_messaging_rabbit": {"rabbit_quorum_queue": True},
+        "oslo_messaging_rabbit": _messaging(stack),
         "oslo_concurrency": {"lock_path": state / "locks"},
         "wsgi": {"api_paste_config": REPOSITORY / "etc" / "nova-mini" / "api-paste.ini"},
         "api": {
@@ -56,6 +57,17 @@ def common(stack: Stack) -> Sections:
     if stack.choices.virt_driver == "fake":  # fake servers cost nothing: let clients make many
         sections["quota"] = {"instances": -1, "cores": -1, "ram": -1}
     return sections
+
+
+def _messaging(stack: Stack) -> dict[str, object]:
+    """Let services go on when the node of a broker dies, if there is another broker. A queue for
+    replies that is not replicated would be lost with its broker, and with it each answer that is
+    sent before the loss is noticed."""
+    options: dict[str, object] = {"rabbit_quorum_queue": True}
+    if len(stack.broker_names) > 1:
+        options["rabbit_transient_quorum_queue"] = True
+        options["heartbeat_timeout_threshold"] = BROKER_HEARTBEAT
+    return options
 
 
 def database(stack: Stack) -> Sections:

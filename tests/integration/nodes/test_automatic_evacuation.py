@@ -20,20 +20,22 @@ SHORT = {
     "OS_CONDUCTOR__EVACUATE_AFTER": "6",
     "OS_DEFAULT__REPORT_INTERVAL": "1",
     "OS_DEFAULT__SERVICE_DOWN_TIME": "6",
+    # Messages for the dead node's conductor wait in a broker until it misses heartbeats.
+    "OS_OSLO_MESSAGING_RABBIT__HEARTBEAT_TIMEOUT_THRESHOLD": "4",
 }
 WATCH_SECONDS = "10"  # after which Ceph forgets a client that died; 30 by default
 
 
 @pytest.fixture
 def options(nodes):
-    """Sets options of the daemons of the control node and of the one that dies. Whatever happens,
-    they are as before at the end, and the node runs."""
+    """Sets options of all daemons of the control nodes. Whatever happens, they are as before at the
+    end, and the node that died runs."""
 
     def set_options(values: dict[str, str]) -> None:
         for daemon in DAEMONS:
-            nodes.set_options("n1", daemon, values)
-        nodes.set_options(DEAD, "compute", values)
-        for node in ("n1", DEAD):
+            for node in nodes.control_names:
+                nodes.set_options(node, daemon, values)
+        for node in nodes.control_names:
             until(f"{node} is up", lambda node=node: nodes.compute_state(node) == "up", 60, 0.5)
 
     yield set_options

@@ -13,11 +13,16 @@ from stacklib.stack import Stack
 from stacklib.units import Unit
 
 USER = "openstack"
-VHOSTS = {"/": "the stack", "test": "functional tests"}
+REPLICATED = "replicated"
+VHOSTS = {
+    "/": "the stack",
+    REPLICATED: "services with queues on all brokers",
+    "test": "functional tests",
+}
 ALONE = "rabbit@localhost"
 # Schedulers that do not busy-wait: on a small machine others need the cores. Seconds after which
 # brokers give up one that is silent: until then, they wait for its part in each change of a queue.
-ERLANG = "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none -kernel net_ticktime 15"
+ERLANG = "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none -kernel net_ticktime 10"
 GREETING = b"AMQP\x00\x00\x09\x01"
 
 CONFIG = """\
@@ -47,8 +52,9 @@ def transport_url(stack: Stack, vhost: str = "") -> str:
 
 
 def cluster_url(stack: Stack) -> str:
-    """Return the URL for services whose queues are replicated: all brokers."""
-    return _url(stack, stack.broker_names, "")
+    """Return the URL for services whose queues are replicated if there are several brokers. These
+    are a virtual host of their own, as exchanges are declared otherwise for such queues."""
+    return _url(stack, stack.broker_names, REPLICATED if _is_clustered(stack) else "")
 
 
 def _url(stack: Stack, names: Sequence[str], vhost: str) -> str:

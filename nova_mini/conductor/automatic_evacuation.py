@@ -75,7 +75,9 @@ class AutomaticEvacuation:
             except (exception.Conflict, exception.InstanceNotFound) as exc:
                 LOG.info("Instance %s: not evacuated now: %s", instance.uuid, exc)
             else:
-                self._task_api.send(context, action)
+                # To this conductor: the broker may still give messages to one that died with the
+                # host.
+                self._task_api.send_to(CONF.host, context, action)
 
 
 def _has_its_disk_open(instance: Instance) -> bool:

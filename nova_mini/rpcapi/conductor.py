@@ -116,6 +116,12 @@ class ComputeTaskAPI:
         """Cast an action to the conductors."""
         self.run_action(context, action.method, action.id)
 
+    @traced("ComputeTaskAPI.send_to")
+    def send_to(self, host: str, context: RequestContext, action: InstanceAction) -> None:
+        """Cast an action to the conductor of a host."""
+        client = rpc.get_client(self._target).prepare(server=host)
+        rpc.cast_hint(client, context, action.method, action_ids=[action.id])
+
     @traced("ComputeTaskAPI.run_action")
     def run_action(self, context: RequestContext, method: str, action_id: int) -> None:
         """Cast an action, by its id, to the conductors."""

@@ -16,6 +16,7 @@ from testlib.surroundings import program
 from testlib.tempest.tier import tempest
 
 NOVA = "nova==34.0.0"
+LOCAL_DISKS = ("--local-disks", "n3,n4")
 STACK = str(REPOSITORY / "tools" / "stack")
 
 
@@ -61,18 +62,32 @@ def integration(commands: Commands, stack: Stack, arguments: Sequence[str]) -> l
     ]
 
 
+def moves(commands: Commands, stack: Stack, arguments: Sequence[str]) -> list[Outcome]:
+    """One test of each kind of move, with real guests on four nodes. One node keeps running."""
+    return [
+        *_of_nodes(
+            "moves", ["--nodes", "4", *LOCAL_DISKS], commands, stack, ["-m", "moves", *arguments]
+        ),
+        commands.check("stack up", [sys.executable, STACK, "up", "--nodes", "1"]),
+    ]
+
+
 def nodes(commands: Commands, stack: Stack, arguments: Sequence[str]) -> list[Outcome]:
     """Several nodes, which the tests disturb from the machine. The stack keeps running."""
-    several = ["--nodes", "4", "--control", "3", "--local-disks", "n3,n4"]
+    several = ["--nodes", "4", "--control", "3", *LOCAL_DISKS]
+    return _of_nodes("nodes", several, commands, stack, arguments)
+
+
+def _of_nodes(
+    name: str, several: list[str], commands: Commands, stack: Stack, arguments: Sequence[str]
+) -> list[Outcome]:
+    """Start the stack with several nodes, and run tests of them."""
     up = commands.check("stack up", [sys.executable, STACK, "up", *several])
     if not up.well:
         return [up]
-    return [
-        up,
-        commands.pytest(
-            "nodes", [program(stack, "pytest")], _chosen("tests/integration/nodes", arguments)
-        ),
-    ]
+    pytest = [program(stack, "pytest")]
+    chosen = _chosen("tests/integration/nodes", arguments)
+    return [up, commands.pytest(name, pytest, chosen, repeats=True)]
 
 
 def conformance(commands: Commands, stack: Stack, arguments: Sequence[str]) -> list[Outcome]:
@@ -160,6 +175,7 @@ TIERS = {
         functional, ("rabbitmq-server", "mariadb-server", "util-linux"), in_background=True
     ),
     "integration": Tier(integration, ("openssh-client", "openssh-sftp-server")),
+    "moves": Tier(moves),
     "nodes": Tier(nodes, usual=False),
     "browser": Tier(browser, ("chromium",), usual=False),
     "conformance": Tier(

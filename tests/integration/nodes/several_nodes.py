@@ -284,6 +284,11 @@ class SeveralNodes:
         """``up`` or ``down``: what the cloud says of a service of a node."""
         return self.services(binary)[node]["state"]
 
+    def force_down(self, node: str, forced: bool) -> None:
+        """Say that the compute service of a node is down for certain, or take that back."""
+        service = self.services("nova-compute")[node]["id"]
+        self._compute("PUT", f"/os-services/{service}", {"forced_down": forced})
+
     def services(self, binary: str) -> dict[str, dict]:
         """The services of a kind, by node."""
         found = self._compute("GET", f"/os-services?binary={binary}")["services"]

@@ -14,8 +14,9 @@ CLEAN_SECONDS = 120
 
 @pytest.fixture
 def node_is_back(nodes):
-    """Whatever happens, the node runs at the end."""
+    """Whatever happens, the node runs at the end, and is not forced down."""
     yield
+    nodes.force_down(DEAD, False)
     nodes.tool("node", "start", DEAD)  # it thaws a frozen node, too
     until(f"{DEAD} is up", lambda: nodes.compute_state(DEAD) == "up", UP_SECONDS, 1)
 
@@ -63,6 +64,19 @@ def test_a_server_of_a_node_without_power_starts_elsewhere(nodes, boot, node_is_
     nodes.tool("node", "start", DEAD)
     check_cleaned_up(nodes, server)
     nodes.says(boot(DEAD)["id"], "GUEST: boot=1")  # it can use Ceph again
+
+
+@pytest.mark.moves
+def test_an_administrator_need_not_wait_for_missing_heartbeats(nodes, boot, node_is_back):
+    server = boot(DEAD)["id"]
+    nodes.says(server, "GUEST: boot=1")
+    nodes.tool("node", "crash", DEAD)
+    nodes.force_down(DEAD, True)
+    evacuate(nodes, server)
+    nodes.says(server, "GUEST: boot=2")  # the counter is on its disk
+    nodes.force_down(DEAD, False)
+    nodes.tool("node", "start", DEAD)
+    check_cleaned_up(nodes, server)
 
 
 def test_a_frozen_node_that_thaws_does_not_touch_the_data(nodes, boot, node_is_back):

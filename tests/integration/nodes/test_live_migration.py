@@ -53,6 +53,7 @@ def moves(nodes, server: str) -> None:
     until("the guest moves", has_begun, 60, pause=0.5)
 
 
+@pytest.mark.moves
 def test_a_guest_moves_and_answers(nodes, volume, boot):
     server = boot("n1")
     nodes.says(server["id"], "GUEST: boot=1")

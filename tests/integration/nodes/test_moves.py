@@ -62,6 +62,7 @@ def test_a_server_with_disks_in_ceph_moves_to_another_node(nodes, boot):
     assert server["id"] not in nodes.run("n1", "virsh", "list", "--all", "--uuid")
 
 
+@pytest.mark.moves
 def test_a_server_goes_back_to_its_node(nodes, boot):
     server = boot("n1")
     nodes.says(server["id"], "GUEST: boot=1")
@@ -113,6 +114,7 @@ def test_a_move_is_confirmed_while_its_source_is_off(nodes, boot, flavor):
 # -- disks in files ------------------------------------------------------------------------------
 
 
+@pytest.mark.moves
 def test_a_server_with_disks_in_files_is_copied_to_another_node(nodes, boot, volume):
     server = boot("n3")
     nodes.says(server["id"], "GUEST: ready")

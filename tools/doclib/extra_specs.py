@@ -43,14 +43,10 @@ answered with 400.
 
 # Values that request nothing special, for the options whose rule is not in the introduction.
 _NOTES = {
-    "cpu_policy": "`shared` is accepted",
-    "cpu_thread_policy": "`prefer` is accepted",
     "cpu_max_sockets": "a limit that the guest's topology keeps is accepted",
     "cpu_max_cores": "a limit that the guest's topology keeps is accepted",
     "cpu_max_threads": "a limit that the guest's topology keeps is accepted",
-    "mem_page_size": "`small` and `any` are accepted",
     "pci_numa_affinity_policy": "`legacy` and `preferred` are accepted",
-    "emulator_threads_policy": "`share` is accepted",
     "resources:VCPU": "the flavor's own amount is accepted",
     "resources:MEMORY_MB": "the flavor's own amount is accepted",
     "resources:DISK_GB": "the flavor's own amount is accepted",

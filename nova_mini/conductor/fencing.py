@@ -10,20 +10,17 @@ import contextlib
 import json
 import logging
 import subprocess
-import time
-import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from nova_mini import db, exception
-from nova_mini.conductor import ceph_client
+from nova_mini.conductor import ceph_client, held_lease
 from nova_mini.conf import CONF
 from nova_mini.trace import traced
 
 LOG = logging.getLogger(__name__)
 
 _PATIENCE = 3.0  # seconds: Ceph's blocklist needs less, fence_command often more
-_PAUSE = 0.1  # seconds
 _NO_COMMAND = "there is no fence_command"
 _IN_USE = "its compute service is still in use"
 
@@ -42,20 +39,10 @@ def fence(host: str) -> None:
         _fence(host)
 
 
-@contextlib.contextmanager
-def _alone_with(host: str) -> Iterator[None]:
+def _alone_with(host: str) -> contextlib.AbstractContextManager[None]:
     """Waits a little while another one fences the host or lifts its fence: the evacuations of all
     its servers begin at the same time, and the first one fences it. Raises ActionInterrupted."""
-    name, owner = f"fence {host}", str(uuid.uuid4())
-    deadline = time.monotonic() + _PATIENCE
-    while not db.leases.take(name, owner, CONF.conductor.fence_timeout * 4):
-        if time.monotonic() > deadline:
-            raise exception.ActionInterrupted(reason=f"another process fences {host}")
-        time.sleep(_PAUSE)
-    try:
-        yield
-    finally:
-        db.leases.take(name, owner, 0)
+    return held_lease.hold(f"fence {host}", _PATIENCE, f"fences {host}")
 
 
 def _fence(host: str) -> None:

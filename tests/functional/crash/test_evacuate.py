@@ -23,6 +23,8 @@ from tests.functional.harness.waiting import until
 HOSTS = ("e1", "e2", "e3")
 SOURCE = HOSTS[0]
 _SECONDS = 60
+_FENCE_TIMEOUT = 10
+_LEASE_SECONDS = 30  # of a dead conductor, with the time of the evacuation itself
 
 # Stops the guests of the fake hypervisor of a host, unless it is told to fail, and writes down that
 # it was called.
@@ -326,6 +328,24 @@ def test_the_conductor_dies(cloud, project, moment):
         cloud.conductor.start()
         wait_done(cloud, server_id)
         check_evacuated(cloud, project, server_id, SOURCE)
+
+
+def test_a_conductor_that_dies_while_it_fences_delays_the_evacuation_little(cloud, project):
+    """However long its fence command might have taken."""
+    server_id = boot(project)
+    die(cloud, SOURCE)
+    cloud.conductor.inject_at("fencing._cut_off")
+    evacuate(cloud, project, server_id)
+    cloud.conductor.wait_injected("fencing._cut_off")
+    cloud.conductor.process.wait_dead(_SECONDS)
+    cloud.conductor.start()
+    until(
+        "the evacuation is done",
+        lambda: migration(cloud, server_id)["status"] == "done",
+        _LEASE_SECONDS,
+        0.1,
+    )
+    check_evacuated(cloud, project, server_id, SOURCE)
 
 
 @pytest.mark.parametrize("moment", _DESTINATION)

@@ -17,6 +17,7 @@ from typing import Any
 from nova import version
 from nova.api.openstack import api_version_request
 from nova.api.openstack.compute import routes
+from nova.notifications.objects import base, exception, flavor, instance, keypair
 
 KINDS = {
     "requests": "request_body_schemas",
@@ -31,8 +32,44 @@ def main() -> None:
         "release": version.version_info.version_string(),
         "max_version": api_version_request.max_api_version().get_string(),
         "rows": rows,
+        "notifications": _notifications(),
     }
     pathlib.Path(sys.argv[1]).write_text(json.dumps(document, indent=1, sort_keys=True))
+
+
+def _notifications() -> dict[str, Any]:
+    """``events``: event type -> the class of its payload; ``classes``: class -> its version and
+    fields."""
+    modules = (base, exception, flavor, instance, keypair)
+    classes = {
+        name: each
+        for module in modules
+        for name, each in vars(module).items()
+        if isinstance(each, type) and issubclass(each, base.NotificationObject)
+    }
+    events = {
+        sample.removesuffix(".json").replace("-", "."): each.fields["payload"].objname
+        for each in classes.values()
+        for sample in getattr(each, "samples", ())
+    }
+    return {"events": events, "classes": {name: _class(each) for name, each in classes.items()}}
+
+
+def _class(declared: type) -> dict[str, Any]:
+    fields = {name: _field(each) for name, each in declared.fields.items()}
+    return {"version": declared.VERSION, "fields": fields}
+
+
+def _field(field: Any) -> dict[str, Any]:
+    kind = field._type
+    item = getattr(kind, "_element_type", None)
+    return {
+        "kind": type(kind).__name__,
+        "nullable": field.nullable,
+        "values": list(getattr(kind, "_valid_values", None) or ()),
+        "object": getattr(kind, "_obj_name", None),
+        "item": _field(item) if item is not None else None,
+    }
 
 
 def _of_path(path: str, methods: Any) -> Iterator[dict]:

@@ -147,8 +147,8 @@ def _own_cpus(servers: list[dict], moves: dict[str, dict]) -> list[str]:
 def _placed(servers: list[dict], moves: dict[str, dict]) -> Iterator[tuple]:
     """(consumer, host, stored topology)."""
     for server in servers:
-        yield server["uuid"], server["host"], server["numa_topology"]
-        if (move := moves.get(server["uuid"])) and move["numa_topologies"]:
+        yield server["uuid"], server["host"], server.get("numa_topology")
+        if (move := moves.get(server["uuid"])) and move.get("numa_topologies"):
             old = json.loads(move["numa_topologies"])["old"]
             if move["source_compute"] != server["host"]:
                 yield move["uuid"], move["source_compute"], json.dumps(old) if old else None

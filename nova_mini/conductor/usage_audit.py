@@ -6,7 +6,7 @@ import datetime
 import logging
 import time
 
-from nova_mini import db, exception, rpc
+from nova_mini import db
 from nova_mini.clock import utcnow
 from nova_mini.conf import CONF
 from nova_mini.context import get_admin_context
@@ -52,10 +52,8 @@ def _audit(host: str, period: audit_period.Period) -> None:
     servers = errors = 0
     for row in db.usage_audits.servers_of(host, *period):
         servers += 1
-        try:
-            notify_usage_exists(context, Instance.from_row(context, row), period)
-        except (exception.NovaException, rpc.messaging.MessagingException) as exc:
-            LOG.error("Instance %s: usage not reported: %s", row["uuid"], exc)
+        if not notify_usage_exists(context, Instance.from_row(context, row), period):
+            LOG.error("Instance %s: usage not reported", row["uuid"])
             errors += 1
     seconds = time.monotonic() - started_at
     message = f"{servers} servers of host {host[:100]} reported in {seconds:.1f} seconds"

@@ -32,14 +32,16 @@ def notify_about_instance_usage(
     extra: dict | None = None,
     versioned_fields: dict | None = None,
     source: str = COMPUTE,
-) -> None:
+) -> bool:
     """Send a notification of ``event`` (``create.start``, ``delete.end``, ``create.error`` …),
     unversioned, versioned or both. ``extra``: more fields of the unversioned payload;
-    ``versioned_fields`` and ``source``: of the versioned one.
+    ``versioned_fields`` and ``source``: of the versioned one. Returns False if the unversioned one
+    could not be sent.
 
     Does nothing when ``[oslo_messaging_notifications] driver`` sends none. Called by the operations
     of the computes and the tasks of the conductors.
     """
+    is_sent = True
     if sends_unversioned():
         payload = usage_of(
             instance, instance.network_info if network_info is None else network_info
@@ -49,7 +51,7 @@ def notify_about_instance_usage(
         payload.update(extra or {})
         publisher = f"compute.{instance.host or CONF.host}"
         is_error = fault is not None
-        send(context, publisher, f"compute.instance.{event}", payload, is_error=is_error)
+        is_sent = send(context, publisher, f"compute.instance.{event}", payload, is_error=is_error)
     versioned_event = event_of(event)
     if versioned_event:
         fields = {**(versioned_fields or {}), **_shared_fields(versioned_event, extra)}
@@ -62,6 +64,7 @@ def notify_about_instance_usage(
             network_info=network_info,
             **fields,
         )
+    return is_sent
 
 
 def _shared_fields(event: Event, extra: dict | None) -> dict:
@@ -72,14 +75,18 @@ def _shared_fields(event: Event, extra: dict | None) -> dict:
 
 def notify_usage_exists(
     context: RequestContext, instance: Instance, period: audit_period.Period | None = None
-) -> None:
+) -> bool:
     """Report that a server existed in ``period``; by default in the current period until now,
-    before its size changes or it ends. Billing systems charge by this notification."""
+    before its size changes or it ends. Billing systems charge by this notification. Returns False
+    if it could not be sent."""
     if period is None:
         period = audit_period.current(CONF.instance_usage_audit_period, utcnow())
     extra = {**audit_period.as_payload(period), "bandwidth": {}}
-    notify_about_instance_usage(context, instance, "exists", extra=extra)
-    versioned.send(context, Event("exists"), COMPUTE, lambda: _exists(context, instance, period))
+    is_unversioned_sent = notify_about_instance_usage(context, instance, "exists", extra=extra)
+    is_versioned_sent = versioned.send(
+        context, Event("exists"), COMPUTE, lambda: _exists(context, instance, period)
+    )
+    return is_unversioned_sent and is_versioned_sent
 
 
 def _exists(context: RequestContext, instance: Instance, period: audit_period.Period) -> dict:

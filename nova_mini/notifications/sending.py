@@ -34,11 +34,13 @@ def send(
     *,
     is_error: bool = False,
     versioned: bool = False,
-) -> None:
-    """Send a notification. One that cannot be delivered is lost, and logged."""
+) -> bool:
+    """Send a notification. One that cannot be delivered is lost, and logged: False."""
     try:
         get = rpc.get_versioned_notifier if versioned else rpc.get_notifier
         notifier = get(publisher_id)
         (notifier.error if is_error else notifier.info)(context, event_type, payload)
     except Exception as exc:  # of oslo.messaging, kombu, amqp or the socket
         LOG.warning("Notification %s: could not send: %s", event_type, exc)
+        return False
+    return True

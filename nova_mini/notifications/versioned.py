@@ -58,17 +58,17 @@ def send(
     make: Callable[[], dict[str, Any]],
     *,
     is_error: bool = False,
-) -> None:
+) -> bool:
     """Send a versioned notification with the fields that ``make`` returns. One that cannot be made
-    or delivered is lost, and logged."""
+    or delivered is lost, and logged: False."""
     if not sending.sends_versioned():
-        return
+        return True
     kind = payload_of(event.action)
     try:
         payload = versioned_payloads.serialized(kind.name, kind.version, make())
     except Exception:  # what is reported has happened, and must not seem to have failed
         LOG.exception("Notification %s: could not be made", event)
-        return
-    sending.send(
+        return False
+    return sending.send(
         context, f"{source}:{CONF.host}", str(event), payload, is_error=is_error, versioned=True
     )

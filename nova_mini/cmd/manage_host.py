@@ -134,7 +134,7 @@ def _wait(host: str, rows: list[_Row]) -> None:
 
 
 def _fault(uuid: str) -> str:
-    found = db.instances.get_latest_faults([uuid]).get(uuid)
+    found = db.instance_faults.get_latest_faults([uuid]).get(uuid)
     return found["message"] if found else "see its history"
 
 

@@ -36,7 +36,7 @@ class ReclaimedServers:
         if not seconds or not db.leases.take("reclaim servers", self._owner, INTERVAL * 3):
             return
         before = utcnow() - datetime.timedelta(seconds=seconds)
-        for uuid in db.instances.get_soft_deleted(before):
+        for uuid in db.instance_deletion.get_soft_deleted(before):
             try:
                 _delete(uuid)
             except (exception.InstanceNotFound, exception.Conflict) as exc:

@@ -18,7 +18,7 @@ from oslo_utils import uuidutils
 
 from nova_mini.clock import utcnow
 from nova_mini.conf import CONF
-from nova_mini.db import instances, query, server_migrations
+from nova_mini.db import instance_updates, query, server_migrations
 from nova_mini.db.models import COMPUTE_TOPIC, instance_actions, migrations, services
 from nova_mini.db.open_migrations import is_open
 from nova_mini.db.session import reader, writer
@@ -138,7 +138,7 @@ def leave_destination(instance_uuid: str) -> None:
             "node": move["source_node"],
             "availability_zone": move["source_zone"],
         }
-        instances.update(instance_uuid, source)
+        instance_updates.update(instance_uuid, source)
 
 
 def get_destinations_to_fence() -> list[str]:

@@ -120,7 +120,7 @@ instances = _table(
     sa.Column("node", Name),
     sa.Column("launched_on", Name),
     sa.Column("numa_topology", JsonText),  # if it has one: see ``numa.guest``
-    # Increased by every change of the row: see ``db.instances.update``.
+    # Increased by every change of the row: see ``db.instance_updates.update``.
     sa.Column("revision", sa.Integer, nullable=False, default=0, server_default="0"),
     # The two orders in which pages of servers are read: of one project, and of all projects.
     sa.Index(None, "project_id", "deleted", "created_at", "id"),

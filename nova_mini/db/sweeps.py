@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from nova_mini.db import (
     allocations,
     instance_groups,
+    instance_updates,
     instances,
     open_migrations,
     query,
@@ -296,7 +297,7 @@ def _end_task(row: Row, at: str) -> int:
     with writer():
         ended = query.update(
             m.instances,
-            {**values, **instances.NEXT_REVISION},
+            {**values, **instance_updates.NEXT_REVISION},
             server.id == row["id"],
             server.task_state == row["task_state"],
             ~instances.has_unfinished(),

@@ -16,7 +16,7 @@ def audit() -> list[Finding]:
     """Orphaned attachments (the server is deleted or has no such disk), and missing attachments."""
     attachments = cinder.API().list_attachments(get_admin_context())
     servers = {each.instance_uuid for each in attachments if each.instance_uuid}
-    deleted_at = db.instances.get_deletion_times(servers)
+    deleted_at = db.instance_deletion.get_deletion_times(servers)
     # Unfinished actions are read before the records of disks: what a finished action has attached
     # is in the records then.
     busy = db.actions.busy_among(servers)

@@ -107,7 +107,7 @@ def _send_again(row: Mapping) -> None:
 
 def _servers_in_error() -> Iterator[Finding]:
     rows = db.instances.get_in_error()
-    faults = db.instances.get_latest_faults([row["uuid"] for row in rows]) if rows else {}
+    faults = db.instance_faults.get_latest_faults([row["uuid"] for row in rows]) if rows else {}
     for row in rows:
         fault = faults.get(row["uuid"])
         why = fault["message"] if fault else "it has no fault"

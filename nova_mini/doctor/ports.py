@@ -17,7 +17,7 @@ def audit() -> list[Finding]:
     """Ports of deleted or unknown servers, and missing ports."""
     api = neutron.API()
     ports = {port["id"]: port["device_id"] for port in api.list_server_ports(get_admin_context())}
-    deleted_at = db.instances.get_deletion_times(set(ports.values()))
+    deleted_at = db.instance_deletion.get_deletion_times(set(ports.values()))
     found = [
         _orphan(api, port_id, uuid, deleted_at[uuid])
         if uuid in deleted_at

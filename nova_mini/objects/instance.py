@@ -179,7 +179,7 @@ class Instance(TimestampedObject, NovaObject):
         if changes := values.pop("system_metadata_changes", None):
             added = {name: value for name, value in changes.items() if value is not None}
             removed = changes.keys() - added.keys()
-            values["system_metadata"] = db.instances.change_system_metadata(
+            values["system_metadata"] = db.instance_updates.change_system_metadata(
                 self.uuid, added, removed
             )
         if "flavor" in values:
@@ -278,7 +278,7 @@ class Instance(TimestampedObject, NovaObject):
                 instance_changes.delete(self)
             elif values:
                 instance_changes.report(self, values)
-                db.instances.update(
+                db.instance_updates.update(
                     self.uuid,
                     values,
                     expected_task_state=_as_list(expected_task_state),
@@ -291,7 +291,7 @@ class Instance(TimestampedObject, NovaObject):
                         self.uuid, values["pinned_availability_zone"]
                     )
                 if values.get("vm_state") == vm_states.SOFT_DELETED:
-                    db.instances.release_quota(self.uuid)
+                    db.instance_deletion.release_quota(self.uuid)
         return bool(values)
 
     def _claim(self) -> tuple[int, str] | None:
@@ -339,7 +339,7 @@ class Instance(TimestampedObject, NovaObject):
         """
         ignored = (exception.InstanceBusy, exception.InstanceNotFound)
         with contextlib.suppress(*(ignored if expected_revision is None else ())):
-            db.instances.update_network_info(uuid, network_info, expected_revision)
+            db.instance_networks.update_network_info(uuid, network_info, expected_revision)
 
     @classmethod
     @remotable
@@ -356,13 +356,13 @@ class Instance(TimestampedObject, NovaObject):
     @remotable
     def deleted_among(cls, context: RequestContext, uuids: list[str]) -> list[str]:
         """Those of ``uuids`` that are deleted servers. Their orphans may be removed."""
-        return db.instances.deleted_among(uuids)
+        return db.instance_deletion.deleted_among(uuids)
 
     @classmethod
     @remotable
     def unknown_among(cls, context: RequestContext, uuids: list[str]) -> list[str]:
         """Those of ``uuids`` that have no record, not even of a deleted server."""
-        return sorted(set(uuids) - db.instances.get_deletion_times(uuids).keys())
+        return sorted(set(uuids) - db.instance_deletion.get_deletion_times(uuids).keys())
 
     @remotable
     def release_allocation(self) -> None:
@@ -371,7 +371,7 @@ class Instance(TimestampedObject, NovaObject):
 
     @remotable
     def load_tags(self) -> None:
-        self.tags = db.instances.get_tags([self.uuid]).get(self.uuid, [])
+        self.tags = db.instance_tags.get_tags([self.uuid]).get(self.uuid, [])
         self.obj_reset_changes(["tags"])
 
     def change_metadata(
@@ -389,27 +389,27 @@ class Instance(TimestampedObject, NovaObject):
         self, added: dict[str, str], removed: Collection[str] | None, allowed: int
     ) -> None:
         with db.session.writer():
-            self.metadata = db.instances.change_metadata(self.uuid, added, removed, allowed)
+            self.metadata = db.instance_updates.change_metadata(self.uuid, added, removed, allowed)
             instance_changes.report(self, ["metadata"])
 
     def change_security_groups(self, names_by_port: dict[str, list[str]]) -> None:
         """Set the names of the security groups (by port ID) in the stored network information,
         until it is read from Neutron again."""
-        db.session.retried(db.instances.change_security_groups)(self.uuid, names_by_port)
+        db.session.retried(db.instance_networks.change_security_groups)(self.uuid, names_by_port)
 
     @remotable
     def set_tags(self, tags: list[str]) -> None:
         """Replace all tags."""
-        db.instances.set_tags(self.uuid, tags)
+        db.instance_tags.set_tags(self.uuid, tags)
 
     @remotable
     def add_tag(self, tag: str) -> None:
         """Idempotent."""
-        db.instances.add_tag(self.uuid, tag)
+        db.instance_tags.add_tag(self.uuid, tag)
 
     @remotable
     def remove_tag(self, tag: str) -> None:
-        db.instances.remove_tag(self.uuid, tag)
+        db.instance_tags.remove_tag(self.uuid, tag)
 
 
 def _as_list(states: str | Collection[str | None] | None) -> Collection[str | None] | None:
@@ -451,13 +451,13 @@ class InstanceList(ObjectList):
     def load_faults(self) -> None:
         """Set ``fault`` to the newest fault of each server, with at most one query."""
         failed = [i.uuid for i in self if i.vm_state == "error" or i.deleted]
-        faults = db.instances.get_latest_faults(failed) if failed else {}
+        faults = db.instance_faults.get_latest_faults(failed) if failed else {}
         for instance in self:
             row = faults.get(instance.uuid)
             instance.fault = InstanceFault.from_row(self._context, row) if row else None
 
     def load_tags(self) -> None:
         """Set the tags of each server, with one query."""
-        found = db.instances.get_tags([i.uuid for i in self]) if len(self) else {}
+        found = db.instance_tags.get_tags([i.uuid for i in self]) if len(self) else {}
         for instance in self:
             instance.tags = found.get(instance.uuid, [])

@@ -297,7 +297,7 @@ class InstanceAction(TimestampedObject, NovaObject):
         """
         with db.session.writer():
             if instance is not None and not instance.write():
-                db.instances.touch(instance.uuid)
+                db.instance_updates.touch(instance.uuid)
             if migration is not None:
                 migration.write()
             db.actions.record_steps([action_id], at, steps)
@@ -329,7 +329,7 @@ class InstanceAction(TimestampedObject, NovaObject):
         """
         with db.session.writer():
             if instance is not None and not instance.write():
-                db.instances.touch(instance.uuid)
+                db.instance_updates.touch(instance.uuid)
             if migration is not None:
                 migration.write()
             db.actions.record_steps([action_id], at, steps)
@@ -386,9 +386,9 @@ def _begin(
         changes = instance.columns()
         instance_changes.report(instance, changes)
         if changes:
-            db.instances.update(instance.uuid, changes, **expected)
+            db.instance_updates.update(instance.uuid, changes, **expected)
         else:
-            db.instances.touch(instance.uuid, **expected)
+            db.instance_updates.touch(instance.uuid, **expected)
         if with_records is not None:
             with_records()
         if absorb is None:
@@ -403,14 +403,14 @@ def _begin_removal(
     context: RequestContext, instance_uuid: str, port_id: str, expected_vm_state: list[str]
 ) -> Row | None:
     with db.session.writer():
-        found = db.instances.lock_network_info(instance_uuid)
+        found = db.instance_networks.lock_network_info(instance_uuid)
         known = NetworkInfo.from_json(found["network_info"])
         vif = known.get(port_id)
         if vif is None:
             return None
         left = NetworkInfo(other for other in known if other.id != port_id)
         values = {"network_info": left.to_json()}
-        db.instances.update(instance_uuid, values, expected_vm_state=expected_vm_state)
+        db.instance_updates.update(instance_uuid, values, expected_vm_state=expected_vm_state)
         return db.actions.begin(
             {
                 "instance_uuid": instance_uuid,
@@ -434,7 +434,7 @@ def _abandon(action_id: int, instance: Instance, began_with: str | None) -> None
 def _reset(instance: Instance) -> None:
     with db.session.writer():
         db.actions.supersede(instance.uuid)
-        db.instances.charge_if_soft_deleted(instance.uuid)
+        db.instance_deletion.charge_if_soft_deleted(instance.uuid)
         instance.write()
 
 

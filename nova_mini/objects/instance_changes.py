@@ -68,7 +68,7 @@ def delete(instance: Instance) -> None:
     """Mark the server deleted, release its resources, and report this. Idempotent."""
     with db.session.writer():
         before = _before(instance) if is_wanted() else None
-        if db.instances.destroy(instance.uuid) and before is not None:
+        if db.instance_deletion.destroy(instance.uuid) and before is not None:
             after = before._replace(vm_state=vm_states.DELETED, task_state=None)
             _call_after_commit(Change(instance, before, after))
 

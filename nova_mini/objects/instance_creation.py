@@ -79,7 +79,7 @@ def _write(
         db.block_device_mappings.create_many(
             [dataclasses.asdict(mapping) for item in new for mapping in item.mappings]
         )
-        db.instances.add_tags({item.instance.uuid: item.tags for item in new})
+        db.instance_tags.add_tags({item.instance.uuid: item.tags for item in new})
         rows = db.actions.begin_many([_create_action(context, item) for item in new])
         db.actions.record_steps([row["id"] for row in rows], CONF.host, steps)
         if group_uuid:

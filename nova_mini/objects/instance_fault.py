@@ -37,7 +37,7 @@ class InstanceFault(NovaObject):
 
     @remotable
     def create(self) -> None:
-        self.set_fields(db.instances.add_fault(self.obj_get_changes()))
+        self.set_fields(db.instance_faults.add_fault(self.obj_get_changes()))
 
 
 def add_instance_fault(
@@ -58,5 +58,5 @@ def add_instance_fault(
 
 def get_latest_message(instance_uuid: str) -> str | None:
     """What users see of the newest fault of a server; None if it has none. In the API only."""
-    fault = db.instances.get_latest_faults([instance_uuid]).get(instance_uuid)
+    fault = db.instance_faults.get_latest_faults([instance_uuid]).get(instance_uuid)
     return fault["message"] if fault else None

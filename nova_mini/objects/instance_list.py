@@ -235,7 +235,7 @@ def _load_related(found: list[ServerRecord], include: Collection[str]) -> None:
         for record in found:
             record.requested_image = metadata.get(record.uuid, {}).get(REQUESTED_IMAGE)
     if TAGS in include:
-        tags = db.instances.get_tags(uuids)
+        tags = db.instance_tags.get_tags(uuids)
         for record in found:
             record.tags = tags.get(record.uuid, [])
     if VOLUMES in include:
@@ -248,6 +248,6 @@ def _load_related(found: list[ServerRecord], include: Collection[str]) -> None:
             record.scheduler_hints = hints.get(record.uuid, {})
     failed = [record.uuid for record in found if record.vm_state == "error" or record.deleted]
     if FAULTS in include and failed:
-        faults = db.instances.get_latest_faults(failed)
+        faults = db.instance_faults.get_latest_faults(failed)
         for record in found:
             record.fault = faults.get(record.uuid)

@@ -13,7 +13,7 @@ from concurrent import futures
 
 from nova_mini import exception, objects
 from nova_mini.conf import CONF
-from nova_mini.db import instances, session
+from nova_mini.db import instance_deletion, session
 from nova_mini.objects.request_spec import RequestSpec
 from nova_mini.scheduler.manager import SchedulerManager
 from tests.unit.db import records
@@ -58,7 +58,7 @@ def fill(scheduler: SchedulerManager, chance: random.Random, rounds: int, groups
 
 def delete(specs: list[RequestSpec]) -> None:
     for spec in specs:
-        session.retried(instances.destroy)(spec.instance_uuid)
+        session.retried(instance_deletion.destroy)(spec.instance_uuid)
 
 
 if __name__ == "__main__":

@@ -106,7 +106,7 @@ def test_a_failed_phase_is_followed_by_the_one_that_goes_back(source, send, bus)
     assert (row["owner"], row["finish_time"], row["attempts"]) == (None, None, 0)
     server = server_of(action_id)
     assert (server["task_state"], server["vm_state"]) == ("resize_migrating", "active")
-    assert db.instances.get_latest_faults([server["uuid"]]) == {}
+    assert db.instance_faults.get_latest_faults([server["uuid"]]) == {}
     ((event, result, _),) = records.events(action_id)
     assert (event, result) == ("compute_resize_instance", "Error")
     assert [method for _, method, _ in bus.casts] == ["finish_revert_resize"]

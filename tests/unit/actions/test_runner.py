@@ -73,7 +73,7 @@ def server_of(action_id: int):
 
 def fault_of(action_id: int):
     uuid = db.actions.get(action_id)["instance_uuid"]
-    return db.instances.get_latest_faults([uuid]).get(uuid)
+    return db.instance_faults.get_latest_faults([uuid]).get(uuid)
 
 
 def raising(exc: Exception):

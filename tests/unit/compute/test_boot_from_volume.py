@@ -112,7 +112,7 @@ def test_a_volume_that_fails_ends_the_build(cloud, new):
     action = new([ROOT])
     cloud.build(action)
     assert cloud.instance(action.instance_uuid).vm_state == "error"
-    (fault,) = db.instances.get_latest_faults([action.instance_uuid]).values()
+    (fault,) = db.instance_faults.get_latest_faults([action.instance_uuid]).values()
     assert "did not finish being created: its status is error" in fault["message"]
     assert cloud.cinder.attachments == {}
     assert failed_builds() == 0 and cloud.casts == []
@@ -125,7 +125,7 @@ def test_a_new_encrypted_volume_ends_the_build(cloud, new):
     action = new([ROOT])
     cloud.build(action)
     assert cloud.instance(action.instance_uuid).vm_state == "error"
-    (fault,) = db.instances.get_latest_faults([action.instance_uuid]).values()
+    (fault,) = db.instance_faults.get_latest_faults([action.instance_uuid]).values()
     assert "is encrypted, and encrypted volumes are not served" in fault["message"]
     assert cloud.cinder.attachments == {}
     assert failed_builds() == 0 and cloud.casts == []
@@ -270,7 +270,7 @@ def test_a_fault_explains_the_missing_volume_without_the_users_token(cloud, new)
     cloud.set(action.instance_uuid, created_at=LONG_AGO)
     cloud.recover()
     assert cloud.instance(action.instance_uuid).vm_state == "error"
-    (fault,) = db.instances.get_latest_faults([action.instance_uuid]).values()
+    (fault,) = db.instance_faults.get_latest_faults([action.instance_uuid]).values()
     assert "interrupted before its volume was created" in fault["message"]
     assert cloud.cinder.volumes == {}
 
@@ -315,7 +315,7 @@ def test_an_api_killed_while_it_deletes_two_servers_leaves_faults(cloud, new):
         assert {state for _server, state in living_servers(cloud)} <= {"error"}, point
         left.add(len(living_servers(cloud)))
         for server, _state in living_servers(cloud):
-            (fault,) = db.instances.get_latest_faults([server]).values()
+            (fault,) = db.instance_faults.get_latest_faults([server]).values()
             assert "interrupted before its volume was created" in fault["message"]
             cloud.delete(server)
         assert living_servers(cloud) == [] and cloud.cinder.volumes == {}
@@ -356,7 +356,7 @@ def test_a_volume_that_cinder_loses_twice_ends_the_build(cloud, new, lossy):
     action = new([GOES])
     cloud.build(action)
     assert cloud.instance(action.instance_uuid).vm_state == "error"
-    (fault,) = db.instances.get_latest_faults([action.instance_uuid]).values()
+    (fault,) = db.instance_faults.get_latest_faults([action.instance_uuid]).values()
     assert "its status is creating" in fault["message"]
     assert len(cloud.cinder.volumes) == 1
     cloud.delete(action.instance_uuid)

@@ -27,7 +27,7 @@ def test_fault_and_log_name_the_unsupported_key(cloud, glance, caplog):
     (instance,) = cloud.api.create(cloud.context, server_request({"hw:locked_memory": "yes"}))
     cloud.deliver()
     assert cloud.instance(instance.uuid).vm_state == "error"
-    (fault,) = db.instances.get_latest_faults([instance.uuid]).values()
+    (fault,) = db.instance_faults.get_latest_faults([instance.uuid]).values()
     assert fault["message"].startswith("No valid host was found. ")
     assert "extra spec hw:locked_memory=yes (locked memory is not supported)" in fault["message"]
     (line,) = [record for record in caplog.records if instance.uuid in record.getMessage()]
@@ -41,7 +41,7 @@ def test_only_the_log_has_the_numbers_of_hosts(cloud, glance, caplog):
     db.query.update(nodes, {"vcpus_used": 10**6}, nodes.c.id > 0)
     (instance,) = cloud.api.create(cloud.context, server_request({}))
     cloud.deliver()
-    (fault,) = db.instances.get_latest_faults([instance.uuid]).values()
+    (fault,) = db.instance_faults.get_latest_faults([instance.uuid]).values()
     assert fault["message"] == "No valid host was found. There are not enough hosts available."
     assert "0 after room" in fault["details"]
     (line,) = [record for record in caplog.records if instance.uuid in record.getMessage()]
@@ -52,7 +52,7 @@ def test_an_image_property_that_no_host_supports(cloud, glance):
     glance.images[IMAGE]["hw_tpm_version"] = "2.0"
     (instance,) = cloud.api.create(cloud.context, server_request({}))
     cloud.deliver()
-    (fault,) = db.instances.get_latest_faults([instance.uuid]).values()
+    (fault,) = db.instance_faults.get_latest_faults([instance.uuid]).values()
     assert "image property hw_tpm_version=2.0" in fault["message"]
 
 
@@ -69,7 +69,7 @@ def test_an_image_property_of_a_boot_volume(cloud, glance):
     request.image_ref = None
     (instance,) = cloud.api.create(cloud.context, request)
     cloud.deliver()
-    (fault,) = db.instances.get_latest_faults([instance.uuid]).values()
+    (fault,) = db.instance_faults.get_latest_faults([instance.uuid]).values()
     assert "image property hw_tpm_version=2.0" in fault["message"]
 
 

@@ -60,7 +60,7 @@ def test_an_exceeded_quota_leaves_nothing(new, context):
     with pytest.raises(exception.OverQuota, match=message):
         instance_creation.create(context, new, limits)
     assert rows(*ALL) == [0, 0, 0, 0]
-    assert db.instances.get_tags([item.instance.uuid for item in new]) == {}
+    assert db.instance_tags.get_tags([item.instance.uuid for item in new]) == {}
     assert db.project_usages.get("project")["instances"] == 0
 
 

@@ -90,7 +90,7 @@ class SeveralHosts(one.CloudInOneProcess):
         return {host: path.read_text() for host, path in paths.items() if path.exists()}
 
     def fault(self, instance_uuid: str) -> str | None:
-        fault = db.instances.get_latest_faults([instance_uuid]).get(instance_uuid)
+        fault = db.instance_faults.get_latest_faults([instance_uuid]).get(instance_uuid)
         return fault and fault["message"]
 
     def migration(self, instance_uuid: str):

@@ -38,7 +38,7 @@ def console(cloud, server) -> str:
 
 
 def fault(server: str) -> str:
-    return db.instances.get_latest_faults([server])[server]["message"]
+    return db.instance_faults.get_latest_faults([server])[server]["message"]
 
 
 def test_a_refused_image_leaves_the_server_unchanged(cloud, server, glance, monkeypatch):

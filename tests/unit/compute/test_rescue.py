@@ -36,7 +36,7 @@ def state(cloud, server) -> tuple:
 
 
 def fault(server: str) -> str:
-    return db.instances.get_latest_faults([server])[server]["message"]
+    return db.instance_faults.get_latest_faults([server])[server]["message"]
 
 
 def audited(cloud) -> list[tuple]:

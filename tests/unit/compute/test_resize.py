@@ -95,7 +95,7 @@ def test_a_deleted_server_has_nothing_left_at_its_source(cloud, server):
     ids = {"instance_uuid": server}
     cloud._run(cloud.context, "remove_orphans", **ids)
     assert cloud.manager.driver.list_instance_uuids() == [server], "its source keeps it until then"
-    db.instances.destroy(server)
+    db.instance_deletion.destroy(server)
     cloud._run(cloud.context, "remove_orphans", **ids)
     assert cloud.manager.driver.list_instance_uuids() == []
 

@@ -54,7 +54,7 @@ def images(glance) -> dict[str, dict]:
 
 
 def fault(server: str) -> str:
-    return db.instances.get_latest_faults([server])[server]["message"]
+    return db.instance_faults.get_latest_faults([server])[server]["message"]
 
 
 def check_offloaded(cloud: CloudInOneProcess, server: str, glance, volumes=()) -> None:

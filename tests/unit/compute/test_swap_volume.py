@@ -89,7 +89,7 @@ def test_a_copy_that_fails_leaves_the_old_volume(cloud, server, attached, larger
     swap(cloud, server, attached, larger)
     assert in_use(cloud, server) == attached
     assert cloud.cinder.status(larger) == "available"
-    assert "the copy ended" in db.instances.get_latest_faults([server])[server]["message"]
+    assert "the copy ended" in db.instance_faults.get_latest_faults([server])[server]["message"]
 
 
 def test_swap_is_done_although_cinder_is_down_at_the_reservation(cloud, server, attached, larger):

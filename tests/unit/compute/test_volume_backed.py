@@ -54,7 +54,7 @@ def test_a_failed_snapshot_leaves_no_snapshots(cloud, backed, glance):
     image_id = make_image(cloud, server)
     check_idle(cloud, server)
     assert cloud.cinder.snapshots == {} and image_id not in glance.images
-    assert "no room" in db.instances.get_latest_faults([server])[server]["message"]
+    assert "no room" in db.instance_faults.get_latest_faults([server])[server]["message"]
 
 
 def test_a_snapshot_that_cinder_lost_is_deleted_without_waiting(cloud, backed, glance):
@@ -64,7 +64,7 @@ def test_a_snapshot_that_cinder_lost_is_deleted_without_waiting(cloud, backed, g
     image_id = make_image(cloud, server)
     check_idle(cloud, server)
     assert cloud.cinder.snapshots == {} and image_id not in glance.images
-    fault = db.instances.get_latest_faults([server])[server]
+    fault = db.instance_faults.get_latest_faults([server])[server]
     assert "is creating" in fault["message"]
 
 
@@ -133,7 +133,7 @@ def test_a_failed_reimage_is_a_fault(cloud, backed):
     cloud.cinder.on_reimage, works = fail, cloud.cinder.on_reimage
     rebuild(cloud, server)
     assert cloud.instance(server).vm_state == "error"
-    assert "could not write it" in db.instances.get_latest_faults([server])[server]["message"]
+    assert "could not write it" in db.instance_faults.get_latest_faults([server])[server]["message"]
     cloud.cinder.on_reimage = works
     cloud.cinder.volumes[root]["status"] = "reserved"  # as set by an administrator
     rebuild(cloud, server)

@@ -170,7 +170,7 @@ def test_attach_of_an_encrypted_volume_is_undone_by_the_host(cloud, server, volu
     cloud.cinder.volumes[volume]["encrypted"] = True
     cloud.deliver()
     assert cloud.check_consistent(server, volume) == "available"
-    assert "is encrypted" in db.instances.get_latest_faults([server])[server]["message"]
+    assert "is encrypted" in db.instance_faults.get_latest_faults([server])[server]["message"]
 
 
 def test_the_host_names_devices_that_have_no_name(cloud, server, volume):
@@ -192,7 +192,7 @@ def test_a_name_that_the_host_refuses_undoes_the_attach(cloud, server, volume):
     cloud.attach(server, volume, device="/dev/vda", needs_device=False)  # its root disk
     assert cloud.check_consistent(server, volume) == "available"
     assert cloud.bdms(server) == []
-    (fault,) = db.instances.get_latest_faults([server]).values()
+    (fault,) = db.instance_faults.get_latest_faults([server]).values()
     assert "/dev/vda" in fault["message"]
 
 
@@ -204,7 +204,7 @@ def test_a_failed_connection_undoes_the_attach(cloud, server, volume, monkeypatc
     cloud.attach(server, volume)
     assert cloud.check_consistent(server, volume) == "available"
     assert cloud.instance(server).vm_state == "active"
-    (fault,) = db.instances.get_latest_faults([server]).values()
+    (fault,) = db.instance_faults.get_latest_faults([server]).values()
     assert "no path" in fault["message"]
 
 
@@ -247,7 +247,7 @@ def test_a_volume_whose_attachment_was_deleted_is_not_connected_again(cloud, ser
     cloud.api.reboot(cloud.context, cloud.instance(server), "HARD")
     cloud.deliver()
     assert cloud.instance(server).task_state is None
-    (fault,) = db.instances.get_latest_faults([server]).values()
+    (fault,) = db.instance_faults.get_latest_faults([server]).values()
     assert "has no attachment of volume" in fault["message"]
     assert "reboot HARD" not in cloud.manager.driver._guests.find(server).console
     cloud.detach(server, volume)

@@ -31,7 +31,7 @@ def server_of(action_id: int):
 
 def fault_of(action_id: int):
     instance_uuid = row(action_id)["instance_uuid"]
-    return db.instances.get_latest_faults([instance_uuid]).get(instance_uuid)
+    return db.instance_faults.get_latest_faults([instance_uuid]).get(instance_uuid)
 
 
 def allocated_to(action_id: int) -> str | None:

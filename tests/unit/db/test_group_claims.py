@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from nova_mini import exception
-from nova_mini.db import allocations, instance_groups, instances, models, query, server_migrations
+from nova_mini.db import (
+    allocations,
+    instance_deletion,
+    instance_groups,
+    models,
+    query,
+    server_migrations,
+)
 from nova_mini.db.allocations import Claim
 from tests.unit.db import records
 from tests.unit.db.records import REQUESTED
@@ -154,7 +161,7 @@ def test_a_deleted_server_leaves_its_group():
     group = cloud.add_group("affinity")
     kept, gone = (records.add_server() for _ in range(2))
     instance_groups.add_members(group, [kept, gone], "u", -1)
-    instances.destroy(gone)
+    instance_deletion.destroy(gone)
     [group_id] = [row["id"] for row in query.many(models.instance_groups)]
     assert instance_groups.get_members([group_id]) == {group_id: [kept]}
 
@@ -166,7 +173,7 @@ def test_a_user_may_have_so_many_servers_in_a_group():
     instance_groups.add_members(group, mine[:2], "u", 2)
     with pytest.raises(exception.GroupMemberLimitExceeded):
         instance_groups.add_members(group, mine[2:], "u", 2)
-    instances.destroy(mine[0])
+    instance_deletion.destroy(mine[0])
     instance_groups.add_members(group, mine[2:], "u", 2)
 
 

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from nova_mini.conductor.housekeeping import Housekeeper
-from nova_mini.db import instances, models, purge, query, request_specs
+from nova_mini.db import instance_tags, models, purge, query, request_specs
 from tests.unit.db import records
 from tests.unit.db.records import LONG_AGO, NOW, REQUESTED
 
@@ -26,7 +26,7 @@ def _deleted(at: datetime.datetime = LONG_AGO, **columns) -> str:
     query.insert(models.instance_actions_events, event)
     query.insert(models.instance_faults, {"instance_uuid": uuid, "code": 500})
     request_specs.create_many({uuid: REQUESTED})
-    instances.set_tags(uuid, ["old"])
+    instance_tags.set_tags(uuid, ["old"])
     disk = {
         "uuid": f"disk{uuid[4:]}",
         "instance_uuid": uuid,

@@ -8,7 +8,7 @@ from nova_mini.db import (
     actions,
     allocations,
     instance_groups,
-    instances,
+    instance_tags,
     models,
     query,
     request_specs,
@@ -45,7 +45,7 @@ def test_no_sweep_finds_anything_in_a_healthy_cloud():
     uuid = records.add_server()
     records.allocate(uuid)
     request_specs.create_many({uuid: REQUESTED})
-    instances.set_tags(uuid, ["mine"])
+    instance_tags.set_tags(uuid, ["mine"])
     records.add_server(host=None, project_id="q")
     _add_usage(instances=1, cores=1, ram=96)
     busy = records.add_server(task_state="powering-off", project_id="q")
@@ -166,7 +166,7 @@ def test_records_of_deleted_and_unknown_servers_are_deleted():
     alive, gone = records.add_server(), records.add_server(deleted=True)
     for uuid in (alive, gone, "never-recorded"):
         request_specs.create_many({uuid: REQUESTED})
-        instances.set_tags(uuid, ["mine"])
+        instance_tags.set_tags(uuid, ["mine"])
     group = cloud.add_group("affinity")
     leaver = records.add_server(deleted=True)
     instance_groups.add_members(group, [alive, leaver], "u", -1)
@@ -180,7 +180,7 @@ def test_records_of_deleted_and_unknown_servers_are_deleted():
     assert [row["instance_uuid"] for row in query.many(member)] == [alive]
     assert sweeps.find_orphaned_records(NOW) == []
     assert request_specs.get([alive, gone]) == {alive: REQUESTED}
-    assert instances.get_tags([alive, gone]) == {alive: ["mine"]}
+    assert instance_tags.get_tags([alive, gone]) == {alive: ["mine"]}
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,7 @@ def test_an_action_that_has_a_new_owner_is_not_sent_again(bus):
 def test_a_server_in_error_is_a_finding_with_the_message_of_its_fault():
     broken = records.add_server(vm_state="error", host=None)
     details = {"code": 500, "message": "No valid host", "details": f"password {SECRET}"}
-    db.instances.add_fault({"instance_uuid": broken, **details})
+    db.instance_faults.add_fault({"instance_uuid": broken, **details})
     (one,) = _audit()
     assert (one.kind, one.subject) == ("server-in-error", f"server {broken}")
     assert one.problem == "it is in ERROR: No valid host"

@@ -102,13 +102,13 @@ def _network_info(vif) -> str:
 def test_a_port_that_is_deleted_during_the_audit_is_no_finding(neutron, monkeypatch):
     gone = records.add_server(deleted=True)
     port = _port(neutron, gone)
-    get_deletion_times = db.instances.get_deletion_times
+    get_deletion_times = db.instance_deletion.get_deletion_times
 
     def then_delete_port(uuids):
         neutron.ports.pop(port, None)
         return get_deletion_times(uuids)
 
-    monkeypatch.setattr(db.instances, "get_deletion_times", then_delete_port)
+    monkeypatch.setattr(db.instance_deletion, "get_deletion_times", then_delete_port)
     assert external_services.audit()[0] == []
 
 

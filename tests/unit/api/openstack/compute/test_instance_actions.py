@@ -93,7 +93,7 @@ def test_actions_of_another_projects_server_are_404(cloud, failed):
 
 def test_history_of_deleted_server_since_2_21(cloud):
     server_id = cloud.boot()
-    db.instances.destroy(server_id)
+    db.instance_deletion.destroy(server_id)
     path = f"/servers/{server_id}/os-instance-actions"
     assert cloud.api.get(path, version="2.20").status_int == 404
     assert len(history(cloud, server_id, version="2.21")) == 1

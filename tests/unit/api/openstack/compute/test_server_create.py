@@ -77,7 +77,7 @@ def test_create_response_and_records(cloud):
     remembered = row["system_metadata"]
     assert remembered["image_base_image_ref"] == IMAGE
     assert (remembered["owner_user_name"], remembered["owner_project_name"]) == ("user", "project")
-    assert db.instances.get_tags([server["id"]]) == {server["id"]: ["t1", "t2"]}
+    assert db.instance_tags.get_tags([server["id"]]) == {server["id"]: ["t1", "t2"]}
     (disk,) = db.block_device_mappings.get_by_instances([server["id"]])
     assert (disk["source_type"], disk["destination_type"]) == ("image", "local")
     assert (disk["image_id"], disk["boot_index"]) == (IMAGE, 0)
@@ -433,7 +433,7 @@ def test_quota_of_a_user_is_enforced(cloud):
 def test_delete_releases_quota(cloud, two_instances):
     ids = [create(cloud).json["server"]["id"] for _ in range(2)]
     assert create(cloud).status_int == 403
-    db.instances.destroy(ids[0])
+    db.instance_deletion.destroy(ids[0])
     assert create(cloud).status_int == 202
 
 

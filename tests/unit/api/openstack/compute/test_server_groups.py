@@ -7,7 +7,7 @@ import pytest
 from nova_mini import rpc
 from nova_mini.api.middleware.auth import NoAuthMiddleware
 from nova_mini.context import RequestContext
-from nova_mini.db import instance_groups, instances, models, query
+from nova_mini.db import instance_deletion, instance_groups, models, query
 from tests.unit.conftest import ADMIN
 
 GROUPS = "/os-server-groups"
@@ -241,7 +241,7 @@ def test_a_new_server_joins_its_group_until_it_is_deleted(cloud):
     changed = cloud.api.put(f"/servers/{first}", {"server": {"name": "new"}}, version="2.71")
     assert changed.json["server"]["server_groups"] == [group]
 
-    instances.destroy(first)
+    instance_deletion.destroy(first)
     assert members(cloud, group) == [second]
 
 

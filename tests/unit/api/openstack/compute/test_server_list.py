@@ -160,14 +160,14 @@ def test_filter_by_the_times_that_a_server_shows(cloud, abc):
 
 
 def test_changes_before_also_finds_deleted_servers(cloud, abc):
-    db.instances.destroy(abc["c"])
+    db.instance_deletion.destroy(abc["c"])
     cloud.set(abc["c"], updated_at=datetime.datetime(2026, 1, 1))
     assert names(cloud, "changes-before=2026-01-01T00:00:00Z") == ["c", "a"]
 
 
 def test_filter_by_tags(cloud, abc):
-    db.instances.set_tags(abc["a"], ["x", "y"])
-    db.instances.set_tags(abc["b"], ["y", "z"])
+    db.instance_tags.set_tags(abc["a"], ["x", "y"])
+    db.instance_tags.set_tags(abc["b"], ["y", "z"])
     assert names(cloud, "tags=x,y") == ["a"]
     assert names(cloud, "tags-any=x,z") == ["b", "a"]
     assert names(cloud, "not-tags=x,y") == ["c", "b"]
@@ -186,7 +186,7 @@ def test_filter_by_times(cloud, abc):
 
 
 def test_changes_since_also_finds_deleted_servers(cloud, abc):
-    db.instances.destroy(abc["c"])
+    db.instance_deletion.destroy(abc["c"])
     assert names(cloud) == ["b", "a"]
     assert names(cloud, "changes-since=2026-01-01T00:01:00Z") == ["c", "b"]
     server = cloud.api.get("/servers/detail?changes-since=2026-01-01T00:02:00Z").json["servers"][0]
@@ -194,7 +194,7 @@ def test_changes_since_also_finds_deleted_servers(cloud, abc):
 
 
 def test_only_administrators_list_deleted_servers(cloud, abc):
-    db.instances.destroy(abc["c"])
+    db.instance_deletion.destroy(abc["c"])
     assert status_of(cloud, "status=DELETED") == 403
     assert names(cloud, "deleted=true") == ["b", "a"]
     assert names(cloud, "deleted=true&all_tenants=1", token=ADMIN) == ["c"]
@@ -306,7 +306,7 @@ def test_limit_of_a_page(cloud, abc):
 
 
 def test_marker_may_be_deleted_but_not_of_another_project(cloud, abc):
-    db.instances.destroy(abc["b"])
+    db.instance_deletion.destroy(abc["b"])
     assert names(cloud, f"marker={abc['b']}") == ["a"]
     assert status_of(cloud, f"marker={abc['other']}") == 400
 

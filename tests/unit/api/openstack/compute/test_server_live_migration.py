@@ -253,7 +253,7 @@ def test_old_clients_get_the_reason_of_a_refusal(cloud, server, meanwhile):
     def refuse() -> None:
         uuid = migration_of(server)["uuid"]
         fault = {"instance_uuid": server, "code": 400, "message": "Migration pre-check error: no."}
-        db.instances.add_fault(fault)
+        db.instance_faults.add_fault(fault)
         db.server_migrations.update(uuid, {"status": "error"})
 
     meanwhile(refuse)

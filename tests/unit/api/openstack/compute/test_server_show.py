@@ -241,15 +241,17 @@ def test_status_by_vm_state_and_task_state(cloud, vm_state, task_state, status):
 def test_fault_of_a_server(cloud):
     server_id = cloud.boot()
     fault = {"instance_uuid": server_id, "code": 500, "message": "boom", "details": "Traceback"}
-    db.instances.add_fault({**fault, "message": "older"})
-    db.instances.add_fault(fault)
+    db.instance_faults.add_fault({**fault, "message": "older"})
+    db.instance_faults.add_fault(fault)
     assert "fault" not in show(cloud, server_id)
     cloud.set(server_id, vm_state="error")
     shown = show(cloud, server_id)["fault"]
     assert (shown["code"], shown["message"]) == (500, "boom")
     assert "details" not in shown
     assert show(cloud, server_id, token=ADMIN)["fault"]["details"] == "Traceback"
-    db.instances.add_fault({**fault, "code": 400})  # the cause of a refusal may be internal, too
+    db.instance_faults.add_fault(
+        {**fault, "code": 400}
+    )  # the cause of a refusal may be internal, too
     assert "details" not in show(cloud, server_id)["fault"]
 
 
@@ -263,7 +265,7 @@ def test_another_projects_server_is_404(cloud):
 
 def test_deleted_server_is_404(cloud):
     server_id = cloud.boot()
-    db.instances.destroy(server_id)
+    db.instance_deletion.destroy(server_id)
     assert cloud.api.get(f"/servers/{server_id}", token=ADMIN).status_int == 404
 
 

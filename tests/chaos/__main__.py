@@ -1,19 +1,21 @@
-"""The command that `tools/chaos` runs inside the node of the stack."""
+"""The command that `tools/chaos` runs: inside the node of the stack; with `--nodes` on the machine,
+in the network of the control node."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import pathlib
 import random
 import sys
 import time
 
-from tests.chaos import discovery, faults, operations, plan, rounds, soak, stack_site
+from tests.chaos import discovery, nodes_site, operations, plan, rounds, soak, stack_site
 from tests.chaos.fleet import Fleet
 from tests.chaos.operations import Operation
 from tests.chaos.report import Report
 
-_FAULTS = ("death", "message", "engine", "service")
+_FAULTS = ("death", "message", "engine", "service", "node")
 
 
 def main(argv: list[str]) -> int:
@@ -22,8 +24,8 @@ def main(argv: list[str]) -> int:
     named = [operations.ALL[name] for name in arguments.operations or operations.ALL]
     rng = random.Random(arguments.seed)
     report = Report()
-    with stack_site.running() as site:
-        known = [each for each in named if not each.moves or len(site.hosts) > 1]
+    with _site(getattr(arguments, "nodes", None)) as site:
+        known = [each for each in named if each.is_of(site)]
         fleet = Fleet(site, rng, known)
         _clear(site, fleet)  # after a run that was interrupted
         _report_existing_violations(site)
@@ -37,6 +39,10 @@ def main(argv: list[str]) -> int:
             print("\n".join(report.table()), flush=True)
             _clear(site, fleet)
     return 0 if well and not report.bad else 1
+
+
+def _site(pair: list[str] | None) -> contextlib.AbstractContextManager:
+    return nodes_site.running(pair) if pair else stack_site.running()
 
 
 def _clear(site, fleet: Fleet) -> None:
@@ -63,10 +69,9 @@ def _run(
     print(f"{len(injections)} injections are possible, {len(chosen)} are made", flush=True)
     for together in plan.rounds_of(chosen, arguments.at_once):
         begun = time.monotonic()
-        fleet.keep(arguments.beside + len(together))
-        # A full disk affects every operation, so no other operation runs at the same time.
-        alone = isinstance(together[0].fault, faults.DiskFull)
-        rows = rounds.play(site, fleet, together, 0 if alone else arguments.beside)
+        quiet = any(each.needs_quiet for each in together)
+        fleet.keep(0 if quiet else arguments.beside + len(together))
+        rows = rounds.play(site, fleet, together, arguments.beside)
         report.rows += rows
         print(*rows, f"    ({time.monotonic() - begun:.0f} s)", sep="\n", flush=True)
         report.save(arguments.report)
@@ -84,7 +89,10 @@ def _injections(site, rng, walks, kinds: list[str]) -> list[rounds.Injection]:
         made += plan.external_services(walks, rng, plan.OUTAGE_SECONDS)
     if "engine" in kinds:
         partitions = dict.fromkeys(site.hosts, plan.PARTITION_SECONDS)
-        made += plan.surroundings(walks, rng, site.engines, partitions, has_disk=True)
+        has_disk = len(site.hosts) == 1
+        made += plan.surroundings(walks, rng, site.engines, partitions, has_disk)
+    if "node" in kinds and len(site.hosts) > 1:
+        made += plan.nodes(walks, rng, site.hosts, site.victims)
     return made
 
 
@@ -110,6 +118,12 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         metavar="PATH",
         default=pathlib.Path("/tmp/chaos-points.json"),
         help="file with the injection points that an earlier run has found",
+    )
+    run.add_argument(
+        "--nodes",
+        type=_words,
+        metavar="NAME,NAME",
+        help="move servers between these nodes of a stack of several, and let them fail",
     )
     run.add_argument("--at-once", type=int, default=1, metavar="N", help="faults in one round")
     run.add_argument(
@@ -140,6 +154,8 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     ):
         if unknown := [name for name in given or () if name not in known]:
             parser.error(f"unknown: {unknown[0]}; choose from {', '.join(known)}")
+    if (pair := getattr(arguments, "nodes", None)) and len(set(pair)) != 2:
+        parser.error("--nodes: name two nodes, with or without shared storage")
     if not arguments.report.parent.is_dir():
         parser.error(
             f"{arguments.report.parent} does not exist in the node, which has its own /tmp, and "

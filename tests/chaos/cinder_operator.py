@@ -7,7 +7,6 @@ import time
 from openstack.exceptions import ResourceTimeout
 
 from tests.functional.harness.waiting import until
-from tests.integration.cloud.harness import node
 from tests.integration.cloud.harness.cloud import Cloud
 
 _UNIT = "nova-mini-stack-cinder-volume"
@@ -55,5 +54,5 @@ class CinderOperator:
         }
         if any(now - since > _LOST for since in self._since.values()):
             self._since = dict.fromkeys(self._since, now)
-            node.restart(_UNIT)
+            self._cloud.machines[0].restart(_UNIT)
         return set(self._since)

@@ -65,11 +65,15 @@ def _digest(directory: pathlib.Path) -> str:
 def walk(site, fleet, operation: Operation) -> Walk:
     """Execute the operation once, on any server."""
     server = fleet.take(operation, site.hosts[0])
-    logs = {name: daemon.log.stat().st_size for name, daemon in site.daemons.items()}
+    logs = {name: [log.stat().st_size for log in each.logs] for name, each in site.daemons.items()}
     proxies = site.external_services
     before = {name: each.requests for name, each in proxies.items()}
     request_id = fleet.do(operation, server)
-    texts = {name: _read(site.daemons[name].log, offset) for name, offset in logs.items()}
+    texts = {
+        name: "".join(map(_read, site.daemons[name].logs, offsets))
+        for name, offsets in logs.items()
+    }
+    site.bring_back()
     if operation.ends is not None:
         fleet.release(server)
     steps = {(name, point): None for name, text in texts.items() for point in _steps(text)}

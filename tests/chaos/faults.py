@@ -194,3 +194,37 @@ class DiskFull:
 
     def repair(self, site) -> None:
         site.empty_disk()
+
+
+@dataclass(frozen=True)
+class NodeFault:
+    """A node crashes, freezes or loses its network, and is put in order ``seconds`` later."""
+
+    verb: str  # of `tools/stack node`: one of NODE_FAULTS
+    host: str
+    after: float
+    seconds: float
+    allows_failure = True
+
+    @property
+    def kind(self) -> str:
+        return f"node {self.verb}"
+
+    @property
+    def point(self) -> str:
+        return f"{self.host} after {self.after * 1000:.0f} ms, for {self.seconds:g} s"
+
+    def arm(self, site) -> None:
+        """Needs no preparation."""
+
+    def inject(self, site) -> bool:
+        time.sleep(self.after)
+        site.disturb(self.host, self.verb)
+        time.sleep(self.seconds)
+        return True
+
+    def repair(self, site) -> None:
+        site.mend(self.host)
+
+
+NODE_FAULTS = ("crash", "freeze", "cut")

@@ -24,6 +24,7 @@ _WAY_TO = {
     "SHELVED_OFFLOADED": "shelve",
     "RESCUE": "rescue",
     "VERIFY_RESIZE": "migrate",
+    "SOFT_DELETED": "soft delete",
 }
 # The operation that must be executed before another one.
 _FIRST = {"detach volume": "attach volume", "detach interface": "attach interface"}
@@ -96,7 +97,7 @@ class Fleet:
         return taken
 
     def _choose(self, server: Server, number: int) -> list[Operation]:
-        fitting = [each for each in self.known if each.accepts(server)]
+        fitting = [each for each in self.known if each.accepts(server) and not each.takes_host]
         chosen = self._rng.choices(fitting, k=number)
         # An operation that changes volumes or ports is chosen only once: two of them could not be
         # distinguished from one.
@@ -112,7 +113,7 @@ class Fleet:
     def release(self, server: Server) -> None:
         self._locate(server)
         with self._lock:
-            if any(each.accepts(server) for each in self.known):
+            if any(each.accepts(server) and not each.takes_host for each in self.known):
                 self._idle.append(server)
                 return
         self.delete([server])
@@ -134,7 +135,7 @@ class Fleet:
         """Delete servers in any state, with their volumes, and wait until they are deleted."""
         for server in servers:
             if server.id:
-                self._site.user.request("DELETE", f"/servers/{server.id}")
+                operations.delete(self._site, server)
         for server in servers:
             if server.id:
                 self._site.user.wait_gone(server.id, SECONDS)
@@ -145,6 +146,9 @@ class Fleet:
         """Delete all servers of the run, also those whose creation was not confirmed."""
         self.keep(0)
         left = self._site.user.get(f"/servers?name={_PREFIX}")["servers"]
+        if self._site.keeps_deleted:
+            kept = f"/servers?name={_PREFIX}&status=SOFT_DELETED&deleted=True"
+            left += self._site.admin.get(kept)["servers"]
         self.delete([Server(each["name"], id=each["id"]) for each in left])
 
     # -- operations without a fault --------------------------------------------------------------

@@ -23,7 +23,7 @@ class _Daemon:
 
     def __init__(self, daemon: daemons.Daemon):
         self._daemon = daemon
-        self.log = daemon.process.log
+        self.logs = [daemon.process.log]
 
     def order(self, name: str, text: str) -> None:
         self._daemon.order(name, text)
@@ -62,6 +62,9 @@ class LocalSite:
     timeout = 15  # seconds to wait for the injection point of a fault
     has_parts = False
     ports_at_birth = 0
+    keeps_deleted = False
+    lost_power = False
+    recovery_seconds = 60
 
     def __init__(
         self,
@@ -76,6 +79,7 @@ class LocalSite:
         self._project = project
         self._wires = wires
         self._forgiven: set[str] = set()
+        self._taken: set[str] = set()
         self.user, self.admin = project.user, project.admin
         self.hosts = list(cloud.computes)
         self.other_image = other_image
@@ -95,6 +99,25 @@ class LocalSite:
 
     def let_back(self, host: str) -> None:
         self._wires[host].repair()
+
+    def take_down(self, host: str) -> None:
+        """The administrator says that a host is down, whose compute has died. Its guests stay in
+        the fake hypervisor until it is back."""
+        self._taken.add(host)
+        self._cloud.computes[host].kill()
+        self._force_down(host, True)
+
+    def bring_back(self) -> None:
+        """Start the computes of :meth:`take_down`."""
+        for host in sorted(self._taken):
+            if not self._cloud.computes[host].process.alive:
+                self._cloud.computes[host].start()
+            self._force_down(host, False)
+        self._taken.clear()
+
+    def _force_down(self, host: str, forced: bool) -> None:
+        found = self.admin.get(f"/os-services?binary=nova-compute&host={host}")["services"]
+        self.admin.put(f"/os-services/{found[0]['id']}", {"forced_down": forced})
 
     def disarm(self) -> None:
         self._cloud.repair()

@@ -50,7 +50,8 @@ class Operation:
     ``send(site, server)`` sends the request. ``fits(server)``: a condition in addition to the
     status. ``changes``: field of :class:`Server` -> increment. ``sets_status``: the final status is
     ``ends`` even if a concurrent request has changed it. ``moves``: two hosts execute it, and the
-    server may be on the other one afterwards.
+    server may be on the other one afterwards. ``takes_host``: the host of the server is down
+    meanwhile. ``restores``: only in a cloud that keeps deleted servers for a while.
     """
 
     name: str
@@ -62,11 +63,17 @@ class Operation:
     sets_status: bool = True
     needs_volume: bool = False
     moves: bool = False
+    takes_host: bool = False
+    restores: bool = False
     is_repeatable: bool = True  # a repeated request has no further effect
     may_fail: bool = False  # with any fault that the user sees
 
     def accepts(self, server: Server) -> bool:
         return server.status == self.begins and self.fits(server)
+
+    def is_of(self, site) -> bool:
+        """Whether the cloud has this operation."""
+        return (not self.moves or len(site.hosts) > 1) and (not self.restores or site.keeps_deleted)
 
 
 def _create(kind: str) -> Send:
@@ -88,6 +95,18 @@ def _request(method: str, path: str = "", body: Callable | dict | None = None) -
 
 def _action(name: str, arguments: dict | None = None) -> Send:
     return _request("POST", "/action", {name: arguments})
+
+
+def delete(site, server: Server) -> requests.Response:
+    """Delete a server in any state, also in a cloud that would keep it for a while."""
+    if site.keeps_deleted:
+        return _action("forceDelete")(site, server)
+    return _request("DELETE")(site, server)
+
+
+def _evacuate(site, server: Server) -> requests.Response:
+    site.take_down(server.host)
+    return site.admin.request("POST", f"/servers/{server.id}/action", {"evacuate": {}})
 
 
 def _volume_body(_site, server: Server) -> dict:
@@ -142,7 +161,10 @@ ALL = {
         Operation("create", None, "ACTIVE", _create("image")),
         # The volume is created with the user's token, which is lost when the process is killed.
         Operation("create from volume", None, "ACTIVE", _create("volume"), may_fail=True),
-        Operation("delete", "ACTIVE", None, _request("DELETE")),
+        Operation("delete", "ACTIVE", None, delete),
+        Operation("soft delete", "ACTIVE", "SOFT_DELETED", _request("DELETE"), restores=True),
+        Operation("restore", "SOFT_DELETED", "ACTIVE", _action("restore"), restores=True),
+        Operation("force delete", "SOFT_DELETED", None, _action("forceDelete"), restores=True),
         Operation("stop", "ACTIVE", "SHUTOFF", _action("os-stop")),
         Operation("start", "SHUTOFF", "ACTIVE", _action("os-start")),
         Operation("hard reboot", "ACTIVE", "ACTIVE", _action("reboot", {"type": "HARD"})),
@@ -200,6 +222,8 @@ ALL = {
         Operation(
             "confirm resize", "VERIFY_RESIZE", "ACTIVE", _action("confirmResize"), moves=True
         ),
+        # From 2.95 on, the server is stopped afterwards.
+        Operation("evacuate", "ACTIVE", "SHUTOFF", _evacuate, moves=True, takes_host=True),
         Operation("revert resize", "VERIFY_RESIZE", "ACTIVE", _action("revertResize"), moves=True),
         Operation(
             "attach volume",
@@ -242,5 +266,9 @@ ALL = {
     )
 }
 
-# The operations that a cloud without volumes and networks supports.
-PLAIN = tuple(name for name in ALL if "volume" not in name and "interface" not in name)
+# The operations of a cloud without volumes and networks, which keeps no deleted servers.
+PLAIN = tuple(
+    name
+    for name, each in ALL.items()
+    if "volume" not in name and "interface" not in name and not each.restores
+)

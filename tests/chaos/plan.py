@@ -14,6 +14,7 @@ from tests.chaos.rounds import Injection
 PAUSES = (0, 10)  # seconds until a killed daemon is started again
 PARTITION_SECONDS = 30
 OUTAGE_SECONDS = 8  # of an external service
+NODE_SECONDS = 20  # of a node that is off, frozen or cut off
 
 
 def deaths(
@@ -102,6 +103,23 @@ def surroundings(
     return made
 
 
+def nodes(
+    walks: Mapping[str, Walk], rng: random.Random, hosts: Sequence[str], victims: Iterable[str]
+) -> list[Injection]:
+    """Each of the nodes ``victims`` fails in each way during each operation, while the server is on
+    each of ``hosts``: the victim is once the source of a move and once its destination."""
+    return [
+        _injection(
+            name, faults.NodeFault(verb, victim, round(rng.uniform(0, 3), 3), NODE_SECONDS), host
+        )
+        for name in walks
+        if not ALL[name].takes_host
+        for verb in faults.NODE_FAULTS
+        for victim in victims
+        for host in hosts
+    ]
+
+
 def _injection(name: str, fault, daemon: str | None = None) -> Injection:
     host = None if daemon in (None, "api", "conductor", "scheduler") else daemon
     return Injection(ALL[name], fault, host)
@@ -135,7 +153,8 @@ def rounds_of(injections: list[Injection], at_once: int) -> list[list[Injection]
 
 
 def _is_alone(injection: Injection) -> bool:
-    return isinstance(injection.fault, (faults.EngineKill, faults.Partition, faults.DiskFull))
+    fault = injection.fault
+    return injection.needs_quiet or isinstance(fault, (faults.EngineKill, faults.Partition))
 
 
 def _place(fault) -> str:

@@ -21,10 +21,10 @@ _OF_ONE_CONNECTION = {"connection", "keep-alive", "transfer-encoding", "content-
 class Proxy:
     """Forwards requests to ``target`` (an http URL) until :meth:`break_at` makes it fail.
 
-    ``requests``: the number of requests so far. ``url``: the URL of the proxy.
+    ``requests``: the number of requests so far. ``url``: the URL of the proxy, at ``address``.
     """
 
-    def __init__(self, target: str):
+    def __init__(self, target: str, address: str = "127.0.0.1"):
         self._target = urlsplit(target)
         self._lock = threading.Lock()
         self._repaired = threading.Event()
@@ -32,9 +32,9 @@ class Proxy:
         self._nth = 0
         self.requests = 0
         self.is_broken = False
-        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server = _Server((address, 0), _Handler)
         self._server.proxy = self
-        self.url = f"http://127.0.0.1:{self._server.server_port}{self._target.path.rstrip('/')}"
+        self.url = f"http://{address}:{self._server.server_port}{self._target.path.rstrip('/')}"
 
     def break_at(self, nth: int, mode: str) -> None:
         """Fail from the ``nth`` request on (1: the next one), until :meth:`repair`.

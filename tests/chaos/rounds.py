@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import requests
 
-from tests.chaos import report
+from tests.chaos import faults, report
 from tests.chaos.concurrent_requests import ConcurrentRequests
 from tests.chaos.fleet import Fleet
 from tests.chaos.operations import Operation
@@ -16,7 +16,6 @@ from tests.chaos.report import Row
 from tests.chaos.user_request import UserRequest, Verdict
 
 CONCURRENT = "concurrent"  # the name of ConcurrentRequests in the table
-SECONDS = 60  # in which the cloud must recover after the repair
 
 
 @dataclass(frozen=True)
@@ -27,10 +26,18 @@ class Injection:
     fault: object
     host: str | None = None
 
+    @property
+    def needs_quiet(self) -> bool:
+        """Whether it affects all servers of a host, so no other operation runs beside it."""
+        disturbs = isinstance(self.fault, (faults.DiskFull, faults.NodeFault))
+        return disturbs or self.operation.takes_host
+
 
 def play(site, fleet: Fleet, injections: list[Injection], beside: int) -> list[Row]:
     """Run one round: all injections at the same time, and operations on ``beside`` other servers,
     the last of which gets several concurrent requests."""
+    if any(each.needs_quiet for each in injections):
+        beside = 0
     with futures.ThreadPoolExecutor(max(2 * len(injections) + beside, 1)) as pool:
         servers = pool.map(lambda each: fleet.take(each.operation, each.host), injections)
         broken = [
@@ -50,6 +57,7 @@ def play(site, fleet: Fleet, injections: list[Injection], beside: int) -> list[R
         sending = {one: pool.submit(one.send, site) for one in [*broken, *others]}
         judge = _Judge(site, injected, any(each.fault.allows_failure for each in injections))
         ended = judge.wait_for_end(sending)
+    site.bring_back()
     site.disarm()
     clean = judge.wait_for_clean_slate()
     rows = [
@@ -65,9 +73,9 @@ def play(site, fleet: Fleet, injections: list[Injection], beside: int) -> list[R
     if clean.verdict.detail and not injections:  # else it is in the rows of the injections
         rows.append(_leak(kind, "afterwards", clean.seconds, clean.verdict.detail))
     try:
-        _return_servers(fleet, ended)
+        _return_servers(site, fleet, ended)
     except AssertionError as exc:
-        rows.append(_leak(kind, "when they are deleted", SECONDS, str(exc)))
+        rows.append(_leak(kind, "when they are deleted", site.recovery_seconds, str(exc)))
     return rows
 
 
@@ -94,10 +102,13 @@ def _leak(kind: str, point: str, seconds: float, detail: str) -> Row:
     return Row("all", kind, point, report.LEAKED, seconds, detail)
 
 
-def _return_servers(fleet: Fleet, ended: dict[UserRequest | ConcurrentRequests, _End]) -> None:
+def _return_servers(
+    site, fleet: Fleet, ended: dict[UserRequest | ConcurrentRequests, _End]
+) -> None:
     """Release the servers whose state is known, and delete the others."""
+    lost_power, site.lost_power = site.lost_power, False
     for one, end in ended.items():
-        if end.verdict.after and end.verdict.outcome not in report.BAD:
+        if end.verdict.after and end.verdict.outcome not in report.BAD and not lost_power:
             fleet.release(end.verdict.after)
         elif one.server.id:
             fleet.delete([one.server])
@@ -156,7 +167,7 @@ class _Judge:
             except Exception as exc:  # a part that the oracle needs is not ready yet
                 wrong = [f"the oracle failed: {exc}"]
             seconds = time.monotonic() - begun
-            if not wrong or seconds > SECONDS:
+            if not wrong or seconds > self._site.recovery_seconds:
                 self._site.forgive(wrong)
                 return _End(Verdict(report.LEAKED, "; ".join(wrong)), seconds)
             time.sleep(self._site.pause)
@@ -168,7 +179,7 @@ class _Judge:
         except (requests.RequestException, AssertionError) as exc:
             verdict = Verdict(report.STUCK, f"the API does not answer: {exc}")
         seconds = self._seconds()
-        if verdict.outcome == report.STUCK and seconds < SECONDS:
+        if verdict.outcome == report.STUCK and seconds < self._site.recovery_seconds:
             return None
         injected = one not in self._injected or self._injected[one].result()[0]
         return _End(verdict, seconds, injected)

@@ -149,7 +149,9 @@ def is_like(site, now: dict | None, server: Server) -> bool:
     if now is None or server.status is None:
         return now is None and server.status is None
     kept = tenant.are_kept(now, server.name)
-    return now["status"] == server.status and kept and parts_are_right(site, server)
+    # A guest whose node has crashed is off, whatever its user requested.
+    fits = now["status"] == server.status or (site.lost_power and now["status"] == "SHUTOFF")
+    return fits and kept and parts_are_right(site, server)
 
 
 def _described(now: dict | None) -> str:

@@ -132,6 +132,74 @@ def test_a_round_has_one_fault_for_each_part_and_engines_have_their_own_round():
     assert made == [[first, other], [again], [broker]]
 
 
+def test_each_node_fails_in_each_way_as_source_and_as_destination():
+    walks = dict.fromkeys(("migrate", "evacuate"), WALKS["stop"])
+    made = plan.nodes(walks, random.Random(1), ["n1", "n2"], victims=["n2"])
+    found = {(each.operation.name, each.fault.verb, each.fault.host, each.host) for each in made}
+    assert found == {
+        ("migrate", verb, "n2", host) for verb in faults.NODE_FAULTS for host in ("n1", "n2")
+    }
+    assert [len(each) for each in plan.rounds_of(made, 3)] == [1] * len(made)
+
+
+def test_nothing_runs_beside_an_operation_that_takes_a_host():
+    stop, evacuate = operations.ALL["stop"], operations.ALL["evacuate"]
+    death = faults.Death("a", "x")
+    assert Injection(evacuate, death).needs_quiet
+    assert not Injection(stop, death).needs_quiet
+    together = [Injection(evacuate, death), Injection(stop, faults.Death("b", "x"))]
+    assert [len(each) for each in plan.rounds_of(together, 2)] == [1, 1]
+
+
+class FakeCloud:
+    def __init__(self, hosts: int, keeps_deleted: bool):
+        self.hosts = [f"n{number}" for number in range(hosts)]
+        self.keeps_deleted = keeps_deleted
+
+
+def test_a_cloud_has_the_operations_for_which_it_is_made():
+    def names(site) -> set[str]:
+        return {each.name for each in operations.ALL.values() if each.is_of(site)}
+
+    every = set(operations.ALL)
+    assert every - names(FakeCloud(2, keeps_deleted=False)) == {
+        "soft delete",
+        "restore",
+        "force delete",
+    }
+    assert {"migrate", "evacuate"}.isdisjoint(names(FakeCloud(1, keeps_deleted=True)))
+    assert names(FakeCloud(2, keeps_deleted=True)) == every
+
+
+class OneOfSeveral:
+    """A daemon that obeys its orders when it is told so."""
+
+    def __init__(self, name: str):
+        self.logs = [name]
+        self.orders: set[str] = set()
+
+    def inject_at(self, point, _order, _pause):
+        self.orders.add(point)
+
+    def is_injected(self, point):
+        return point not in self.orders
+
+    def disarm(self):
+        self.orders.clear()
+
+
+def test_the_first_of_several_daemons_that_comes_to_a_point_is_killed():
+    units = pytest.importorskip("tests.chaos.units")  # needs libvirt's module
+    first, second = OneOfSeveral("first"), OneOfSeveral("second")
+    both = units.Parallel([first, second])
+    both.inject_at("send", "SIGKILL", 0)
+    assert not both.is_injected("send")
+    second.orders.clear()
+    assert both.is_injected("send")
+    assert not first.orders
+    assert both.logs == ["first", "second"]
+
+
 def test_one_injection_of_each_kind_comes_first():
     often = [faults.Death("conductor", f"step {number}", 0) for number in range(9)]
     seldom = [faults.Partition("host", 0.5, 30), faults.DiskFull(8)]
@@ -243,6 +311,8 @@ class IdleSite:
     """A site without servers that has a violation."""
 
     pause = 0
+    recovery_seconds = 0
+    lost_power = False
     found = ("a tap is in no switch",)
 
     def violations(self):
@@ -254,6 +324,8 @@ class IdleSite:
     def disarm(self):
         pass
 
+    bring_back = disarm
+
 
 class NoFleet:
     def take_some(self, _number):
@@ -262,8 +334,7 @@ class NoFleet:
     take_for_concurrent = take_some
 
 
-def test_a_leak_is_reported_in_a_round_without_faults(monkeypatch):
-    monkeypatch.setattr(rounds, "SECONDS", 0)
+def test_a_leak_is_reported_in_a_round_without_faults():
     (row,) = rounds.play(IdleSite(), NoFleet(), [], 3)
     assert (row.outcome, row.detail) == (report.LEAKED, "a tap is in no switch")
 

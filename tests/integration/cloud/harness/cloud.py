@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import configparser
+from collections.abc import Sequence
+
 import openstack
 import sqlalchemy as sa
 from keystoneauth1.exceptions import ClientException
 
 from tests.functional.harness import client
 from tests.integration.cloud.harness import ceph, node
+from tests.integration.cloud.harness.machine import Machine
 
 VERSION = "2.96"
 
@@ -29,17 +33,23 @@ class Client(client.Client):
 
 class Cloud:
     """``user`` and ``admin`` send requests to the Compute API; ``of_user`` and ``of_admin`` are SDK
-    connections to all services. ``query``, ``computes``, ``guests`` and ``whole_images`` are for
-    the oracle. ``forgiven``: violations from before the tests, which the oracle ignores."""
+    connections to all services. ``query``, ``machines`` (the hosts of servers), ``computes``,
+    ``guests`` and ``whole_images`` are for the oracle. ``forgiven``: violations from before the
+    tests, which the oracle ignores. ``user``: the name of the user in ``clouds.yaml``."""
 
-    def __init__(self):
-        self.of_user = openstack.connect(cloud="demo")
+    def __init__(self, machines: Sequence[Machine] = (node.HERE,), user: str = "demo"):
+        self.of_user = openstack.connect(cloud=user)
         self.of_admin = openstack.connect(cloud="admin")
         self.user = Client(self.of_user)
         self.admin = Client(self.of_admin)
-        url = node.config("nova-mini-db.conf")["database"]["connection"]
+        control = machines[0]
+        text = control.path("/etc/nova-mini/nova-mini-db.conf").read_text()
+        parsed = configparser.ConfigParser(interpolation=None)
+        parsed.read_string(text)
+        url = parsed["database"]["connection"]
         self._database = sa.create_engine(url, poolclass=sa.NullPool)
-        self.computes = [node.NAME]
+        self.machines = list(machines)
+        self.computes = [machine.name for machine in machines]
         self.forgiven: set[str] = set()
         self.has_volumes = self.of_admin.has_service("block-storage")
 
@@ -49,14 +59,14 @@ class Cloud:
             return [dict(row) for row in rows.mappings()]
 
     def guests(self, host: str) -> dict[str, int]:
-        assert host == node.NAME
-        return node.domains()
+        return next(each for each in self.machines if each.name == host).domains()
 
     def rescue_disks(self) -> set[str]:
         """Uuids of the servers that have a rescue disk, in Ceph or in files."""
         names = ceph.names(ceph.DISKS) if ceph.HERE else set()
         in_ceph = {name.partition("_")[0] for name in names if name.endswith("_disk.rescue")}
-        return in_ceph | node.servers_with_file("disk.rescue")
+        in_files = (each.servers_with_file("disk.rescue") for each in self.machines)
+        return in_ceph.union(*in_files)
 
     def local_disks(self, host: str) -> dict[str, str]:
         """None: only the disks of fake guests have a content that the oracle can compare."""

@@ -7,8 +7,9 @@ import warnings
 
 from tests.functional.harness import oracle
 from tests.functional.harness.waiting import until
-from tests.integration.cloud.harness import ceph, node, volume_oracle
+from tests.integration.cloud.harness import ceph, volume_oracle
 from tests.integration.cloud.harness.cloud import Cloud
+from tests.integration.cloud.harness.machine import Machine
 
 PAUSE = 0.5
 
@@ -42,25 +43,42 @@ def violations(cloud: Cloud) -> list[str]:
 
 
 def _violations(cloud: Cloud) -> list[str]:
-    here = cloud.query("SELECT uuid FROM instances WHERE NOT deleted AND host IS NOT NULL")
-    uuids = {row["uuid"] for row in here}
-    living = {row["uuid"] for row in cloud.query("SELECT uuid FROM instances WHERE NOT deleted")}
+    rows = cloud.query("SELECT uuid, host, vm_state FROM instances WHERE NOT deleted")
+    hosts = {row["uuid"]: row["host"] for row in rows}
+    usable = {row["uuid"] for row in rows if row["host"] and row["vm_state"] != "error"}
+    uuids = {uuid for uuid, host in hosts.items() if host}
+    sources = _sources(cloud)
+    wrong = []
+    for machine in cloud.machines:
+        own = {uuid for uuid, host in hosts.items() if host == machine.name}
+        due = own | {uuid for uuid, source in sources.items() if source == machine.name}
+        wrong += _files(machine, due) + _wires(machine, due)
+        wrong += volume_oracle.host_violations(cloud, machine, own, due)
     return [
         *oracle.violations(cloud),
-        *_files(uuids),
-        *_wires(uuids),
-        *_ports(cloud, living),
+        *wrong,
+        *_ports(cloud, hosts, usable),
         *(_disks(cloud, uuids) if ceph.HERE else ()),
         *_images(cloud),
         *(_volumes(cloud) if cloud.has_volumes else ()),
-        *volume_oracle.violations(cloud, uuids),
+        *volume_oracle.violations(cloud),
     ]
 
 
-def _files(uuids: set[str]) -> list[str]:
+def _sources(cloud: Cloud) -> dict[str, str]:
+    """Server -> the host that it left and that keeps its disks until its user confirms."""
+    rows = cloud.query(
+        "SELECT instance_uuid, source_compute FROM migrations WHERE status = 'finished'"
+    )
+    return {row["instance_uuid"]: row["source_compute"] for row in rows}
+
+
+def _files(machine: Machine, uuids: set[str]) -> list[str]:
+    place = f" on {machine.name}"
+    folders = {name.removesuffix("_resize") for name in machine.instance_directories()}
     return [
-        *(f"directory {name} is an orphan" for name in node.instance_directories() - uuids),
-        *(f"cached image {name} is not finished" for name in node.unfinished_images()),
+        *(f"directory {name}{place} is an orphan" for name in folders - uuids),
+        *(f"cached image {one}{place} is not finished" for one in machine.unfinished_images()),
     ]
 
 
@@ -75,31 +93,33 @@ def _disks(cloud: Cloud, uuids: set[str]) -> list[str]:
     ]
 
 
-def _wires(uuids: set[str]) -> list[str]:
+def _wires(machine: Machine, uuids: set[str]) -> list[str]:
     """Every plugged interface belongs to a server of this host."""
-    plugged = node.switch_ports()
+    plugged = machine.switch_ports()
+    place = f" on {machine.name}"
     return [
         *(
-            f"switch port {name} is of {owner}, which is gone"
+            f"switch port {name}{place} is of {owner}, which is not there"
             for name, owner in plugged.items()
             if owner not in uuids
         ),
-        *(f"interface {name} is in no switch" for name in node.taps() - plugged.keys()),
+        *(f"interface {name}{place} is in no switch" for name in machine.taps() - plugged.keys()),
     ]
 
 
-def _ports(cloud: Cloud, living: set[str]) -> list[str]:
-    """Neutron and the records of servers agree about ports, and about their hosts."""
-    theirs = {
-        port.id: port.device_id
-        for port in cloud.of_admin.network.ports()
-        if port.device_owner.startswith("compute:")
-    }
-    return [
-        f"port {port} is of {owner}, which is gone"
-        for port, owner in theirs.items()
-        if owner not in living
-    ]
+def _ports(cloud: Cloud, hosts: dict[str, str | None], usable: set[str]) -> list[str]:
+    """Neutron and the records of servers agree about ports; those of ``usable`` servers are bound
+    where the guest is."""
+    wrong = []
+    for port in cloud.of_admin.network.ports():
+        owner, bound = port.device_id, port.binding_host_id
+        if not port.device_owner.startswith("compute:"):
+            continue
+        if owner not in hosts:
+            wrong.append(f"port {port.id} is of {owner}, which is gone")
+        elif owner in usable and bound != hosts[owner]:
+            wrong.append(f"port {port.id} is bound to {bound}; {owner} is on {hosts[owner]}")
+    return wrong
 
 
 def _images(cloud: Cloud) -> list[str]:
@@ -143,7 +163,7 @@ def _volumes(cloud: Cloud) -> list[str]:
             and not (volume.status == "reserved" and volume.id in waiting)
         ),
         *(_in_ceph({volume.id for volume in volumes}) if ceph.HERE else ()),
-        *_secrets(mapped),
+        *(each for machine in cloud.machines for each in _secrets(machine, mapped)),
     ]
 
 
@@ -152,8 +172,9 @@ def _in_ceph(uuids: set[str]) -> list[str]:
     return [f"volume {one} in Ceph is not Cinder's" for one in there - uuids]
 
 
-def _secrets(mapped: dict[str, str]) -> list[str]:
+def _secrets(machine: Machine, mapped: dict[str, str]) -> list[str]:
     """libvirt has no secret of an iSCSI target that no guest uses."""
     if mapped:
         return []
-    return [f"libvirt's secret {usage} is an orphan" for usage in node.secrets("iscsi")]
+    found = machine.secrets("iscsi")
+    return [f"libvirt's secret {usage} on {machine.name} is an orphan" for usage in found]

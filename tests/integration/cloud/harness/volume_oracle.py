@@ -8,24 +8,31 @@ import json
 import libvirt
 from lxml import etree
 
-from tests.integration.cloud.harness import node, volumes
+from tests.integration.cloud.harness import volumes
 from tests.integration.cloud.harness.cloud import Cloud
+from tests.integration.cloud.harness.machine import Machine
 
 
-def violations(cloud: Cloud, uuids: set[str]) -> list[str]:
-    """The violations; none in a cloud without Cinder. ``uuids``: the servers on this host."""
+def violations(cloud: Cloud) -> list[str]:
+    """The violations in Cinder; none in a cloud without it."""
     if not cloud.has_volumes:
         return []
-    records = cloud.query(
+    return [*_attachments(cloud, _records(cloud)), *_snapshots(cloud)]
+
+
+def host_violations(cloud: Cloud, machine: Machine, uuids: set[str], due: set[str]) -> list[str]:
+    """The violations on a host. ``uuids``: the servers on it. ``due``: also those that it keeps
+    until their user confirms that they have left it."""
+    if not cloud.has_volumes:
+        return []
+    return [*_guests(machine, _records(cloud), uuids), *_host(machine, due)]
+
+
+def _records(cloud: Cloud) -> list[dict]:
+    return cloud.query(
         "SELECT m.* FROM block_device_mapping m JOIN instances i ON i.uuid = m.instance_uuid"
         " WHERE m.destination_type = 'volume' AND NOT i.deleted AND i.vm_state <> 'error'"
     )
-    return [
-        *_attachments(cloud, records),
-        *_guests(records, uuids),
-        *_host(uuids),
-        *_snapshots(cloud),
-    ]
 
 
 def waiting_volumes(cloud: Cloud) -> set[str]:
@@ -51,7 +58,7 @@ def _attachments(cloud: Cloud, records: list[dict]) -> list[str]:
     ]
 
 
-def _guests(records: list[dict], uuids: set[str]) -> list[str]:
+def _guests(machine: Machine, records: list[dict], uuids: set[str]) -> list[str]:
     """Each guest has the recorded disks, with the recorded device names."""
     expected: dict[str, dict[str, str]] = {uuid: {} for uuid in uuids}
     for record in records:
@@ -60,9 +67,8 @@ def _guests(records: list[dict], uuids: set[str]) -> list[str]:
         expected.setdefault(record["instance_uuid"], {})[target] = source
     return [
         f"guest {uuid} has {found}, and the record says {expected[uuid]}"
-        for uuid in uuids
-        if uuid in node.domains()
-        for found in _disks(uuid)
+        for uuid in uuids & machine.domains().keys()
+        for found in _disks(machine, uuid)
         if found != expected[uuid]
     ]
 
@@ -72,12 +78,12 @@ def _source_on_record(connection: dict) -> str:
     return data.get("name") or f"{data.get('target_iqn')}/{data.get('target_lun')}"
 
 
-def _disks(uuid: str) -> list[dict[str, str]]:
+def _disks(machine: Machine, uuid: str) -> list[dict[str, str]]:
     """target -> source of every disk that is a volume, of the running guest and of its definition.
 
     Disks that Ceph holds for the server itself are not volumes.
     """
-    connection = libvirt.open("qemu:///system")
+    connection = libvirt.open(machine.libvirt_uri)
     try:
         domain = connection.lookupByUUIDString(uuid)
         flags = [libvirt.VIR_DOMAIN_XML_INACTIVE, *([0] if domain.isActive() else [])]
@@ -94,10 +100,10 @@ def _disks(uuid: str) -> list[dict[str, str]]:
     ]
 
 
-def _host(uuids: set[str]) -> list[str]:
+def _host(machine: Machine, uuids: set[str]) -> list[str]:
     """Deleted servers have no connections and no passwords on the host."""
-    kept = [path.name.partition(".")[0] for path in node.CONNECTIONS.glob("*.json")]
-    connection = libvirt.open("qemu:///system")
+    kept = [path.name.partition(".")[0] for path in machine.connections.glob("*.json")]
+    connection = libvirt.open(machine.libvirt_uri)
     try:
         secrets = [
             s
@@ -106,9 +112,10 @@ def _host(uuids: set[str]) -> list[str]:
         ]
     finally:
         connection.close()
-    wrong = [f"a connection of {uuid} is left" for uuid in kept if uuid not in uuids]
+    place = f"on {machine.name}"
+    wrong = [f"a connection of {uuid} is left {place}" for uuid in kept if uuid not in uuids]
     if len(secrets) != len(kept):
-        wrong.append(f"libvirt keeps {len(secrets)} secrets for {len(kept)} connections")
+        wrong.append(f"libvirt {place} keeps {len(secrets)} secrets for {len(kept)} connections")
     return wrong
 
 

@@ -4,6 +4,7 @@ node, so that it can power nodes off and yet reach their services."""
 from __future__ import annotations
 
 import contextlib
+import os
 import pathlib
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from tests.integration.cloud.harness.cloud import Cloud
 from tests.integration.cloud.harness.machine import Machine
 
 _TOOL = pathlib.Path(__file__).parents[2] / "tools" / "stack"
-_OUTSIDE = ("nsenter", "--net=/proc/1/ns/net")  # the network of the machine
+_LAUNCHER = "NOVA_MINI_CHAOS_LAUNCHER"  # the pid of tools/chaos, which has the machine's network
 _OSD = "nova-mini-stack-ceph-osd"
 _KEPT_SECONDS = 86400  # deleted servers, so that no restore comes too late
 _UP_SECONDS = 150
@@ -153,9 +154,11 @@ class NodesSite(StackSite):
         try:
             yield
         finally:
-            self.bring_back()
-            for host in others:
-                self._set_service(host, {"status": "enabled"})
+            try:
+                self.bring_back()
+            finally:
+                for host in others:
+                    self._set_service(host, {"status": "enabled"})
 
     # -- state -----------------------------------------------------------------------------------
 
@@ -165,7 +168,8 @@ class NodesSite(StackSite):
 
 
 def _tool(*words: str) -> None:
-    command = [*_OUTSIDE, sys.executable, str(_TOOL), *words]
+    outside = ["nsenter", f"--net=/proc/{os.environ[_LAUNCHER]}/ns/net"]
+    command = [*outside, sys.executable, str(_TOOL), *words]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, f"stack {' '.join(words)}: {done.stdout}{done.stderr}"
 

@@ -103,7 +103,8 @@ class BootSources:
             raise exception.InvalidBDM(
                 reason=f"volume {volume.id} can be attached to one server only; request one server"
             )
-        if disk.boot_index == 0 and not volume.bootable:
+        # A user who names an image as well says what the volume holds; Cinder does not know it.
+        if disk.boot_index == 0 and not volume.bootable and not self._request.image_ref:
             raise exception.InvalidBDM(reason=f"volume {volume.id} is not bootable")
         disk.volume_size = volume.size
         return self._booted(disk, _image_of(volume))

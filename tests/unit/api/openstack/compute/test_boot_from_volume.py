@@ -90,6 +90,13 @@ def test_requested_image_is_shown_although_a_volume_is_the_root_disk(cloud, cind
     assert cloud.api.get("/servers?image=%25").json["servers"] == []
 
 
+def test_requested_image_makes_any_volume_bootable(cloud, cinder):
+    volume = cinder.add_volume(bootable="false")
+    assert create(cloud, disk("volume", volume)).status_int == 400
+    response = create(cloud, disk("volume", volume), imageRef=IMAGE)
+    assert response.status_int == 202, response.text
+
+
 def test_volume_in_addition_to_local_root_disk(cloud, cinder):
     volume = cinder.add_volume()
     local = {"source_type": "image", "uuid": IMAGE, "boot_index": 0, "destination_type": "local"}

@@ -230,6 +230,18 @@ OPTIONS: dict[str, list[cfg.Opt]] = {
             min=0,
             help="Seconds that the fake driver takes to spawn a guest.",
         ),
+        cfg.StrOpt(
+            "faults",
+            default="nobody",
+            choices=[
+                ("nobody", "there are none"),
+                ("admins", "the API answers 403 to other users"),
+                ("everyone", "all users"),
+            ],
+            help="Who may request faults of the fake driver, by metadata of a server that begins "
+            "with fake:, as tests of clients do. Extra specs of a flavor with these names, which "
+            "only administrators set, are followed in both cases. For the API and the computes.",
+        ),
         cfg.IntOpt(
             "vcpus",
             default=1000,

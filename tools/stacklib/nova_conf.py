@@ -99,7 +99,7 @@ def compute(stack: Stack, host: str) -> Sections:
     if stack.choices.virt_driver == "fake":
         own["DEFAULT"]["compute_driver"] = "fake.FakeDriver"
         own["DEFAULT"]["instances_path"] = state / "instances"
-        own["fake"] = {"hosts": stack.choices.computes}
+        own["fake"] = {"hosts": stack.choices.computes, "faults": "admins"}
         return own
     virt_type = kvm.virt_type(stack)
     own["libvirt"] = {

@@ -13,6 +13,7 @@ from nova_mini.compute.requests import (
     boot_volumes,
     create_checks,
     destination,
+    fault_checks,
     guest_option_checks,
     new_instances,
 )
@@ -51,6 +52,7 @@ class Create(Delete):
     ) -> list[Instance]:
         limits = quota_claims.Limits(*quota.get_project_and_user_limits(context))
         create_checks.check_metadata(request.metadata, limits.of_project)
+        fault_checks.check(context, request.metadata)
         create_checks.check_injected_files(request.injected_files, limits.of_project)
         filters = CONF.filter_scheduler.enabled_filters
         scheduler_hints.check_request(request.scheduler_hints, filters)

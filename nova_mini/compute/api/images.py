@@ -11,6 +11,7 @@ from nova_mini.actions.parameters import BackupParameters, SnapshotParameters
 from nova_mini.compute.api.base import Base
 from nova_mini.compute.requests import (
     create_checks,
+    fault_checks,
     guest_option_checks,
     host_release,
     rebuild_request,
@@ -37,6 +38,7 @@ class Images(Base):
         limits, _ = quota.get_project_and_user_limits(context)
         create_checks.check_injected_files(request.injected_files, limits)
         create_checks.check_metadata(request.metadata or {}, limits)
+        fault_checks.check(context, request.metadata)
         image = self._get_image(context, request.image_ref)
         rebuild_request.check_image(context, self.volume_api, instance, request, image)
         guest_option_checks.check_on_host(instance.flavor, image)

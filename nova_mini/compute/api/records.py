@@ -6,7 +6,7 @@ from typing import Any
 
 from nova_mini import quota
 from nova_mini.compute.api.base import Base
-from nova_mini.compute.requests import destination
+from nova_mini.compute.requests import destination, fault_checks
 from nova_mini.context import RequestContext
 from nova_mini.notifications import Event, notify_about_instance_action
 from nova_mini.objects.instance import Instance
@@ -60,6 +60,7 @@ class Records(Base):
     ) -> dict[str, str]:
         """Add to the server's metadata, or replace it. Returns all metadata. Raises OverQuota."""
         state_checks.check(context, instance, "update metadata")
+        fault_checks.check(context, metadata)
         limits, _ = quota.get_project_and_user_limits(context)
         instance.change_metadata(
             metadata, removed=None if replace else (), allowed=limits["metadata_items"]

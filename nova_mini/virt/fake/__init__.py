@@ -4,8 +4,8 @@ One driver is one host. Its guests survive the compute service, as those of a re
 each is a file, which is replaced by rename, so that a killed service leaves either the old state or
 the new one. Files are not synced to the disk.
 
-The subjects of the driver are modules, as in :mod:`nova_mini.virt.driver`. Its users choose by the
-metadata of a server how it fails: see :mod:`.metadata`.
+The subjects of the driver are modules, as in :mod:`nova_mini.virt.driver`. It has faults
+on request: see :mod:`.metadata`.
 """
 
 from __future__ import annotations

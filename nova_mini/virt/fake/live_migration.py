@@ -22,6 +22,7 @@ from nova_mini.virt.fake.metadata import (
     FAIL_LIVE_MIGRATION,
     LIVE_MIGRATION_SECONDS,
     REFUSE_LIVE_MIGRATION_TO,
+    requested,
 )
 from nova_mini.virt.fake.parts import POLL_SECONDS
 from nova_mini.virt.live_migration import GuestPlace
@@ -54,10 +55,10 @@ class FakeLiveMigration(FakeCreation, LiveMigration):
         block_migration: bool | None,
         disk_over_commit: bool | None,
     ) -> None:
-        hosts = instance.metadata.get(REFUSE_LIVE_MIGRATION_TO, "").split()
+        hosts = (requested(instance, REFUSE_LIVE_MIGRATION_TO) or "").split()
         if self._host in hosts or "*" in hosts:
             raise exception.MigrationPreCheckError(
-                reason=f"the metadata {REFUSE_LIVE_MIGRATION_TO} names the host"
+                reason=f"{REFUSE_LIVE_MIGRATION_TO} names the host"
             )
         if source["has_disk"] and block_migration is False:
             raise exception.MigrationPreCheckError(
@@ -93,10 +94,10 @@ class FakeLiveMigration(FakeCreation, LiveMigration):
         self._copy(instance, watch, has_disk)
         if has_disk:
             self._copy_disk(instance, pathlib.Path(destination["guests"]))
-        if FAIL_LIVE_MIGRATION in instance.metadata:
+        if requested(instance, FAIL_LIVE_MIGRATION):
             raise exception.MigrationError(
                 instance_uuid=instance.uuid,
-                reason=f"the server has the metadata {FAIL_LIVE_MIGRATION}",
+                reason=f"{FAIL_LIVE_MIGRATION} is requested",
             )
         watch.guest_left()
         self._guests.move(instance.uuid, pathlib.Path(destination["guests"]))
@@ -114,22 +115,22 @@ class FakeLiveMigration(FakeCreation, LiveMigration):
             ) from exc
 
     def _copy(self, instance: Instance, watch: Watch, has_disk: bool) -> None:
-        """Take as long as the metadata says. Raises LiveMigrationCancelled, Preempted."""
-        seconds = float(instance.metadata.get(LIVE_MIGRATION_SECONDS, 0))
+        """Take as long as the server says. Raises LiveMigrationCancelled, Preempted."""
+        seconds = float(requested(instance, LIVE_MIGRATION_SECONDS) or 0)
         total = instance.flavor.memory_mb * units.Mi
         started_at = time.monotonic()
         while (waited := time.monotonic() - started_at) < seconds:
             done = int(total * waited / seconds)
             progress = {"total": total, "processed": done, "remaining": total - done}
             kinds = ("memory", "disk") if has_disk else ("memory",)
-            requested = watch.report(
+            wish = watch.report(
                 **{f"{kind}_{name}": size for kind in kinds for name, size in progress.items()}
             )
-            if requested == ABORT:
+            if wish == ABORT:
                 raise exception.LiveMigrationCancelled(
                     instance_uuid=instance.uuid, reason="a user requested it"
                 )
-            if requested == FORCE_COMPLETE:
+            if wish == FORCE_COMPLETE:
                 return
             preemption.check(waited)
             time.sleep(POLL_SECONDS)

@@ -12,7 +12,7 @@ from nova_mini.image import glance
 from nova_mini.states import power_state
 from nova_mini.virt.fake.consoles import FakeConsoles
 from nova_mini.virt.fake.guests import FakeGuest, GuestStore
-from nova_mini.virt.fake.metadata import DEAF
+from nova_mini.virt.fake.metadata import DEAF, requested
 
 if TYPE_CHECKING:
     from nova_mini.volume.connection_info import ConnectionInfo
@@ -62,7 +62,7 @@ class FakeParts:
         guest = self._guests.find(instance.uuid)
         if guest is None or guest.state == power_state.SHUTDOWN:
             return True
-        return guest.state == power_state.RUNNING and DEAF not in instance.metadata
+        return guest.state == power_state.RUNNING and not requested(instance, DEAF)
 
 
 def volume_id(connection_info: ConnectionInfo) -> str:

@@ -52,7 +52,7 @@ def common(transport_url: str, state: pathlib.Path, image_url: str) -> Sections:
         },
         "oslo_concurrency": {"lock_path": state / "locks"},
         "glance": {"endpoint_override": image_url},
-        "fake": {"vcpus": 64, "memory_mb": 65536, "local_gb": 1000},
+        "fake": {"vcpus": 64, "memory_mb": 65536, "local_gb": 1000, "faults": "everyone"},
     }
     return merged(_QUICK, own)
 

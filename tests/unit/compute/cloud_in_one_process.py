@@ -114,6 +114,7 @@ class CloudInOneProcess:
         monkeypatch.setattr(db.session, "_working_on", self._in_transaction)
         monkeypatch.setattr(rpc, "are_notifications_enabled", lambda: False)
         CONF.set_override("compute_driver", "fake.FakeDriver")
+        CONF.set_override("faults", "everyone", group="fake")
         CONF.set_override("auth_strategy", "keystone", group="api")
         self.context = RequestContext(
             user_id="user", project_id="project", auth_token="users-token", overwrite=False

@@ -32,6 +32,7 @@ def cloud(database, monkeypatch, tmp_path):
         ("state_path", None),
         ("compute_driver", None),
         ("auth_strategy", "api"),
+        ("faults", "fake"),
         ("block_device_allocate_retries_interval", "cinder"),
     ):
         CONF.clear_override(name, group=group)

@@ -106,7 +106,12 @@ def cloud(database, monkeypatch, tmp_path):
     one.CONF.set_override("state_path", str(tmp_path))
     with stub_cinder.serving() as cinder:  # noqa: F405
         yield SeveralHosts(monkeypatch, cinder)
-    for name, group in (("state_path", None), ("compute_driver", None), ("auth_strategy", "api")):
+    for name, group in (
+        ("state_path", None),
+        ("compute_driver", None),
+        ("auth_strategy", "api"),
+        ("faults", "fake"),
+    ):
         one.CONF.clear_override(name, group=group)
 
 
@@ -173,7 +178,7 @@ def test_the_requested_host_refuses_the_guest(cloud, server, volume):
     metadata(cloud, server, refuse_live_migration_to=DESTINATION)
     cloud.migrate(server, host=DESTINATION)
     check(cloud, server, SOURCE, "error")
-    assert cloud.fault(server).startswith("Migration pre-check error: the metadata")
+    assert cloud.fault(server).startswith("Migration pre-check error: fake:")
 
 
 def test_all_hosts_refuse_the_guest(cloud, server):

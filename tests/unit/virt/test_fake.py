@@ -6,6 +6,7 @@ import time
 import pytest
 
 from nova_mini import exception
+from nova_mini.conf import CONF
 from nova_mini.objects.network_model import NetworkInfo
 from nova_mini.states import power_state
 from nova_mini.virt.driver import load_compute_driver
@@ -157,3 +158,14 @@ def test_diagnostics_have_the_sizes_of_the_guest_and_no_counters(driver):
     unknown = servers.make_instance()
     with pytest.raises(exception.InstanceNotFound):
         driver.get_diagnostics(unknown)
+
+
+def test_metadata_requests_faults_only_where_they_are_allowed(driver):
+    instance = servers.make_instance(metadata={"fake:fail_spawn_on": "*"})
+    spawn(driver, instance)
+    CONF.set_override("faults", "admins", group="fake")
+    try:
+        with pytest.raises(exception.HypervisorError):
+            spawn(driver, instance)
+    finally:
+        CONF.clear_override("faults", group="fake")

@@ -9,8 +9,9 @@ from stacklib.components import ALL, PROFILES
 from stacklib.errors import StackError
 from stacklib.stack import Choices
 
-# A fake host has no guests, networks and disks, and copies nothing from another one.
-FAKE_WITHOUT = ("libvirt", "kvm", "openvswitch", "neutron-agents", "ceph", "cinder", "ssh")
+# A fake host has no guests, networks and disks, and copies nothing from another one. Its volumes
+# are in Cinder, which does not need Ceph.
+FAKE_WITHOUT = ("libvirt", "kvm", "openvswitch", "neutron-agents", "ceph", "ssh")
 
 
 def choose(

@@ -141,9 +141,9 @@ def test_plain_display_repeats_slow_components(monkeypatch):
 
 def test_choices_of_the_fake_driver():
     chosen = choices.choose(("full",), (), "fake", 3)
-    assert {"nova-mini", "neutron", "project"} <= set(chosen.components)
+    assert {"nova-mini", "neutron", "cinder", "project"} <= set(chosen.components)
     assert not set(choices.FAKE_WITHOUT) & set(chosen.components)
-    assert not {"libvirt", "ceph", "cinder"} & set(chosen.components)
+    assert not {"libvirt", "ceph"} & set(chosen.components)
     assert "qemu-system-x86" not in chosen.packages
 
 

@@ -12,6 +12,8 @@ from stacklib.units import Unit
 
 PLUG = Path(__file__).parents[1] / "neutron_plug"  # the stack's own drivers
 
+DAEMONS = ("neutron-rpc-server", "neutron-periodic-workers")
+
 
 class Neutron(Component):
     """The network service: ML2 with Open vSwitch, vxlan for projects, a flat public network."""
@@ -53,7 +55,7 @@ class Neutron(Component):
         )
 
     def units(self, stack: Stack) -> list[Unit]:
-        """Return the WSGI server and the two daemons."""
+        """Return the WSGI server, and the two daemons where there are agents, which they serve."""
         etc = stack.etc / self.name
         watched = (etc / "neutron.conf", etc / "api-paste.ini")
         environment = {
@@ -61,11 +63,17 @@ class Neutron(Component):
             "OS_NEUTRON_CONFIG_FILES": "neutron.conf",
             "PYTHONPATH": str(PLUG),
         }
-        return [
-            self._daemon(stack, "neutron-rpc-server", watched),
-            wsgi.unit(stack, self.name, watched, environment),
-            self._daemon(stack, "neutron-periodic-workers", watched),
-        ]
+        api = wsgi.unit(stack, self.name, watched, environment)
+        if not stack.has("neutron-agents"):
+            return [api]
+        first, last = (self._daemon(stack, program, watched) for program in DAEMONS)
+        return [first, api, last]
+
+    def start(self, stack: Stack) -> None:
+        """Start what is not running; stop the daemons of an earlier choice."""
+        if not stack.has("neutron-agents"):
+            stack.units.stop(*(_unit_of(program) for program in DAEMONS))
+        super().start(stack)
 
     def check(self, stack: Stack) -> None:
         """Check that the version document is served."""
@@ -76,7 +84,7 @@ class Neutron(Component):
     def _daemon(self, stack: Stack, program: str, watched: tuple[Path, ...]) -> Unit:
         path = str(stack.venv("openstack") / "bin" / program)
         return Unit(
-            name=f"nova-mini-stack-{program}",
+            name=_unit_of(program),
             argv=(path, "--config-file", str(stack.etc / self.name / "neutron.conf")),
             properties={"User": wsgi.USER, "TimeoutStopSec": "3"},
             environment={
@@ -120,3 +128,7 @@ class Neutron(Component):
             "ml2_type_vxlan": {"vni_ranges": "1:10000"},
             "securitygroup": {"enable_security_group": True},
         }
+
+
+def _unit_of(program: str) -> str:
+    return f"nova-mini-stack-{program}"

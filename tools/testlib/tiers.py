@@ -10,6 +10,7 @@ from stacklib.components.venv import OpenStackVenv
 from stacklib.stack import REPOSITORY, Stack
 
 from testlib import audit
+from testlib.clients.tier import clients
 from testlib.commands import Commands
 from testlib.outcome import Outcome
 from testlib.surroundings import program
@@ -181,6 +182,7 @@ TIERS = {
     "conformance": Tier(
         conformance, ("rabbitmq-server", "mariadb-server", "util-linux"), usual=False
     ),
+    "clients": Tier(clients, usual=False),
     "tempest": Tier(tempest, ("openssh-client",), usual=False),
     "nightly": Tier(
         nightly,

@@ -56,6 +56,7 @@ def common(stack: Stack) -> Sections:
         }
     if stack.choices.virt_driver == "fake":  # fake servers cost nothing: let clients make many
         sections["quota"] = {"instances": -1, "cores": -1, "ram": -1}
+        sections["fake"] = {"faults": "admins"}
     return sections
 
 
@@ -99,7 +100,7 @@ def compute(stack: Stack, host: str) -> Sections:
     if stack.choices.virt_driver == "fake":
         own["DEFAULT"]["compute_driver"] = "fake.FakeDriver"
         own["DEFAULT"]["instances_path"] = state / "instances"
-        own["fake"] = {"hosts": stack.choices.computes, "faults": "admins"}
+        own["fake"] = {"hosts": stack.choices.computes}
         return own
     virt_type = kvm.virt_type(stack)
     own["libvirt"] = {

@@ -38,7 +38,8 @@ def broker_socket(server: messaging.MessageHandlingServer) -> socket.socket | No
 
     None with another driver, or while there is no connection.
     """
-    connection = getattr(server.listener._poll_style_listener, "conn", None)
-    if connection is None or connection.channel is None:
-        return None
-    return connection.channel.connection.sock
+    listening = getattr(server.listener._poll_style_listener, "conn", None)
+    channel = listening.channel if listening is not None else None
+    # A channel that the broker has closed has no connection any more.
+    connection = channel.connection if channel is not None else None
+    return connection.sock if connection is not None else None

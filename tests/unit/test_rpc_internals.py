@@ -92,6 +92,8 @@ def test_the_socket_of_a_servers_connection_to_the_broker(server):
     try:
         assert channel is not None
         assert rpc_internals.broker_socket(server) == "the socket"
+        connected.connection = None
+        assert rpc_internals.broker_socket(server) is None
         connection.channel = None
         assert rpc_internals.broker_socket(server) is None
     finally:
@@ -102,6 +104,14 @@ def test_a_channel_of_amqp_has_a_connection_with_a_socket():
     connection = amqp.Connection("127.0.0.1:1")
     connection.transport = types.SimpleNamespace(sock="the socket")
     assert amqp.Channel(connection).connection.sock == "the socket"
+
+
+def test_a_channel_of_amqp_that_was_closed_has_no_connection():
+    connection = amqp.Connection("127.0.0.1:1")
+    connection.transport = types.SimpleNamespace(sock="the socket")
+    channel = amqp.Channel(connection)
+    channel.collect()
+    assert channel.connection is None
 
 
 def test_another_driver_has_no_socket(conf):

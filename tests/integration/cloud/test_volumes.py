@@ -132,7 +132,13 @@ def test_cinder_moves_a_volume_that_is_in_use(cloud, volumes, watcher):
     until("it is in Ceph", lambda: volumes.show(volume).volume_type == "ceph", 180, 0.5)
     volumes.wait(volume, "in-use")
     assert disks(watcher)["vdb"].find("source").get("protocol") == "rbd"
+    # Cinder gives the new volume the old ID, and tells it the host, which corrects the record.
+    until("the server has it", lambda: _has(cloud, watcher, volume), 10, 0.2)
     _read_again(cloud, volumes, watcher, volume)
+
+
+def _has(cloud, guest, volume) -> bool:
+    return volume in [each["volumeId"] for each in volume_calls.attached(cloud, guest)]
 
 
 def _attach_and_write(cloud, volumes, guest, volume) -> None:

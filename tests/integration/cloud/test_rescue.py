@@ -71,7 +71,7 @@ def rescue_files(cloud, guest: Guest) -> list[str]:
 _FOLDER = {"disk.rescue", "disk.config.rescue", "kernel.rescue", "ramdisk.rescue"}
 
 
-@pytest.mark.parametrize("image", ["mini-raw", "mini-qcow2"])
+@pytest.mark.parametrize("image", ["mini-raw", pytest.param("mini-qcow2", marks=pytest.mark.long)])
 def test_the_rescue_disk_boots_and_the_root_disk_is_the_second(cloud, boot, image):
     guest = boot(imageRef=cloud.image(image), config_drive=True, user_data=SCRIPT)
     guest.wait_for_output("GUEST: user-data rc=0")

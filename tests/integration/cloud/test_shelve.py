@@ -41,7 +41,7 @@ def shelved_images(cloud) -> list[str]:
     return [image.id for image in cloud.of_user.image.images() if image.name == "it-shelved"]
 
 
-@pytest.mark.parametrize("image", ["mini-raw", "mini-qcow2"])
+@pytest.mark.parametrize("image", ["mini-raw", pytest.param("mini-qcow2", marks=pytest.mark.long)])
 def test_an_unshelved_guest_has_its_disk_volumes_and_addresses(
     cloud, volumes, boot, door, reach, image
 ):

@@ -270,7 +270,7 @@ def test_a_rebuild_writes_the_image_into_the_volume(cloud, volumes, boot):
 # -- a stranger's hands --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["demo", "admin"])
+@pytest.mark.parametrize("name", [pytest.param("demo", marks=pytest.mark.long), "admin"])
 def test_cinder_takes_no_volume_from_a_server_that_uses_it(cloud, volumes, boot, name):
     """CVE-2023-2088: Cinder calls the Compute API, and refuses to detach a volume in use.
 

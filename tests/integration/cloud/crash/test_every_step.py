@@ -110,7 +110,7 @@ def test_compute_dies_in_a_rebuild(step, cloud, boot, instruments, record):
     [
         ("rescue", "rescue.remove_disks"),
         ("rescue", "rescue.create_disks"),
-        ("rescue", "Guest.launch"),
+        pytest.param("rescue", "Guest.launch", marks=pytest.mark.long),
         ("rescue", "LibvirtDriver.rescue"),
         ("unrescue", "Guest.launch"),
         ("unrescue", "rescue.remove_disks"),
@@ -128,7 +128,7 @@ def test_compute_dies_in_a_rescue(name, step, cloud, boot, instruments, record):
         ("shelve", "LibvirtDriver.destroy"),
         ("shelve", "_release_ports"),
         ("unshelve", "_connect"),
-        ("unshelve", "LibvirtDriver._create_image"),
+        pytest.param("unshelve", "LibvirtDriver._create_image", marks=pytest.mark.long),
         ("unshelve", "LibvirtDriver.spawn"),
         ("unshelve", "_forget_image"),
     ],

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import amqp.exceptions
@@ -21,6 +21,7 @@ from nova_mini import context as nova_context
 from nova_mini import exception, faults, rpc_internals
 from nova_mini.conf import CONF
 from nova_mini.objects.base import NovaObjectSerializer
+from nova_mini.outbox import Outbox
 
 LOG = logging.getLogger(__name__)
 
@@ -35,16 +36,18 @@ _AMQP_PORT = 5672
 _SHORTEST_POLL = 0.05
 _LONGEST_POLL = 1.0
 
-# The sender of a notification does not wait for a broker without an end, which is the default of
-# oslo.messaging.
-_NOTIFICATION_RETRIES = 1
+_RECONNECT_INTERVAL = 1.0  # seconds between two attempts to reach the broker of the notifications
+_FLUSH_SECONDS = 5  # how long the end of a process waits for its last notifications
 
 # After these errors of a call, the receiver may or may not have executed it.
 UNANSWERED = (messaging.MessagingTimeout, messaging.MessageDeliveryFailure)
+# oslo.messaging passes them on when a connection or a channel cannot be opened.
+_NOT_CONNECTED = (kombu.exceptions.OperationalError, amqp.exceptions.AMQPError, OSError)
 
 _transport: messaging.Transport | None = None
 _notifier: messaging.Notifier | None = None
 _versioned_notifier: messaging.Notifier | None = None
+_notifications = Outbox("Notifications")
 
 
 def set_defaults() -> None:
@@ -63,10 +66,12 @@ def set_defaults() -> None:
 
 def init() -> None:
     """Create the transport from the configuration. Connections are opened when first used."""
-    global _transport, _notifier, _versioned_notifier
+    global _transport, _notifier, _versioned_notifier, _notifications
     _transport = messaging.get_rpc_transport(CONF, allowed_remote_exmods=[exception.__name__])
-    transport = messaging.get_notification_transport(CONF)
-    CONF.set_default("retry", _NOTIFICATION_RETRIES, group="oslo_messaging_notifications")
+    _notifications = Outbox("Notifications")
+    transport = rpc_internals.BackgroundTransport(
+        messaging.get_notification_transport(CONF), _put_notification
+    )
     serializer = RequestContextSerializer()
     _notifier = messaging.Notifier(transport, serializer=serializer)
     topics = CONF.notifications.versioned_notifications_topics
@@ -97,8 +102,10 @@ def is_reachable(seconds: float = 3) -> bool:
 
 
 def cleanup() -> None:
-    """Close the transport and all its connections."""
+    """Send the notifications that wait, for a few seconds. Close the transport and all its
+    connections."""
     global _transport, _notifier, _versioned_notifier
+    _notifications.close(_FLUSH_SECONDS)
     if _transport is not None:
         _transport.cleanup()
     _transport = _notifier = _versioned_notifier = None
@@ -132,8 +139,7 @@ def get_client(target: messaging.Target) -> Client:
 class Client:
     """An RPC client that always raises MessageDeliveryFailure when no broker is available.
 
-    oslo.messaging raises it only for an open connection. When a connection or a channel cannot be
-    opened, it passes on the errors of kombu, amqp and the socket.
+    oslo.messaging raises it only for an open connection.
     """
 
     def __init__(self, client: messaging.RPCClient):
@@ -164,7 +170,7 @@ def _errors_translated() -> Iterator[None]:
         # It would add 40 lines to every log line that contains the error.
         exc.__class__ = _raised_class(exc)
         raise
-    except (kombu.exceptions.OperationalError, amqp.exceptions.AMQPError, OSError) as exc:
+    except _NOT_CONNECTED as exc:
         raise messaging.MessageDeliveryFailure(f"no broker answers: {exc}") from exc
 
 
@@ -204,6 +210,7 @@ def stop_listening(server: messaging.MessageHandlingServer) -> None:
 
 
 def get_notifier(publisher_id: str) -> messaging.Notifier:
+    """A sender of notifications. The drivers that need a broker only queue them."""
     if _notifier is None:
         raise RuntimeError("init() has not been called")
     return _notifier.prepare(publisher_id=publisher_id)
@@ -213,6 +220,36 @@ def get_versioned_notifier(publisher_id: str) -> messaging.Notifier:
     if _versioned_notifier is None:
         raise RuntimeError("init() has not been called")
     return _versioned_notifier.prepare(publisher_id=publisher_id)
+
+
+def get_notification_queue() -> Outbox:
+    """The notifications that wait for the broker. All threads of the process share it."""
+    return _notifications
+
+
+def _put_notification(send: Callable[[], None]) -> None:
+    queue = _notifications
+    queue.put(lambda: _send_notification(queue, send))
+
+
+def _send_notification(queue: Outbox, send: Callable[[], None]) -> None:
+    """Send a notification, as often as ``[oslo_messaging_notifications] retry`` says.
+
+    With the default of that option, oslo.messaging waits without a limit for a broker that was
+    lost; but it tries only once to reach one at first.
+    """
+    is_logged = False
+    while True:
+        try:
+            return send()
+        except _NOT_CONNECTED as exc:
+            if CONF.oslo_messaging_notifications.retry >= 0:
+                raise
+            if not is_logged:
+                LOG.warning("Notifications: no broker answers, they wait: %s", exc)
+            is_logged = True
+            if not queue.pause(_RECONNECT_INTERVAL):
+                raise
 
 
 def are_notifications_enabled() -> bool:

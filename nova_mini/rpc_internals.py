@@ -6,7 +6,10 @@ fails when a release changes one of these parts.
 
 from __future__ import annotations
 
+import functools
 import socket
+from collections.abc import Callable
+from typing import Any
 
 import oslo_messaging as messaging
 from oslo_config import cfg
@@ -31,6 +34,18 @@ def set_poll_intervals(shortest: float, longest: float) -> None:
 def notification_transport(transport: messaging.Transport) -> NotificationTransport:
     """A transport for notifications over the connections of an RPC transport."""
     return NotificationTransport(transport._driver)
+
+
+class BackgroundTransport(NotificationTransport):
+    """A transport that leaves the sending of each notification to ``put(send)``, with which it
+    returns at once. ``send()`` raises what the driver raises, which a notifier only logs."""
+
+    def __init__(self, transport: NotificationTransport, put: Callable[[Callable[[], None]], None]):
+        super().__init__(transport._driver)
+        self._put = put
+
+    def _send_notification(self, *args: Any, **kwargs: Any) -> None:
+        self._put(functools.partial(super()._send_notification, *args, **kwargs))
 
 
 def broker_socket(server: messaging.MessageHandlingServer) -> socket.socket | None:

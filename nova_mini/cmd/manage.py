@@ -96,6 +96,8 @@ def doctor() -> int:
         reason = failures.sentence(exc)
         print(f"nova-mini-manage doctor: cannot check the cloud: {reason}", file=sys.stderr)
         return failures.EXIT_STATUS
+    finally:
+        rpc.cleanup()
     format_report = report.as_json if options.json else report.as_text
     print(format_report(findings, checked, options.limit))
     return _FINDINGS if findings else _OK

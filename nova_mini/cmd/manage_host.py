@@ -78,6 +78,8 @@ def evacuate() -> int:
     except (*failures.EXPECTED, exception.NovaException) as exc:
         print(f"nova-mini-manage host evacuate: {failures.sentence(exc)}", file=sys.stderr)
         return failures.EXIT_STATUS
+    finally:
+        rpc.cleanup()
 
 
 def _evacuate(options: argparse.Namespace) -> int:

@@ -6,8 +6,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from nova_mini import rpc
-from nova_mini.notifications.sending import sends_unversioned
+from nova_mini.notifications.sending import send, sends_unversioned
 
 if TYPE_CHECKING:
     from nova_mini.context import RequestContext
@@ -39,4 +38,4 @@ def _send(context, event: str, aggregate: Aggregate, details: Mapping[str, Any] 
     if aggregate.obj_attr_is_set("id"):
         payload["aggregate_id"] = aggregate.id
     identity = payload.get("aggregate_id", payload.get("name"))
-    rpc.get_notifier(f"aggregate.{identity}").info(context, f"aggregate.{event}", payload)
+    send(context, f"aggregate.{identity}", f"aggregate.{event}", payload)

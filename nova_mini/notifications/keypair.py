@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nova_mini import rpc
 from nova_mini.conf import CONF
-from nova_mini.notifications.sending import sends_unversioned
+from nova_mini.notifications.sending import send, sends_unversioned
 
 if TYPE_CHECKING:
     from nova_mini.context import RequestContext
@@ -21,4 +20,4 @@ def notify_about_keypair(
     """
     if sends_unversioned():
         payload = {"tenant_id": context.project_id, "user_id": user_id, "key_name": name}
-        rpc.get_notifier(f"api.{CONF.host}").info(context, f"keypair.{event}", payload)
+        send(context, f"api.{CONF.host}", f"keypair.{event}", payload)

@@ -1,4 +1,4 @@
-"""Send notifications, without a failure or a long wait of what is reported."""
+"""Send notifications, without a failure or a wait of what is reported."""
 
 from __future__ import annotations
 
@@ -35,12 +35,20 @@ def send(
     is_error: bool = False,
     versioned: bool = False,
 ) -> bool:
-    """Send a notification. One that cannot be delivered is lost, and logged: False."""
+    """Queue a notification for the broker; it is sent after those that were queued before.
+
+    Returns False if it is lost: the queue is full or the notification cannot be made. The log says
+    so.
+    """
     try:
+        queue = rpc.get_notification_queue()
+        if not queue.has_room():
+            queue.lose("the queue is full: the broker does not answer, or is too slow")
+            return False
         get = rpc.get_versioned_notifier if versioned else rpc.get_notifier
         notifier = get(publisher_id)
         (notifier.error if is_error else notifier.info)(context, event_type, payload)
-    except Exception as exc:  # of oslo.messaging, kombu, amqp or the socket
+    except Exception as exc:  # what is reported has happened, and must not seem to have failed
         LOG.warning("Notification %s: could not send: %s", event_type, exc)
         return False
     return True

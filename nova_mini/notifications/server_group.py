@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from nova_mini import rpc
 from nova_mini.conf import CONF
-from nova_mini.notifications.sending import sends_unversioned
+from nova_mini.notifications.sending import send, sends_unversioned
 
 if TYPE_CHECKING:
     from nova_mini.context import RequestContext
@@ -26,4 +25,4 @@ def notify_about_server_group_update(
     """
     if sends_unversioned():
         payload = {**(details or {}), "server_group_id": group.uuid}
-        rpc.get_notifier(f"servergroup.{CONF.host}").info(context, f"servergroup.{event}", payload)
+        send(context, f"servergroup.{CONF.host}", f"servergroup.{event}", payload)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 from collections.abc import Iterable
@@ -49,6 +50,7 @@ class Application:
         with self._lock:
             if self._started_in != os.getpid():
                 start_process()
+                atexit.register(rpc.cleanup)
                 self._started_in = os.getpid()
                 # In a thread, because Keystone takes a quarter of a second for each password.
                 threading.Thread(target=service_auth.log_in, name="log-in", daemon=True).start()

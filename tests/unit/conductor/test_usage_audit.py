@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import datetime
 import json
+import threading
 
 import pytest
 
-from nova_mini import db, exception
+from nova_mini import db, exception, rpc
 from nova_mini.conductor import usage_audit
 from nova_mini.conductor.usage_audit import UsageAudits
 from nova_mini.db import usage_audits
 from nova_mini.objects.usage_audit import get_audits
+from nova_mini.outbox import Outbox
 from tests.unit.db import records
 
 NOW = datetime.datetime(2026, 3, 15, 12, 30)
@@ -105,6 +107,37 @@ def test_a_server_that_cannot_be_reported_is_counted(auditor, bus, monkeypatch, 
     (of_h1, _of_h2) = get_audits(BEGIN, END)
     assert (of_h1.servers, of_h1.errors) == (2, 1)
     assert f"{broken}: usage not reported" in caplog.text
+
+
+def test_an_audit_without_a_broker_is_repeated(auditor, bus, monkeypatch, caplog):
+    queue, is_back = Outbox("Notifications"), threading.Event()
+    monkeypatch.setattr(rpc, "_notifications", queue)
+    monkeypatch.setattr(usage_audit, "_FLUSH_SECONDS", 0.1)
+    queue.put(lambda: is_back.wait(10))
+    uuids = [records.add_server(launched_at=IN_THE_PERIOD) for _ in range(2)]
+    auditor.run()
+    assert [(each.host, each.is_done) for each in get_audits(BEGIN, END)] == [("h1", False)]
+    assert "host h1: no broker answers" in caplog.text
+    is_back.set()
+    assert queue.flush(10)
+    bus.notifications.clear()
+    auditor.run()
+    assert reported(bus) == uuids
+    assert [each.is_done for each in get_audits(BEGIN, END)] == [True, True]
+
+
+def test_what_the_broker_refuses_is_counted(auditor, bus, monkeypatch):
+    queue = Outbox("Notifications")
+    monkeypatch.setattr(rpc, "_notifications", queue)
+
+    def refuse() -> None:
+        raise OSError("refused")
+
+    monkeypatch.setattr(bus, "info", lambda context, event, payload: queue.put(refuse))
+    records.add_server(launched_at=IN_THE_PERIOD)
+    auditor.run()
+    of_h1, of_h2 = get_audits(BEGIN, END)
+    assert (of_h1.errors, of_h2.errors) == (1, 0)
 
 
 def test_old_audits_are_forgotten(auditor):

@@ -30,6 +30,7 @@ from oslo_utils import uuidutils
 from nova_mini import memory, objects, rpc, systemd
 from nova_mini.conf import CONF
 from nova_mini.context import get_admin_context
+from nova_mini.notifications import notify_about_service
 from nova_mini.objects.service import Service as ServiceRecord
 
 LOG = logging.getLogger(__name__)
@@ -113,9 +114,10 @@ class Service:
     def register(self) -> None:
         """Create the manager and register this process instead of its predecessor."""
         self.manager = self._make_manager(self.host, self.incarnation)
-        ServiceRecord.start(
-            get_admin_context(), self.host, self.binary, self.topic, self.incarnation
-        )
+        context = get_admin_context()
+        record = ServiceRecord.start(context, self.host, self.binary, self.topic, self.incarnation)
+        if record.updated_at is None:  # no predecessor
+            notify_about_service(context, record, "create")
         self.manager.init_host()
 
     def periodic_tasks(self) -> list[Periodic]:

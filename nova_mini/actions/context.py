@@ -71,6 +71,17 @@ class OperationContext(ClaimedAction, Generic[H]):
                 self.notify_versioned(action, "error", fault=exc, **details)
             raise
 
+    @contextlib.contextmanager
+    def error_notified(self, event: str) -> Iterator[None]:
+        """Send the notification ``compute.instance.EVENT.error`` after a final failure of the work
+        inside."""
+        try:
+            yield
+        except Exception as exc:
+            if self.is_final(exc):
+                self.notify(f"{event}.error", fault=exc)
+            raise
+
     def notify_usage(self) -> None:
         """Send the notification ``compute.instance.exists`` of the current audit period."""
         notify_usage_exists(self.context, self.instance)

@@ -6,7 +6,7 @@ is called with an :class:`.OperationContext`, made from the present records in t
 ``@runs(operation)`` on a method of the compute manager makes it the RPC method of that operation.
 It stacks four decorators, from the outside in:
 
-``wrap_exception``       logs the error of a failed operation
+``wrap_exception``       logs and notifies about the error of a failed operation
 ``wrap_instance_event``  claims the action under the server's lock, runs it, and ends it
 ``reverts_task_state``   a failed operation leaves the server without a task_state
 ``wrap_instance_fault``  a failed operation gives the server a fault, which its user can read
@@ -36,6 +36,7 @@ from nova_mini.actions.server_locks import ServerLocks
 from nova_mini.actions.user_contexts import UserContexts
 from nova_mini.conf import CONF
 from nova_mini.context import RequestContext
+from nova_mini.notifications import notify_about_exception
 from nova_mini.objects.instance_fault import add_instance_fault
 from nova_mini.rpcapi import compute as compute_rpcapi
 from nova_mini.rpcapi import conductor as conductor_rpcapi
@@ -215,6 +216,7 @@ class HostRunner(Generic[H]):
                 disclosure.message_for_operator(exc),
                 exc_info=not isinstance(exc, exception.NovaException),
             )
+            notify_about_exception(op.context, exc)
         finally:
             self._leave(uuid, op.id)
         if is_preempted:
@@ -324,7 +326,8 @@ def runs(operation: Operation) -> Callable[[Work], Callable[..., Any]]:
 
 
 def wrap_exception(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Log the error of an operation, and return it to a caller that waits for the result."""
+    """Log the error of an operation, send the notification ``compute.exception``, and return the
+    error to a caller that waits for the result."""
 
     @functools.wraps(function)
     @messaging.expected_exceptions(exception.NovaException)
@@ -339,6 +342,7 @@ def wrap_exception(function: Callable[..., Any]) -> Callable[..., Any]:
                 disclosure.message_for_operator(exc),
                 exc_info=not isinstance(exc, exception.NovaException),
             )
+            notify_about_exception(context, exc)
             raise
 
     return wrapper

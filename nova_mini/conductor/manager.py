@@ -26,6 +26,7 @@ from nova_mini.conductor.tasks import (
     unshelve,
 )
 from nova_mini.context import RequestContext
+from nova_mini.objects.aggregate import Aggregate
 from nova_mini.objects.base import NovaObject
 from nova_mini.trace import collecting, traced
 
@@ -126,10 +127,12 @@ class ComputeTaskManager:
             self._builder.build_instances(context, actions)
 
     @traced("ComputeTaskManager.cache_images")
-    def cache_images(self, context: RequestContext, hosts: list[str], image_ids: list[str]) -> None:
-        """Cache images on hosts, as far as possible. Cast by the API. No action: nothing depends
-        on it."""
-        cache_images.cache_images(context, hosts, image_ids)
+    def cache_images(
+        self, context: RequestContext, aggregate: Aggregate, image_ids: list[str]
+    ) -> None:
+        """Cache images on the hosts of an aggregate, as far as possible. Cast by the API. No
+        action: nothing depends on it."""
+        cache_images.cache_images(context, aggregate, image_ids)
 
     @traced("ComputeTaskManager.delete_unscheduled_instance")
     def delete_unscheduled_instance(self, context: RequestContext, action_ids: list[int]) -> None:

@@ -1,4 +1,4 @@
-"""Options of the notifications about servers."""
+"""Options of the notifications."""
 
 from oslo_config import cfg
 
@@ -10,8 +10,7 @@ OPTIONS: dict[str, list[cfg.Opt]] = {
             "notification_format",
             default="unversioned",
             choices=["unversioned", "versioned", "both"],
-            help="Which form of notifications is sent. Only those about servers exist in the "
-            "versioned form.",
+            help="Which form of notifications is sent. Some exist in one form only.",
         ),
         cfg.ListOpt(
             "versioned_notifications_topics",

@@ -7,7 +7,6 @@ from typing import Any
 
 import sqlalchemy as sa
 from oslo_db import exception as db_exc
-from oslo_utils import uuidutils
 
 from nova_mini import exception
 from nova_mini.db import query
@@ -18,9 +17,9 @@ _AGGREGATE = aggregates.c
 _MEMBER = aggregate_hosts.c
 
 
-def create(name: str, metadata: Mapping[str, str]) -> dict:
+def create(uuid: str, name: str, metadata: Mapping[str, str]) -> dict:
     """Raises AggregateNameExists."""
-    values = {"uuid": uuidutils.generate_uuid(), "name": name, "metadata": dict(metadata)}
+    values = {"uuid": uuid, "name": name, "metadata": dict(metadata)}
     try:
         return query.insert(aggregates, values)
     except db_exc.DBDuplicateEntry as exc:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nova_mini import exception
 from nova_mini.context import get_admin_context
+from nova_mini.notifications import notify_about_service
 from nova_mini.objects.service import Service
 
 _BINARY = "nova-mini-compute"
@@ -27,6 +28,7 @@ def disable(host: str) -> bool:
         return False
     service.disabled, service.disabled_reason = True, REASON
     service.save()
+    notify_about_service(get_admin_context(), service, "update")
     return True
 
 
@@ -41,4 +43,5 @@ def restore(host: str) -> bool:
         raise exception.Conflict(f"{host} was not disabled by a drain: {reason}")
     service.disabled, service.disabled_reason = False, None
     service.save()
+    notify_about_service(get_admin_context(), service, "update")
     return True

@@ -5,14 +5,13 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING
 
-from oslo_utils import strutils
-
-from nova_mini import exception
 from nova_mini.clock import utcnow
 from nova_mini.conf import CONF
-from nova_mini.notifications import versioned, versioned_payloads
+from nova_mini.notifications import fault as faults
+from nova_mini.notifications import instance_action, versioned_payloads
+from nova_mini.notifications.instance_action import notify_about_instance_action
 from nova_mini.notifications.sending import send, sends_unversioned
-from nova_mini.notifications.versioned import COMPUTE, notify_about_instance_action
+from nova_mini.notifications.versioned import COMPUTE
 from nova_mini.notifications.versioned_events import Event, event_of, payload_of
 from nova_mini.objects import audit_period
 from nova_mini.objects.network_model import VIF, FixedIP, NetworkInfo
@@ -83,7 +82,7 @@ def notify_usage_exists(
         period = audit_period.current(CONF.instance_usage_audit_period, utcnow())
     extra = {**audit_period.as_payload(period), "bandwidth": {}}
     is_unversioned_sent = notify_about_instance_usage(context, instance, "exists", extra=extra)
-    is_versioned_sent = versioned.send(
+    is_versioned_sent = instance_action.send(
         context, Event("exists"), COMPUTE, lambda: _exists(context, instance, period)
     )
     return is_unversioned_sent and is_versioned_sent
@@ -95,11 +94,10 @@ def _exists(context: RequestContext, instance: Instance, period: audit_period.Pe
 
 
 def _fault(fault: BaseException) -> dict:
-    """The payload of an error. An error of a remote service has the same name as there."""
-    message = fault.format_message() if isinstance(fault, exception.NovaException) else str(fault)
+    """The payload of an error."""
     return {
-        "exception": type(fault).__name__.removesuffix("_Remote"),
-        "message": strutils.mask_password(message),
+        "exception": faults.name_of(fault),
+        "message": faults.message_of(fault),
         "code": getattr(fault, "code", 500),
     }
 

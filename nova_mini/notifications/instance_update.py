@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nova_mini.clock import utcnow
 from nova_mini.conf import CONF
-from nova_mini.notifications import versioned, versioned_payloads
+from nova_mini.notifications import instance_action, versioned, versioned_payloads
 from nova_mini.notifications.instance import description_of
 from nova_mini.notifications.sending import send, sends_unversioned
 from nova_mini.notifications.versioned_events import Event
@@ -63,7 +63,7 @@ def _send(context: RequestContext, change: instance_changes.Change, source: str)
         data = versioned_payloads.of_instance(context, change.instance)
         return data | versioned_payloads.of_change(change, period)
 
-    versioned.send(context, Event("update"), source, make)
+    instance_action.send(context, Event("update"), source, make)
 
 
 def _send_unversioned(

@@ -39,6 +39,7 @@ _BY_ACTION = {
     ),
     "exists": EXISTS,
     "rebuild": _REBUILD,
+    "rebuild_scheduled": _REBUILD,
     "rescue": Payload("InstanceActionRescuePayload", "1.4", ("rescue_image_ref",)),
     "resize_prep": Payload("InstanceActionResizePrepPayload", "1.4", ("new_flavor",)),
     "snapshot": Payload("InstanceActionSnapshotPayload", "1.10", ("snapshot_image_id",)),
@@ -82,6 +83,7 @@ _SAME = frozenset(
         "resume",
         "shelve",
         "shelve_offload",
+        "shutdown",
         "snapshot",
         "soft_delete",
         "suspend",
@@ -93,6 +95,7 @@ _SAME = frozenset(
 # These have no phase, or name only the end.
 _WHOLE = {
     "evacuate": Event("evacuate"),
+    "rebuild.scheduled": Event("rebuild_scheduled"),
     "volume.attach": Event("volume_attach", "end"),
     "volume.detach": Event("volume_detach", "end"),
     "volume.swap": Event("volume_swap", "end"),

@@ -5,14 +5,12 @@ They contain no secrets.
 
 from __future__ import annotations
 
-import datetime
-import traceback
 from typing import TYPE_CHECKING, Any
 
-from oslo_utils import strutils
-
-from nova_mini import crypto, disclosure, exception
 from nova_mini.conf import CONF
+from nova_mini.notifications import flavor as flavor_notifications
+from nova_mini.notifications import keypair as keypair_notifications
+from nova_mini.notifications.versioned import serialized, time_of
 from nova_mini.objects.audit_period import Period
 from nova_mini.objects.block_device_mapping import BlockDeviceMappingList
 from nova_mini.objects.network_model import NetworkInfo
@@ -20,19 +18,8 @@ from nova_mini.states import power_state
 
 if TYPE_CHECKING:
     from nova_mini.context import RequestContext
-    from nova_mini.objects.flavor import Flavor
     from nova_mini.objects.instance import Instance
     from nova_mini.objects.instance_changes import Change
-
-
-def serialized(name: str, version: str, data: dict[str, Any]) -> dict[str, Any]:
-    """An object of Nova with its fields ``data``."""
-    return {
-        "nova_object.name": name,
-        "nova_object.namespace": "nova",
-        "nova_object.version": version,
-        "nova_object.data": data,
-    }
 
 
 def of_instance(
@@ -54,16 +41,16 @@ def of_instance(
         "os_type": instance.os_type,
         "architecture": instance.architecture,
         "availability_zone": instance.availability_zone,
-        "flavor": of_flavor(instance.flavor),
+        "flavor": flavor_notifications.payload_of(instance.flavor),
         "image_uuid": instance.image_ref,
         "key_name": instance.key_name,
         "kernel_id": instance.kernel_id or "",
         "ramdisk_id": instance.ramdisk_id or "",
-        "created_at": _time(instance.created_at),
-        "launched_at": _time(instance.launched_at),
-        "terminated_at": _time(instance.terminated_at),
-        "deleted_at": _time(instance.deleted_at),
-        "updated_at": _time(instance.updated_at),
+        "created_at": time_of(instance.created_at),
+        "launched_at": time_of(instance.launched_at),
+        "terminated_at": time_of(instance.terminated_at),
+        "deleted_at": time_of(instance.deleted_at),
+        "updated_at": time_of(instance.updated_at),
         "state": instance.vm_state,
         "power_state": power_state.STATE_MAP.get(instance.power_state, "pending"),
         "task_state": instance.task_state,
@@ -113,51 +100,8 @@ def of_change(change: Change, period: Period) -> dict[str, Any]:
 
 def of_period(period: Period) -> dict[str, Any]:
     begin, end = period
-    data = {"audit_period_beginning": _time(begin), "audit_period_ending": _time(end)}
+    data = {"audit_period_beginning": time_of(begin), "audit_period_ending": time_of(end)}
     return serialized("AuditPeriodPayload", "1.0", data)
-
-
-def of_fault(fault: BaseException) -> dict[str, Any]:
-    """An error. One of a remote service has the same name as there."""
-    frames = traceback.extract_tb(fault.__traceback__)
-    message = fault.format_message() if isinstance(fault, exception.NovaException) else str(fault)
-    data = {
-        "module_name": type(fault).__module__,
-        "function_name": frames[-1].name if frames else "unknown",
-        "exception": type(fault).__name__.removesuffix("_Remote"),
-        "exception_message": strutils.mask_password(message),
-        "traceback": strutils.mask_password(disclosure.traceback_of(fault)),
-    }
-    return serialized("ExceptionPayload", "1.1", data)
-
-
-def of_flavor(flavor: Flavor) -> dict[str, Any]:
-    data = {
-        "flavorid": flavor.flavorid,
-        "memory_mb": flavor.memory_mb,
-        "vcpus": flavor.vcpus,
-        "root_gb": flavor.root_gb,
-        "ephemeral_gb": flavor.ephemeral_gb,
-        "name": flavor.name,
-        "swap": flavor.swap,
-        "rxtx_factor": _field(flavor, "rxtx_factor", 1.0),
-        "vcpu_weight": 0,
-        "disabled": _field(flavor, "disabled", False),
-        "is_public": _field(flavor, "is_public", True),
-        "extra_specs": _field(flavor, "extra_specs", {}),
-        "projects": None,
-        "description": _field(flavor, "description", None),
-    }
-    return serialized("FlavorPayload", "1.4", data)
-
-
-def _field(flavor: Flavor, name: str, default: Any) -> Any:
-    """Not every field is stored with a server."""
-    return getattr(flavor, name) if flavor.obj_attr_is_set(name) else default
-
-
-def _time(time: datetime.datetime | None) -> str | None:
-    return f"{time:%Y-%m-%dT%H:%M:%SZ}" if time else None
 
 
 def _addresses(network_info: NetworkInfo) -> list[dict[str, Any]]:
@@ -192,15 +136,17 @@ def _volumes(context: RequestContext, instance: Instance) -> list[dict[str, Any]
 def _keypairs(instance: Instance) -> list[dict[str, Any]]:
     if not instance.key_name or not instance.key_data:
         return []
+    from nova_mini import crypto  # takes 10 MiB: imported only if a key is reported
+
     kind = "x509" if "BEGIN CERTIFICATE" in instance.key_data else "ssh"
-    data = {
-        "user_id": instance.user_id,
-        "name": instance.key_name,
-        "fingerprint": crypto.fingerprint(kind, instance.key_data),
-        "public_key": instance.key_data,
-        "type": kind,
-    }
-    return [serialized("KeypairPayload", "1.0", data)]
+    payload = keypair_notifications.payload_of(
+        user_id=instance.user_id,
+        name=instance.key_name,
+        kind=kind,
+        public_key=instance.key_data,
+        fingerprint=crypto.fingerprint(kind, instance.key_data),
+    )
+    return [payload]
 
 
 def _tags(instance: Instance) -> list[str]:

@@ -46,7 +46,7 @@ class Aggregate(TimestampedObject, NovaObject):
     @remotable
     def create(self) -> None:
         """Raises AggregateNameExists."""
-        self.set_fields(_values(db.aggregates.create(self.name, self.metadata)))
+        self.set_fields(_values(db.aggregates.create(self.uuid, self.name, self.metadata)))
 
     @remotable
     def change(self, name: str | None, metadata: dict[str, str | None]) -> None:

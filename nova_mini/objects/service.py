@@ -66,6 +66,11 @@ class Service(TimestampedObject, NovaObject):
     }
 
     @property
+    def public_binary(self) -> str:
+        """``nova-compute`` for ``nova-mini-compute``, because clients expect Nova's names."""
+        return self.binary.replace("nova-mini-", "nova-", 1)
+
+    @property
     def is_up(self) -> bool:
         """Whether it is alive and available (for a compute: its hypervisor answers)."""
         return self.is_alive and self.available

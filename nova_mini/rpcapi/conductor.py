@@ -11,6 +11,7 @@ import oslo_messaging as messaging
 
 from nova_mini import exception, rpc
 from nova_mini.context import RequestContext
+from nova_mini.objects.aggregate import Aggregate
 from nova_mini.objects.base import NovaObject
 from nova_mini.objects.instance_action import InstanceAction
 from nova_mini.rpcapi.heartbeat_queue import Heart
@@ -128,9 +129,11 @@ class ComputeTaskAPI:
         self._cast(context, method, action_ids=[action_id])
 
     @traced("ComputeTaskAPI.cache_images")
-    def cache_images(self, context: RequestContext, hosts: list[str], image_ids: list[str]) -> None:
+    def cache_images(
+        self, context: RequestContext, aggregate: Aggregate, image_ids: list[str]
+    ) -> None:
         """Cast a request that may be lost, because nothing depends on it."""
-        self._cast(context, "cache_images", hosts=hosts, image_ids=image_ids)
+        self._cast(context, "cache_images", aggregate=aggregate, image_ids=image_ids)
 
     def readmit_host(self, context: RequestContext, host: str, incarnation: str) -> bool:
         """Call: lift the fence of a host that has returned. Returns False if another process is

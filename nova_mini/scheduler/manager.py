@@ -12,6 +12,7 @@ import oslo_messaging as messaging
 
 from nova_mini import disclosure, exception, server_groups
 from nova_mini.conf import CONF
+from nova_mini.notifications import notify_about_select_destinations
 from nova_mini.objects import allocation
 from nova_mini.objects.allocation import Allocation
 from nova_mini.objects.request_spec import RequestSpec
@@ -63,13 +64,15 @@ class SchedulerManager:
         Also raises DatabaseUnavailable. Called by the conductors.
         """
         with collecting() as steps:
-            selections = self._select(request_specs, alternates)
+            selections = self._select(context, request_specs, alternates)
         if selections:
             here = [[*each, CONF.host] for each in steps]
             selections[0][0] = selections[0][0].with_steps(here)
         return selections
 
-    def _select(self, request_specs: list[RequestSpec], alternates: int) -> list[list[Selection]]:
+    def _select(
+        self, context: RequestContext, request_specs: list[RequestSpec], alternates: int
+    ) -> list[list[Selection]]:
         found: Selections = {}
         claimed: set[str] = set()
         try:
@@ -77,7 +80,10 @@ class SchedulerManager:
             for group in groups:
                 group.check_options()
             for group in groups:
+                spec, count = group.spec, len(group.instance_uuids)
+                notify_about_select_destinations(context, spec, count, "start")
                 found |= self._place(group, alternates, claimed)
+                notify_about_select_destinations(context, spec, count, "end")
         except exception.NoValidHost as exc:
             # The conductor logs the error with its details when it gives up.
             message = disclosure.message_for_operator(exc)

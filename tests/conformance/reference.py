@@ -17,8 +17,41 @@ from typing import Any
 from nova import version
 from nova.api.openstack import api_version_request
 from nova.api.openstack.compute import routes
-from nova.notifications.objects import base, exception, flavor, instance, keypair
+from nova.notifications.objects import (
+    aggregate,
+    base,
+    compute_task,
+    exception,
+    flavor,
+    image,
+    instance,
+    keypair,
+    libvirt,
+    metrics,
+    request_spec,
+    scheduler,
+    server_group,
+    service,
+    volume,
+)
 
+NOTIFICATIONS = (
+    aggregate,
+    base,
+    compute_task,
+    exception,
+    flavor,
+    image,
+    instance,
+    keypair,
+    libvirt,
+    metrics,
+    request_spec,
+    scheduler,
+    server_group,
+    service,
+    volume,
+)
 KINDS = {
     "requests": "request_body_schemas",
     "queries": "request_query_schemas",
@@ -40,10 +73,9 @@ def main() -> None:
 def _notifications() -> dict[str, Any]:
     """``events``: event type -> the class of its payload; ``classes``: class -> its version and
     fields."""
-    modules = (base, exception, flavor, instance, keypair)
     classes = {
         name: each
-        for module in modules
+        for module in NOTIFICATIONS
         for name, each in vars(module).items()
         if isinstance(each, type) and issubclass(each, base.NotificationObject)
     }

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Iterator
 
 import pytest
 
+from tests.chaos.wire import Wire
 from tests.functional.conftest import make_catalog
 from tests.functional.harness import cloud as clouds
 from tests.functional.harness import notifications
@@ -82,15 +85,64 @@ def test_name_and_tags_are_reported(received, project):
     assert [each.get("old_display_name") for each in named()] == [old, None]
 
 
-def test_without_a_broker_for_notifications_servers_are_built(engines, images, workspace):
-    dead = {"transport_url": f"rabbit://a:b@{ADDRESS}:{free_port()}/"}
+@pytest.fixture
+def wire(engines) -> Iterator[Wire]:
+    """The way to the broker of the notifications. It is cut: connections are accepted, and nothing
+    answers."""
+    wire = Wire(engines.rabbitmq.port)
+    wire.cut()
+    yield wire
+    wire.close()
+
+
+def with_broker(url: str) -> dict:
+    """The options of a cloud with another broker for notifications."""
     sections = notifications.OPTIONS
-    messages = {**sections["oslo_messaging_notifications"], **dead}
-    options = {**sections, "oslo_messaging_notifications": messages}
+    messages = {**sections["oslo_messaging_notifications"], "transport_url": url}
+    return {**sections, "oslo_messaging_notifications": messages}
+
+
+def test_no_operation_waits_for_the_broker_of_the_notifications(engines, images, workspace, wire):
+    url = re.sub(r":\d+/", f":{wire.port}/", engines.rabbitmq.next_url())
+    options = with_broker(url)
+    with clouds.running(engines, workspace / "cut", images, options=options) as cloud:
+        project = Project(cloud, "cut", make_catalog(cloud, images, "cut"))
+        began = time.monotonic()
+        server_id = project.boot()
+        project.user.delete(f"/servers/{server_id}")
+        project.user.wait_gone(server_id)
+        seconds = time.monotonic() - began
+        wire.repair()
+        with notifications.received(cloud.config_file) as late:
+            until("the last one arrives", lambda: "instance.delete.end" in late.types(), 60)
+        of_compute = [event for event, *_ in late.messages if event in IN_THEIR_ORDER]
+        assert of_compute == IN_THEIR_ORDER
+        assert seconds < 10, "as many notifications would take minutes"
+        project.end()
+
+
+IN_THEIR_ORDER = [
+    f"instance.{event}.{phase}"
+    for event, phase in [
+        ("create", "start"),
+        ("create", "end"),
+        ("delete", "start"),
+        ("shutdown", "start"),
+        ("shutdown", "end"),
+        ("delete", "end"),
+    ]
+]
+
+
+def test_without_a_broker_for_notifications_servers_are_built(engines, images, workspace):
+    options = with_broker(f"rabbit://a:b@{ADDRESS}:{free_port()}/")
     with clouds.running(engines, workspace / "dead", images, options=options) as cloud:
         project = Project(cloud, "dead", make_catalog(cloud, images, "dead"))
-        server_id = project.create()
-        project.user.wait_for(server_id, "ACTIVE", 120)
+        project.boot()
         log = cloud.conductor.process.log.read_text()
-        assert "Could not send notification" in log
+        assert "Notifications: no broker answers, they wait" in log
         project.end()
+        began = time.monotonic()
+        assert cloud.conductor.stop() == 0
+        assert time.monotonic() - began < 10
+        assert "since the start: the process ends" in cloud.conductor.process.log.read_text()

@@ -27,7 +27,9 @@ def delete_instance(op: HostOperation, image_ids: Sequence[str]) -> None:
     op.notify_usage()
     op.notify("delete.start")
     others = Migration.get_hosts_beside(op.context, op.instance)
+    op.notify("shutdown.start")
     shutdown_instance(op, image_ids)
+    op.notify("shutdown.end")
     complete_deletion(op)
     for host in others:
         op.when_finished(functools.partial(_remove_orphans, op, host))

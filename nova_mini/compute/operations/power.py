@@ -82,7 +82,7 @@ def reboot(op: HostOperation, reboot_type: str) -> None:
     if reboot_type == "SOFT" and op.is_superseded_by_later("reboot"):
         return
     pending, started = _REBOOT_TASKS[reboot_type]
-    with changed(op, "reboot", vm_states.ACTIVE):
+    with op.error_notified("reboot"), changed(op, "reboot", vm_states.ACTIVE):
         op.instance.task_state = pending
         op.instance.save()
         with current_interfaces(op) as network_info:

@@ -35,11 +35,12 @@ def rebuild(op: HostOperation, parameters: RebuildParameters) -> None:
 
     op.notify_usage()
     op.notify("rebuild.start")
-    if op.instance.task_state == task_states.REBUILDING:  # set by the API
-        with op.compensate(restore_record):
-            _check_external_services(op, parameters.image_ref)
-    with op.error_on_failure():
-        _rebuild(op, parameters)
+    with op.error_notified("rebuild"):
+        if op.instance.task_state == task_states.REBUILDING:  # set by the API
+            with op.compensate(restore_record):
+                _check_external_services(op, parameters.image_ref)
+        with op.error_on_failure():
+            _rebuild(op, parameters)
 
 
 def _restore_record(instance: Instance, before: BeforeRebuild) -> None:

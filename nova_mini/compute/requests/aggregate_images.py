@@ -16,4 +16,4 @@ def cache_images(context: RequestContext, aggregate: Aggregate, image_ids: list[
             glance.API().get(context, image_id)
         except exception.ImageNotFound as exc:
             raise exception.InvalidInput(reason=exc.format_message()) from exc
-    ComputeTaskAPI().cache_images(context, aggregate.hosts, image_ids)
+    ComputeTaskAPI().cache_images(context, aggregate, image_ids)

@@ -12,6 +12,7 @@ from nova_mini.actions.parameters import EvacuateParameters
 from nova_mini.conductor import fencing
 from nova_mini.conductor.tasks.migrate import MigrationTask, give_up, older_hosts
 from nova_mini.context import RequestContext
+from nova_mini.notifications import notify_about_instance_usage
 from nova_mini.objects.image_meta import ImageMeta
 from nova_mini.objects.request_spec import RequestSpec
 from nova_mini.objects.service import EVACUATE_VERSION
@@ -47,6 +48,9 @@ class EvacuationTask(MigrationTask):
         action.migration.dest_zone = selection.availability_zone
         parameters = action.parameters.replace(alternates=[each.as_dict() for each in alternates])
         destination = selection.service_host
+        notify_about_instance_usage(
+            context, action.instance, "rebuild.scheduled", source="nova-conductor"
+        )
         if self._hand_over(action, operations.EVACUATE_INSTANCE, destination, parameters):
             self._compute_rpcapi.send(action.context, action.record)
 

@@ -14,7 +14,10 @@ from nova_mini.actions.parameters import LiveMigrateParameters
 from nova_mini.actions.registry import NextPhase
 from nova_mini.conductor.tasks.migrate import MigrationTask
 from nova_mini.context import RequestContext
-from nova_mini.notifications import notify_about_instance_usage
+from nova_mini.notifications import (
+    notify_about_compute_task_error,
+    notify_about_instance_usage,
+)
 from nova_mini.objects.instance_fault import add_instance_fault
 from nova_mini.objects.selection import Selection
 from nova_mini.objects.service import LIVE_MIGRATION_VERSION, Service
@@ -101,6 +104,7 @@ def _give_up(action: ClaimedAction, exc: exception.NovaException) -> None:
     notify_about_instance_usage(
         context, instance, "live_migration.error", fault=exc, source="nova-conductor"
     )
+    notify_about_compute_task_error(context, instance, "live_migration.error", exc)
     action.finish(exc)
 
 

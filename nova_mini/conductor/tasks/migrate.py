@@ -11,7 +11,10 @@ from nova_mini.actions.parameters import LiveMigrateParameters, MigrateParameter
 from nova_mini.conductor.tasks.scheduling import SchedulingTask
 from nova_mini.conf import CONF
 from nova_mini.context import RequestContext
-from nova_mini.notifications import notify_about_instance_usage
+from nova_mini.notifications import (
+    notify_about_compute_task_error,
+    notify_about_instance_usage,
+)
 from nova_mini.objects.compute_node import ComputeNodeList
 from nova_mini.objects.image_meta import ImageMeta
 from nova_mini.objects.instance_fault import add_instance_fault
@@ -119,6 +122,7 @@ def give_up(action: ClaimedAction, exc: exception.NovaException, notification: s
     action.migration.status = migration_states.ERROR
     add_instance_fault(context, instance, exc, host=None)
     notify_about_instance_usage(context, instance, notification, fault=exc, source="nova-conductor")
+    notify_about_compute_task_error(context, instance, notification, exc)
     action.finish(exc)
 
 

@@ -13,7 +13,10 @@ from nova_mini.actions.claims import ClaimedAction
 from nova_mini.actions.errors import OWNERSHIP_LOST
 from nova_mini.actions.registry import Operation
 from nova_mini.context import RequestContext
-from nova_mini.notifications import notify_about_instance_usage
+from nova_mini.notifications import (
+    notify_about_compute_task_error,
+    notify_about_instance_usage,
+)
 from nova_mini.objects.instance_fault import add_instance_fault
 from nova_mini.objects.request_spec import RequestSpec
 from nova_mini.objects.selection import Selection
@@ -81,6 +84,7 @@ class SchedulingTask:
         notify_about_instance_usage(
             context, instance, notification, fault=exc, source="nova-conductor"
         )
+        notify_about_compute_task_error(context, instance, notification, exc)
         claimed.steps = ()
         claimed.finish(exc)
 

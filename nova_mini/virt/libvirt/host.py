@@ -20,6 +20,8 @@ from oslo_log import log as logging
 
 from nova_mini import exception
 from nova_mini.conf import CONF
+from nova_mini.context import get_admin_context
+from nova_mini.notifications import notify_about_libvirt_connect_error
 from nova_mini.numa.host import HostTopology
 from nova_mini.trace import traced
 from nova_mini.virt.libvirt import cpu_models, events, guest_cpu, host_numa, stale_starts
@@ -147,6 +149,7 @@ class Host:
         except libvirt.libvirtError as exc:
             if not self._failure_is_logged:
                 LOG.error("libvirt at %s: could not connect: %s", self._uri, exc)
+                notify_about_libvirt_connect_error(get_admin_context(), exc)
             self._failure_is_logged = True
             raise exception.HypervisorUnavailable(host=CONF.host) from exc
         if stale_starts.remove(self._uri):

@@ -19,6 +19,7 @@ from tests.unit.conductor.test_fencing import ADDRESS, monitor  # noqa: F401
 from tests.unit.db import records
 
 HOST = "h1"
+AGGREGATE = "aaaaaaaa-0000-4000-8000-000000000001"
 YES = {KEY: "true"}
 
 
@@ -103,7 +104,7 @@ def test_it_is_off_by_default(dead):
 def test_the_word_of_the_server_is_stronger_than_that_of_its_aggregate(
     dead, of_aggregate, own, expected
 ):
-    aggregate = db.aggregates.create("a", {KEY: of_aggregate} if of_aggregate else {})
+    aggregate = db.aggregates.create(AGGREGATE, "a", {KEY: of_aggregate} if of_aggregate else {})
     db.aggregates.add_host(aggregate["id"], HOST)
     add_server(metadata={KEY: own} if own else {})
     run()

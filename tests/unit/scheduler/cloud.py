@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Sequence
 
 from nova_mini import rpc
+from nova_mini.context import get_admin_context
 from nova_mini.db import instance_groups, models, query
 from nova_mini.objects.host_state import AggregateState
 from nova_mini.objects.request_spec import RequestSpec
@@ -124,7 +125,7 @@ def add_aggregate(name: str, hosts: list[str], **metadata) -> None:
 def select(scheduler, *specs: RequestSpec, alternates: int = 0):
     """Call select_destinations, and raise expected exceptions as an RPC caller sees them."""
     try:
-        return scheduler.select_destinations(None, list(specs), alternates)
+        return scheduler.select_destinations(get_admin_context(), list(specs), alternates)
     except rpc.messaging.ExpectedException as expected:
         raise expected.exc_info[1] from None
 

@@ -11,6 +11,7 @@ from nova_mini.scheduler import manager as scheduler_manager
 from nova_mini.scheduler.manager import SchedulerManager
 from tests.unit.scheduler import cloud
 from tests.unit.scheduler.cloud import select
+from tests.unit.versioned_notifications import versioned  # noqa: F401
 
 
 @pytest.fixture
@@ -237,3 +238,13 @@ def test_refused_claims_of_a_batch_are_made_on_other_hosts(hosts, long_refresh_i
     assert sorted(chosen) == ["h1", "h2", "h2", "h3"]
     assert [held(spec) for spec in specs] == chosen
     cloud.check_ledger()
+
+
+def test_decisions_are_reported(scheduler, versioned):  # noqa: F811
+    small = [cloud.make_spec(memory_mb=512) for _ in range(3)]
+    select(scheduler, *small, cloud.make_spec(memory_mb=1024))
+    with pytest.raises(exception.NoValidHost):
+        select(scheduler, cloud.make_spec(memory_mb=10**6))
+    phases = [(each.event.rpartition(".")[2], each.data["num_instances"]) for each in versioned]
+    assert phases == [("start", 3), ("end", 3), ("start", 1), ("end", 1), ("start", 1)]
+    assert versioned[0].data["instance_uuid"] == small[0].instance_uuid

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+
+from oslo_utils import uuidutils
+
 from nova_mini import exception, policy
 from nova_mini.api import validation
 from nova_mini.api.openstack import common, wsgi
@@ -30,7 +34,10 @@ class AggregatesController(wsgi.Controller):
         requested = body["aggregate"]
         zone = requested.get("availability_zone")
         aggregate = Aggregate(
-            req.context, name=requested["name"], metadata={AVAILABILITY_ZONE: zone} if zone else {}
+            req.context,
+            uuid=uuidutils.generate_uuid(),
+            name=requested["name"],
+            metadata={AVAILABILITY_ZONE: zone} if zone else {},
         )
         details = {"name": aggregate.name, "meta_data": aggregate.metadata}
         with notifies_about_aggregate(req.context, "create", aggregate, details):
@@ -49,7 +56,18 @@ class AggregatesController(wsgi.Controller):
             if AVAILABILITY_ZONE in requested
             else {}
         )
-        with notifies_about_aggregate(req.context, "updateprop", aggregate, requested):
+        with contextlib.ExitStack() as notifications:
+            if "name" in requested:
+                aggregate.name = requested["name"]
+                details = {"name": aggregate.name}
+                notifies = notifies_about_aggregate(req.context, "updateprop", aggregate, details)
+                notifications.enter_context(notifies)
+            if zone:
+                details = {"meta_data": zone}
+                notifies = notifies_about_aggregate(
+                    req.context, "updatemetadata", aggregate, details
+                )
+                notifications.enter_context(notifies)
             aggregate.change(requested.get("name"), zone)
         return {"aggregate": _view(req, aggregate)}
 

@@ -6,7 +6,7 @@ from nova_mini import policy
 from nova_mini.api import validation
 from nova_mini.api.openstack import common, wsgi
 from nova_mini.api.openstack.compute.schemas import availability_zone as schema
-from nova_mini.api.openstack.compute.views.services import public_binary, zone_of
+from nova_mini.api.openstack.compute.views.services import zone_of
 from nova_mini.api.openstack.request import Request
 from nova_mini.objects.availability_zone import AvailabilityZones
 from nova_mini.objects.service import Service, ServiceList
@@ -57,7 +57,7 @@ def _services_by_zone(req: Request) -> dict[str, list[Service]]:
 def _hosts(services: list[Service]) -> dict[str, dict]:
     hosts: dict[str, dict] = {}
     for service in services:
-        hosts.setdefault(service.host, {})[public_binary(service.binary)] = {
+        hosts.setdefault(service.host, {})[service.public_binary] = {
             "available": service.is_up,
             "active": not service.disabled,
             "updated_at": common.strtime(service.last_seen_up),

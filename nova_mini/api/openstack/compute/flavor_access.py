@@ -7,6 +7,7 @@ from nova_mini.api import validation
 from nova_mini.api.openstack import wsgi
 from nova_mini.api.openstack.compute.schemas import flavor_access as schema
 from nova_mini.api.openstack.request import Request
+from nova_mini.notifications import notify_about_flavor
 from nova_mini.objects.flavor import Flavor
 from nova_mini.policies import flavor_access as access_policy
 
@@ -28,6 +29,7 @@ class FlavorAccessController(wsgi.Controller):
         if flavor.is_public and req.api_version >= (2, 7):
             raise exception.Conflict("Can not add access to a public flavor.")
         flavor.add_access(body["addTenantAccess"]["tenant"])
+        notify_about_flavor(req.context, flavor, "update")
         return _view(flavor)
 
     @wsgi.action("removeTenantAccess")
@@ -36,6 +38,7 @@ class FlavorAccessController(wsgi.Controller):
         policy.authorize(req.context, access_policy.REMOVE)
         flavor = Flavor.get_by_flavor_id(req.context, id)
         flavor.remove_access(body["removeTenantAccess"]["tenant"])
+        notify_about_flavor(req.context, flavor, "update")
         return _view(flavor)
 
 

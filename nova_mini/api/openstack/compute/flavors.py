@@ -10,6 +10,7 @@ from nova_mini.api.openstack import common, wsgi
 from nova_mini.api.openstack.compute.schemas import flavors as schema
 from nova_mini.api.openstack.compute.views.flavors import ViewBuilder
 from nova_mini.api.openstack.request import Request
+from nova_mini.notifications import notify_about_flavor
 from nova_mini.objects.flavor import Flavor, FlavorList
 from nova_mini.policies import flavor_extra_specs as extra_specs_policy
 from nova_mini.policies import flavors as flavor_policy
@@ -60,6 +61,7 @@ class FlavorsController(wsgi.Controller):
             extra_specs={},
         )
         flavor.create()
+        notify_about_flavor(req.context, flavor, "create")
         return {"flavor": _detail_view(req).detail(flavor)}
 
     @wsgi.api_version("2.55")
@@ -69,12 +71,15 @@ class FlavorsController(wsgi.Controller):
         flavor = Flavor.get_by_flavor_id(req.context, id)
         flavor.description = body["flavor"]["description"]
         flavor.save()
+        notify_about_flavor(req.context, flavor, "update")
         return {"flavor": _detail_view(req).detail(flavor)}
 
     @wsgi.response(202)
     def delete(self, req: Request, id: str) -> None:
         policy.authorize(req.context, flavor_policy.DELETE)
-        Flavor.get_by_flavor_id(req.context, id).destroy()
+        flavor = Flavor.get_by_flavor_id(req.context, id)
+        flavor.destroy()
+        notify_about_flavor(req.context, flavor, "delete")
 
 
 def _page(req: Request) -> FlavorList:

@@ -8,6 +8,7 @@ from nova_mini.api.openstack import wsgi
 from nova_mini.api.openstack.compute.schemas import flavors_extraspecs as schema
 from nova_mini.api.openstack.request import Request
 from nova_mini.api.validation import extra_specs
+from nova_mini.notifications import notify_about_flavor
 from nova_mini.objects.flavor import Flavor
 from nova_mini.policies import flavor_extra_specs as specs_policy
 
@@ -22,7 +23,7 @@ class FlavorExtraSpecsController(wsgi.Controller):
     def create(self, req: Request, flavor_id: str, body: dict) -> dict:
         policy.authorize(req.context, specs_policy.CREATE)
         specs = _as_text(req, body["extra_specs"])
-        Flavor.get_by_flavor_id(req.context, flavor_id).change_extra_specs(specs, [])
+        _change(req, Flavor.get_by_flavor_id(req.context, flavor_id), specs, [])
         return {"extra_specs": specs}
 
     @validation.query_schema(schema.index)
@@ -38,12 +39,17 @@ class FlavorExtraSpecsController(wsgi.Controller):
                 detail="Request body and URI mismatch: the key must be the same in both"
             )
         specs = _as_text(req, body)
-        Flavor.get_by_flavor_id(req.context, flavor_id).change_extra_specs(specs, [])
+        _change(req, Flavor.get_by_flavor_id(req.context, flavor_id), specs, [])
         return specs
 
     def delete(self, req: Request, flavor_id: str, id: str) -> None:
         policy.authorize(req.context, specs_policy.DELETE)
-        _get_flavor_with(req, flavor_id, id).change_extra_specs({}, [id])
+        _change(req, _get_flavor_with(req, flavor_id, id), {}, [id])
+
+
+def _change(req: Request, flavor: Flavor, added: dict[str, str], removed: list[str]) -> None:
+    flavor.change_extra_specs(added, removed)
+    notify_about_flavor(req.context, flavor, "update")
 
 
 def _get_flavor_with(req: Request, flavor_id: str, key: str) -> Flavor:

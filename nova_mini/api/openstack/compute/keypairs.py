@@ -86,21 +86,18 @@ def _create(req: Request, requested: dict) -> dict:
     policy.authorize(context, keypairs_policy.CREATE, {"user_id": user_id})
     _check_quota(req, user_id)
     key_type = requested.get("type", crypto.SSH)
-    private_key, public_key = None, requested.get("public_key")
-    if public_key is None:
-        private_key, public_key = crypto.generate(key_type, user_id or "")
-    keypair = KeyPair(
-        context,
-        user_id=user_id,
-        name=requested["name"],
-        type=key_type,
-        public_key=public_key,
-        fingerprint=crypto.fingerprint(key_type, public_key),
-    )
-    event = "create" if "public_key" not in requested else "import"
-    notify_about_keypair(context, f"{event}.start", user_id, keypair.name)
+    keypair = KeyPair(context, user_id=user_id, name=requested["name"], type=key_type)
+    private_key, event = None, "create"
+    if "public_key" in requested:
+        event = "import"
+        keypair.public_key = requested["public_key"]
+        keypair.fingerprint = crypto.fingerprint(key_type, keypair.public_key)
+    notify_about_keypair(context, f"{event}.start", keypair)
+    if event == "create":
+        private_key, keypair.public_key = crypto.generate(key_type, user_id or "")
+        keypair.fingerprint = crypto.fingerprint(key_type, keypair.public_key)
     keypair.create()
-    notify_about_keypair(context, f"{event}.end", user_id, keypair.name)
+    notify_about_keypair(context, f"{event}.end", keypair)
     view = {**_summary(req, keypair), "user_id": user_id}
     if private_key:
         view["private_key"] = private_key
@@ -117,9 +114,9 @@ def _check_quota(req: Request, user_id: str | None) -> None:
 def _delete(req: Request, name: str) -> None:
     user_id = _user(req, keypairs_policy.DELETE)
     keypair = KeyPair.get_by_name(req.context, user_id, name)
-    notify_about_keypair(req.context, "delete.start", user_id, name)
+    notify_about_keypair(req.context, "delete.start", keypair)
     keypair.destroy()
-    notify_about_keypair(req.context, "delete.end", user_id, name)
+    notify_about_keypair(req.context, "delete.end", keypair)
 
 
 def _user(req: Request, rule: str) -> str | None:

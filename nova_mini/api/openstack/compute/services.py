@@ -8,6 +8,7 @@ from nova_mini.api.openstack import common, wsgi
 from nova_mini.api.openstack.compute.schemas import services as schema
 from nova_mini.api.openstack.compute.views import services as view
 from nova_mini.api.openstack.request import Request
+from nova_mini.notifications import notify_about_service
 from nova_mini.objects.availability_zone import AvailabilityZones
 from nova_mini.objects.service import Service, ServiceList
 from nova_mini.policies import services as services_policy
@@ -30,28 +31,30 @@ class ServicesController(wsgi.Controller):
     def enable(self, req: Request, body: dict) -> dict:
         service = _get_by_name(req, body)
         service.disabled, service.disabled_reason = False, None
-        return _saved(service, status=view.status(service))
+        return _saved(req, service, status=view.status(service))
 
     @wsgi.api_version("2.1", "2.52")
     @validation.schema(schema.disable)
     def disable(self, req: Request, body: dict) -> dict:
         service = _get_by_name(req, body)
         service.disabled, service.disabled_reason = True, None
-        return _saved(service, status=view.status(service))
+        return _saved(req, service, status=view.status(service))
 
     @wsgi.api_version("2.1", "2.52")
     @validation.schema(schema.disable_log_reason)
     def disable_log_reason(self, req: Request, body: dict) -> dict:
         service = _get_by_name(req, body)
         service.disabled, service.disabled_reason = True, body["disabled_reason"]
-        return _saved(service, status=view.status(service), disabled_reason=service.disabled_reason)
+        return _saved(
+            req, service, status=view.status(service), disabled_reason=service.disabled_reason
+        )
 
     @wsgi.api_version("2.11", "2.52")
     @validation.schema(schema.force_down)
     def force_down(self, req: Request, body: dict) -> dict:
         service = _get_by_name(req, body)
         service.forced_down = common.is_true(body.get("forced_down", True))
-        return _saved(service, forced_down=service.forced_down)
+        return _saved(req, service, forced_down=service.forced_down)
 
     @wsgi.api_version("2.53")
     @validation.schema(schema.update_v253)
@@ -60,18 +63,20 @@ class ServicesController(wsgi.Controller):
         service = Service.get_by_uuid(req.context, id)
         if service.topic != "compute":
             raise exception.InvalidInput(
-                reason=f"Updating a {view.public_binary(service.binary)} service is not supported. "
+                reason=f"Updating a {service.public_binary} service is not supported. "
                 "Only nova-compute services can be updated."
             )
         _change(service, body)
-        service.save()
+        _save(req, service)
         zones = AvailabilityZones.get(req.context)
         return {"service": view.detail(req, service, zones)}
 
     @wsgi.response(204)
     def delete(self, req: Request, id: str) -> None:
         policy.authorize(req.context, services_policy.DELETE)
-        _by_id(req, id).destroy()
+        service = _by_id(req, id)
+        service.destroy()
+        notify_about_service(req.context, service, "delete")
 
 
 def _get_by_name(req: Request, body: dict) -> Service:
@@ -81,16 +86,21 @@ def _get_by_name(req: Request, body: dict) -> Service:
     )
 
 
-def _saved(service: Service, **changed: object) -> dict:
+def _saved(req: Request, service: Service, **changed: object) -> dict:
     """Save the service; returns the response, with the properties that were ``changed``."""
-    service.save()
+    _save(req, service)
     return {
         "service": {
             "host": service.host,
-            "binary": view.public_binary(service.binary),
+            "binary": service.public_binary,
             **changed,
         }
     }
+
+
+def _save(req: Request, service: Service) -> None:
+    service.save()
+    notify_about_service(req.context, service, "update")
 
 
 def _change(service: Service, body: dict) -> None:

@@ -10,11 +10,6 @@ from nova_mini.objects.service import Service
 _OWN, _PUBLIC = "nova-mini-", "nova-"
 
 
-def public_binary(binary: str) -> str:
-    """``nova-compute`` for ``nova-mini-compute``, because clients expect Nova's names."""
-    return binary.replace(_OWN, _PUBLIC, 1)
-
-
 def own_binary(binary: str) -> str:
     """``nova-mini-compute`` for ``nova-compute``; ``nova-mini-compute`` stays as it is."""
     return binary if binary.startswith(_OWN) else binary.replace(_PUBLIC, _OWN, 1)
@@ -31,7 +26,7 @@ def service_id(req: Request, service: Service) -> int | str:
 def detail(req: Request, service: Service, zones: AvailabilityZones) -> dict:
     view = {
         "id": service_id(req, service),
-        "binary": public_binary(service.binary),
+        "binary": service.public_binary,
         "host": service.host,
         "zone": zone_of(service, zones),
         "status": status(service),

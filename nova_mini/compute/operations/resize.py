@@ -19,11 +19,11 @@ from nova_mini.compute.host.host_services import HostOperation
 from nova_mini.compute.operations import host_connections, resized_swap
 from nova_mini.conf import CONF
 from nova_mini.objects.compute_node import ComputeNode
-from nova_mini.objects.image_meta import ImageMeta
 from nova_mini.objects.migration import NEW, Migration
 from nova_mini.states import migration_states, task_states, vm_states
 from nova_mini.trace import traced
 from nova_mini.virt import block_device as driver_block_device
+from nova_mini.virt.driver.moves import Move
 
 LOG = logging.getLogger(__name__)
 
@@ -55,12 +55,13 @@ def _check(op: HostOperation) -> None:
     if migration.is_same_host:
         return
     source = ComputeNode.get_by_host(op.context, migration.source_compute)
-    op.host.driver.check_destination(
-        op.instance,
-        migration,
-        source.disk_pool,
-        driver_block_device.get_block_device_info(op.block_device_mappings),
-    )
+    op.host.driver.check_destination(present_move(op), source.disk_pool)
+
+
+def present_move(op: HostOperation) -> Move:
+    """The move for the driver, with the volumes as they are connected now."""
+    block_device_info = driver_block_device.get_block_device_info(op.block_device_mappings)
+    return Move(op.context, op.instance, op.migration, block_device_info)
 
 
 @traced("resize_instance")
@@ -70,14 +71,7 @@ def resize_instance(op: HostOperation) -> NextPhase:
     instance, migration = op.instance, op.migration
     instance.task_state = task_states.RESIZE_MIGRATING
     instance.save()
-    op.host.driver.migrate_disk_and_power_off(
-        op.context,
-        instance,
-        migration,
-        instance.network_info,
-        driver_block_device.get_block_device_info(op.block_device_mappings),
-        timeout=CONF.shutdown_timeout,
-    )
+    op.host.driver.migrate_disk_and_power_off(present_move(op), timeout=CONF.shutdown_timeout)
     host_connections.disconnect(op)
     op.host.rt.lend(migration)
     migration.status = migration_states.POST_MIGRATING
@@ -98,14 +92,9 @@ def finish_resize(op: HostOperation) -> None:
     instance.task_state = task_states.RESIZE_FINISH
     instance.save()
     resized_swap.follow(op, migration.new_flavor)
-    block_device_info = host_connections.connect(op)
+    move = Move(op.context, instance, migration, host_connections.connect(op))
     op.host.driver.finish_migration(
-        op.context,
-        instance,
-        migration,
-        ImageMeta.from_instance(instance),
-        instance.network_info,
-        block_device_info,
+        move,
         power_on=migration.old_vm_state == vm_states.ACTIVE,
         source_address=_address_of_disks(op),
         report=functools.partial(_record_copied, op),

@@ -14,11 +14,12 @@ from nova_mini.actions.registry import NextPhase
 from nova_mini.clock import utcnow
 from nova_mini.compute.host.host_services import HostOperation
 from nova_mini.compute.operations import host_connections, resized_swap
+from nova_mini.compute.operations.resize import present_move
 from nova_mini.objects.migration import OLD
 from nova_mini.objects.request_spec import RequestSpec
 from nova_mini.states import migration_states, power_state, task_states, vm_states
 from nova_mini.trace import traced
-from nova_mini.virt import block_device as driver_block_device
+from nova_mini.virt.driver.moves import Move
 
 LOG = logging.getLogger(__name__)
 
@@ -28,19 +29,12 @@ def confirm_resize(op: HostOperation) -> None:
     """At the source. Its orphans are removed later if they cannot be removed now: the server is at
     its destination in any case."""
     op.notify("resize.confirm.start")
-    instance, migration = op.instance, op.migration
     try:
-        op.host.driver.confirm_migration(
-            op.context,
-            migration,
-            instance,
-            instance.network_info,
-            driver_block_device.get_block_device_info(op.block_device_mappings),
-        )
+        op.host.driver.confirm_migration(present_move(op))
     except exception.NovaException as exc:
         if not op.is_final(exc):
             raise
-        LOG.warning("Instance %s: could not remove its old disks: %s", instance.uuid, exc)
+        LOG.warning("Instance %s: could not remove its old disks: %s", op.instance.uuid, exc)
     _keep_resized(op)
 
 
@@ -49,11 +43,7 @@ def confirm_at_destination(op: HostOperation) -> None:
     """At the destination, because the source is down. The source finds its orphans when it
     returns."""
     op.notify("resize.confirm.start")
-    op.host.driver.discard_revert_copy(
-        op.instance,
-        op.migration,
-        driver_block_device.get_block_device_info(op.block_device_mappings),
-    )
+    op.host.driver.discard_revert_copy(present_move(op))
     _keep_resized(op)
 
 
@@ -75,13 +65,7 @@ def revert_resize(op: HostOperation) -> NextPhase:
     """At the destination. The next phase begins with the record that names the source."""
     op.notify("resize.revert.start")
     instance, migration = op.instance, op.migration
-    op.host.driver.undo_migration(
-        op.context,
-        migration,
-        instance,
-        instance.network_info,
-        driver_block_device.get_block_device_info(op.block_device_mappings),
-    )
+    op.host.driver.undo_migration(present_move(op))
     host_connections.disconnect(op)
     op.host.rt.release(instance.uuid)
     migration.status = migration_states.REVERTING
@@ -108,15 +92,9 @@ def _return(op: HostOperation) -> None:
     # Written with the end of the action. After a final error the server is broken at its source.
     migration.status = migration_states.ERROR
     resized_swap.follow(op, migration.old_flavor)
-    block_device_info = host_connections.connect(op)
-    op.host.driver.finish_revert_migration(
-        op.context,
-        migration,
-        instance,
-        instance.network_info,
-        block_device_info,
-        power_on=migration.old_vm_state == vm_states.ACTIVE,
-    )
+    move = Move(op.context, instance, migration, host_connections.connect(op))
+    was_running = migration.old_vm_state == vm_states.ACTIVE
+    op.host.driver.finish_revert_migration(move, power_on=was_running)
     op.host.rt.take_back(migration)
     instance.power_state = op.host.driver.get_info(instance).state
     instance.vm_state = migration.old_vm_state

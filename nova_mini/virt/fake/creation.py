@@ -18,8 +18,8 @@ from nova_mini.virt.fake.parts import POLL_SECONDS, FakeParts, volume_id
 
 if TYPE_CHECKING:
     from nova_mini.context import RequestContext
-    from nova_mini.network.model import NetworkInfo
     from nova_mini.objects.instance import Instance
+    from nova_mini.objects.network_model import NetworkInfo
     from nova_mini.virt.block_device_info import BlockDeviceInfo
 
 

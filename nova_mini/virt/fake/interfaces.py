@@ -12,8 +12,8 @@ from nova_mini.virt.fake.parts import FakeParts, seconds_for_detach
 
 if TYPE_CHECKING:
     from nova_mini.context import RequestContext
-    from nova_mini.network.model import VIF
     from nova_mini.objects.instance import Instance
+    from nova_mini.objects.network_model import VIF
 
 
 class FakeInterfaces(FakeParts, Interfaces):

@@ -29,10 +29,10 @@ from nova_mini.virt.live_migration import GuestPlace
 
 if TYPE_CHECKING:
     from nova_mini.context import RequestContext
-    from nova_mini.network.model import NetworkInfo
     from nova_mini.numa.guest import GuestTopology
     from nova_mini.objects.instance import Instance
     from nova_mini.objects.migration import Migration
+    from nova_mini.objects.network_model import NetworkInfo
     from nova_mini.virt.block_device_info import BlockDeviceInfo
     from nova_mini.virt.live_migration import DestinationFacts, SourceFacts, Watch
 

@@ -6,8 +6,8 @@ import abc
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nova_mini.network.model import NetworkInfo
     from nova_mini.objects.instance import Instance
+    from nova_mini.objects.network_model import NetworkInfo
 
 
 class FirewallDriver(abc.ABC):

@@ -31,10 +31,10 @@ from nova_mini.virt.libvirt.serial_ports import SerialPorts
 from nova_mini.virt.libvirt.vif import LibvirtGenericVIFDriver
 
 if TYPE_CHECKING:
-    from nova_mini.network.model import NetworkInfo
     from nova_mini.numa.guest import GuestTopology
     from nova_mini.objects.image_meta import ImageMeta
     from nova_mini.objects.instance import Instance
+    from nova_mini.objects.network_model import NetworkInfo
 
 DEFAULT_CMDLINE = "root=/dev/{root} console=tty0 console=ttyS0"
 

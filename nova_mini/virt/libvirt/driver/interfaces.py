@@ -15,8 +15,8 @@ from nova_mini.virt.libvirt.driver.parts import DriverParts
 
 if TYPE_CHECKING:
     from nova_mini.context import RequestContext
-    from nova_mini.network.model import VIF
     from nova_mini.objects.instance import Instance
+    from nova_mini.objects.network_model import VIF
 
 LOG = logging.getLogger(__name__)
 

@@ -12,6 +12,7 @@ REQUEST_TIMEOUT = 60  # seconds without data; keystoneauth's own default is no t
 
 # group -> service type in the catalog; None: the group holds credentials only
 GROUPS = {
+    "barbican_service_user": None,
     "cinder": "block-storage",
     "glance": "image",
     "keystone": "identity",

@@ -202,6 +202,7 @@ from nova_mini.exception.volumes import (
     DevicePathInUse,
     InvalidBDM,
     InvalidVolume,
+    KeyNotAvailable,
     MultiattachNotSupported,
     MultiattachSwapVolumeNotSupported,
     MultiattachToShelvedNotSupported,

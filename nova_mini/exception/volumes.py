@@ -53,10 +53,12 @@ class VolumeNotCreated(Invalid):
 
 
 class VolumeEncryptionNotSupported(Invalid):
-    msg_fmt = (
-        "Volume %(volume_id)s is encrypted, and encrypted volumes are not served by this cloud; "
-        "use a volume type without encryption."
-    )
+    msg_fmt = "Volume %(volume_id)s is encrypted, and this is not supported here: %(reason)s."
+
+
+class KeyNotAvailable(NovaException):
+    msg_fmt = "The key manager does not give the key %(key_id)s."
+    safe = True
 
 
 class MultiattachNotSupported(Invalid):

@@ -46,16 +46,25 @@ def connection_to_store(
     return {**attachment.connection_info, "serial": serial, **(flags or VolumeFlags())}
 
 
-def volume_flags(volume: cinder.Volume) -> VolumeFlags:
-    return _flags(multiattach=volume.multiattach, readonly=volume.readonly)
+def volume_flags(
+    context: RequestContext, volume: cinder.Volume, volume_api: cinder.API
+) -> VolumeFlags:
+    """Raises VolumeEncryptionNotSupported."""
+    flags = _flags(multiattach=volume.multiattach, readonly=volume.readonly)
+    if volume.encrypted:
+        flags["encryption"] = volume_api.get_encryption(context, volume.id)
+    return flags
 
 
 def stored_flags(bdm: BlockDeviceMapping) -> VolumeFlags:
     """The flags that are stored in the mapping; see :func:`volume_flags`."""
     stored = stored_connection(bdm)
-    return _flags(
+    flags = _flags(
         multiattach=stored.get("multiattach", False), readonly=stored.get("readonly", False)
     )
+    if "encryption" in stored:
+        flags["encryption"] = stored["encryption"]
+    return flags
 
 
 def _flags(*, multiattach: bool, readonly: bool) -> VolumeFlags:
@@ -117,10 +126,9 @@ class DriverVolumeBlockDevice:
         driver raise.
         """
         volume = self._get_volume(context, instance, volume_api, on_timed_out_volume)
-        if volume.encrypted:
-            raise exception.VolumeEncryptionNotSupported(volume_id=volume.id)
+        flags = volume_flags(context, volume, volume_api)
         self.reserve(context, instance, volume_api)
-        self._do_attach(context, instance, volume, volume_api, virt_driver, do_driver_attach)
+        self._do_attach(context, instance, volume, flags, volume_api, virt_driver, do_driver_attach)
 
     def _get_volume(
         self,
@@ -185,12 +193,13 @@ class DriverVolumeBlockDevice:
         context: RequestContext,
         instance: Instance,
         volume: cinder.Volume,
+        flags: VolumeFlags,
         volume_api: cinder.API,
         virt_driver: ComputeDriver,
         do_driver_attach: bool,
     ) -> None:
         connector = virt_driver.get_volume_connector(instance)
-        attachment = self._volume_attach(context, volume, volume_api, connector)
+        attachment = self._volume_attach(context, volume, flags, volume_api, connector)
         if do_driver_attach:
             virt_driver.attach_volume(
                 context,
@@ -208,6 +217,7 @@ class DriverVolumeBlockDevice:
         self,
         context: RequestContext,
         volume: cinder.Volume,
+        flags: VolumeFlags,
         volume_api: cinder.API,
         connector: dict[str, Any],
     ) -> cinder.Attachment:
@@ -223,7 +233,7 @@ class DriverVolumeBlockDevice:
             attachment = volume_api.attachment_update(
                 context, bdm.attachment_id, connector, bdm.device_name
             )
-        store_connection(bdm, connection_to_store(attachment, bdm.volume_id, volume_flags(volume)))
+        store_connection(bdm, connection_to_store(attachment, bdm.volume_id, flags))
         bdm.volume_size = volume.size
         bdm.save()
         return attachment

@@ -12,8 +12,9 @@ from oslo_utils import timeutils
 from nova_mini import exception
 from nova_mini.conf import CONF
 from nova_mini.trace import traced
+from nova_mini.volume import encryption
 from nova_mini.volume.client import REIMAGE, client, translated
-from nova_mini.volume.connection_info import ConnectionInfo
+from nova_mini.volume.connection_info import ConnectionInfo, VolumeEncryption
 
 if TYPE_CHECKING:
     from nova_mini.context import RequestContext
@@ -82,6 +83,13 @@ class API:
         """Raises VolumeNotFound."""
         with translated(exception.VolumeNotFound(volume_id=volume_id), volume_id):
             return _volume(client(context, as_service=as_service).volumes.get(volume_id))
+
+    def get_encryption(self, context: RequestContext, volume_id: str) -> VolumeEncryption:
+        """The encryption of an encrypted volume. Raises VolumeNotFound, and
+        VolumeEncryptionNotSupported if no host can serve it."""
+        with translated(exception.VolumeNotFound(volume_id=volume_id), volume_id):
+            found = client(context).volumes.get_encryption_metadata(volume_id)
+        return encryption.parse(volume_id, found)
 
     def find_by_mapping(self, context: RequestContext, mapping_uuid: str) -> Volume | None:
         """The volume that an earlier attempt created for this mapping and that is not being
@@ -279,11 +287,12 @@ class API:
 def check_attach(volume: Volume, instance_zone: str | None) -> None:
     """Check that a volume can be attached to another server in ``instance_zone``.
 
-    Raises InvalidVolume, VolumeEncryptionNotSupported. Cinder checks the status again when it
-    reserves the volume.
+    Raises InvalidVolume, and VolumeEncryptionNotSupported for an encrypted volume in a cloud
+    without a key manager; :meth:`API.get_encryption` checks the kind of its encryption. Cinder
+    checks the status again when it reserves the volume.
     """
     if volume.encrypted:
-        raise exception.VolumeEncryptionNotSupported(volume_id=volume.id)
+        encryption.check_key_manager(volume.id)
     usable = ("available", "in-use") if volume.multiattach else ("available",)
     if volume.status not in usable:
         raise exception.InvalidVolume(

@@ -5,12 +5,22 @@ from __future__ import annotations
 from typing import Any, TypedDict
 
 
+class VolumeEncryption(TypedDict):
+    """How a volume is encrypted with LUKS. It has no secrets: the key is in the key manager.
+    ``cipher``: as dm-crypt names it (``aes-xts-plain64``). ``key_size``: in bits."""
+
+    key_id: str
+    cipher: str
+    key_size: int
+
+
 class VolumeFlags(TypedDict, total=False):
-    """Properties of a volume that a guest's disk needs and Cinder's answer does not have. A key
-    that is missing is False."""
+    """Properties of a volume that a guest's disk needs and Cinder's answer does not have. A flag
+    that is missing is False; a volume without ``encryption`` is not encrypted."""
 
     multiattach: bool
     readonly: bool
+    encryption: VolumeEncryption
 
 
 class ConnectionInfo(VolumeFlags, total=False):

@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from stacklib import dag, fabric, files
-from stacklib.components import ALL, PROFILES
+from stacklib.components import ALL, OPTIONAL, PROFILES
 from stacklib.errors import StackError
 from stacklib.stack import Choices
 
@@ -33,7 +33,8 @@ def choose(
         raise StackError("--control needs --virt-driver libvirt: fake hosts are in one node")
     wanted = [part for name in names for part in PROFILES.get(name, (name,))]
     left_out = without + (FAKE_WITHOUT if virt_driver == "fake" else ())
-    components = tuple(dag.closure(wanted, left_out, ALL))
+    not_requested = tuple(name for name in OPTIONAL if name not in wanted)
+    components = tuple(dag.closure(wanted, left_out + not_requested, ALL))
     packages = [package for name in components for package in ALL[name].packages]
     return Choices(
         virt_driver=virt_driver,

@@ -7,7 +7,14 @@ from stacklib.components import ceph, mariadb, rabbitmq
 from stacklib.stack import Stack
 
 CEPH, ISCSI = "ceph", "iscsi"  # backends, and volume types of the same names
-MULTIATTACH = "multiattach"
+MULTIATTACH, LUKS = "multiattach", "luks"
+# Of the volume type LUKS: QEMU decrypts, with a key from the key manager.
+ENCRYPTION = {
+    "provider": "luks",
+    "cipher": "aes-xts-plain64",
+    "key_size": 256,
+    "control_location": "front-end",
+}
 
 Sections = dict[str, dict[str, object]]
 
@@ -18,10 +25,14 @@ def backends(stack: Stack) -> tuple[str, ...]:
 
 
 def volume_types(stack: Stack) -> dict[str, dict[str, str]]:
-    """Return the extra specs of every volume type: one for each backend, and a multiattach one."""
+    """Return the extra specs of every volume type: one for each backend, a multiattach one, and an
+    encrypted one if there is a key manager."""
     types = {name: {"volume_backend_name": name} for name in backends(stack)}
-    shared = {**types[backends(stack)[0]], "multiattach": "<is> True"}
-    return {**types, MULTIATTACH: shared}
+    default = types[backends(stack)[0]]
+    types[MULTIATTACH] = {**default, "multiattach": "<is> True"}
+    if stack.has("barbican"):
+        types[LUKS] = default
+    return types
 
 
 def exports(stack: Stack) -> Path:
@@ -55,6 +66,7 @@ def common(stack: Stack) -> Sections:
         "service_user": {"send_service_user_token": True, **credentials},
         "nova": {**credentials, "interface": "internal"},
         "glance": credentials,
+        **(_key_manager(stack) if stack.has("barbican") else {}),
         **_own_place(data / "control"),
     }
 
@@ -94,6 +106,13 @@ def volume(stack: Stack) -> Sections:
             "report_discard_supported": True,
         }
     return sections
+
+
+def _key_manager(stack: Stack) -> Sections:
+    return {
+        "key_manager": {"backend": "barbican"},
+        "barbican": {"auth_endpoint": auth.url(stack), "barbican_endpoint_type": "internal"},
+    }
 
 
 def _own_place(directory: Path) -> Sections:

@@ -5,6 +5,7 @@ import os
 import sys
 
 from stacklib import choices, commands, fabric, host, nodes
+from stacklib.components import OPTIONAL
 from stacklib.errors import StackError
 from stacklib.fabric import CONTROL
 from stacklib.stack import Choices, Stack
@@ -49,7 +50,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
 
 
 def _choices(arguments: argparse.Namespace) -> Choices:
-    names = _words(arguments.only) or (arguments.profile,)
+    names = (_words(arguments.only) or (arguments.profile,)) + _words(arguments.more)
     return choices.choose(
         names,
         _words(arguments.without),
@@ -73,6 +74,13 @@ def _parser() -> argparse.ArgumentParser:
     up = commands_.add_parser("up", help="install, configure, start and check everything")
     up.add_argument("--profile", choices=tuple(choices.PROFILES), default="full")
     up.add_argument("--only", default="", metavar="NAME,…", help="these and what they need")
+    up.add_argument(
+        "--with",
+        dest="more",
+        default="",
+        metavar="NAME,…",
+        help=f"with these, too: {', '.join(OPTIONAL)}",
+    )
     up.add_argument("--without", default="", metavar="NAME,…", help="without these components")
     up.add_argument("--virt-driver", choices=DRIVERS, default="libvirt")
     up.add_argument("--computes", type=_count, default=1, metavar="N", help="fake computes")

@@ -7,6 +7,7 @@ from stacklib.stack import Stack
 # component: (user and service name, catalog types, port, path)
 SERVICES = {
     "glance": ("glance", ("image",), ports.GLANCE, ""),
+    "barbican": ("barbican", ("key-manager",), ports.BARBICAN, ""),
     "cinder": ("cinder", ("block-storage", "volumev3"), ports.CINDER, "/v3"),
     "neutron": ("neutron", ("network",), ports.NEUTRON, ""),
     "nova-mini": ("nova", ("compute",), ports.COMPUTE, "/v2.1"),

@@ -48,6 +48,9 @@ def common(stack: Stack) -> Sections:
             # Its backends copy nothing that would take longer.
             "volume_creating_timeout": 20,
         }
+    if stack.has("barbican"):
+        sections["key_manager"] = {"backend": "barbican"}
+        sections["barbican"] = {"barbican_endpoint_type": "internal"}
     if stack.has("neutron"):
         sections["neutron"] = {
             **auth.password(stack, "nova"),

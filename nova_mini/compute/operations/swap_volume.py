@@ -17,6 +17,7 @@ from nova_mini.compute.host.host_services import HostOperation
 from nova_mini.objects.block_device_mapping import BlockDeviceMapping
 from nova_mini.trace import traced
 from nova_mini.virt import block_device_volumes
+from nova_mini.volume import encryption
 from nova_mini.volume.cinder import Attachment, Volume
 from nova_mini.volume.connection_info import ConnectionInfo
 
@@ -91,8 +92,10 @@ class _Swap:
     @traced("_Swap._swap")
     def _swap(self, attachment: Attachment) -> None:
         api, context, bdm = self._volume_api, self._context, self._bdm
-        new = api.get(context, self._new_volume_id)
-        is_larger = new.size > api.get(context, self._old_volume_id).size
+        new, old = api.get(context, self._new_volume_id), api.get(context, self._old_volume_id)
+        for volume in (old, new):
+            encryption.check_swap(volume.id, volume.encrypted)
+        is_larger = new.size > old.size
         connection_info = self._connect(attachment, new)
         self._driver.swap_volume(
             context,
@@ -116,7 +119,7 @@ class _Swap:
             attachment = self._volume_api.attachment_update(
                 self._context, attachment.id, connector, self._bdm.device_name
             )
-        flags = block_device_volumes.volume_flags(new)
+        flags = block_device_volumes.volume_flags(self._context, new, self._volume_api)
         return block_device_volumes.connection_to_store(attachment, new.id, flags)
 
     def _old_connection_info(self) -> ConnectionInfo | None:

@@ -97,6 +97,8 @@ class BootSources:
     def _check_volume(self, disk: NewDisk, zone: str | None) -> ImageMeta:
         volume = self._get_volume(_source_of(disk.volume_id))
         cinder.check_attach(volume, zone)
+        if volume.encrypted:
+            self._volume_api.get_encryption(self._context, volume.id)
         if volume.multiattach and not self._request.supports_multiattach:
             raise exception.MultiattachNotSupported(volume_id=volume.id)
         if self._request.max_count > 1 and not volume.multiattach:

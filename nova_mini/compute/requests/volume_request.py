@@ -16,7 +16,7 @@ from nova_mini.objects.block_device_mapping import (
 )
 from nova_mini.objects.instance import Instance
 from nova_mini.trace import traced
-from nova_mini.volume import cinder
+from nova_mini.volume import cinder, encryption
 from nova_mini.volume.cinder import check_attach
 
 
@@ -69,6 +69,8 @@ def check_volume(
     if instance.host is None:
         _check_without_host(volume, request)
     check_attach(volume, instance.availability_zone)
+    if volume.encrypted:
+        volume_api.get_encryption(context, volume.id)
 
 
 def _check_without_host(volume: cinder.Volume, request: AttachRequest) -> None:
@@ -126,6 +128,8 @@ def check_swap(
         new = volume_api.get(context, new_id)
     except exception.VolumeNotFound as exc:
         raise exception.InvalidInput(reason=exc.format_message()) from exc
+    for volume in (old, new):
+        encryption.check_swap(volume.id, volume.encrypted)
     check_attach(new, instance.availability_zone)
     if new.attachments:
         raise exception.InvalidVolume(reason=f"volume {new.id} is attached to another server")

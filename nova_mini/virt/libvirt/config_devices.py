@@ -58,9 +58,10 @@ class LibvirtConfigGuestDisk(LibvirtConfigObject):
     the name of an image or a LUN.
 
     ``source_hosts``: (address, port); ``auth_secret``: (usage type, uuid of libvirt's secret).
-    ``iotune``: libvirt's names (``total_bytes_sec``, ``read_iops_sec``, ...) and numbers.
-    ``slice_size``: the disk is only the first ``slice_size`` bytes of the source. ``mirror``: the
-    ``place`` to which a running domain copies the disk now.
+    ``encryption_secret``: uuid of the secret with the passphrase of LUKS. ``iotune``: libvirt's
+    names (``total_bytes_sec``, ``read_iops_sec``, ...) and numbers. ``slice_size``: the disk is
+    only the first ``slice_size`` bytes of the source. ``mirror``: the ``place`` to which a running
+    domain copies the disk now.
     """
 
     source_path: str | None
@@ -80,6 +81,7 @@ class LibvirtConfigGuestDisk(LibvirtConfigObject):
     source_initiator: str | None = None
     auth_username: str | None = None
     auth_secret: tuple[str, str] | None = None
+    encryption_secret: str | None = None
     iotune: dict[str, int] = dataclasses.field(default_factory=dict)
     slice_size: int | None = None
     alias: str | None = None  # libvirt's name of the device; only while the domain runs
@@ -126,6 +128,9 @@ class LibvirtConfigGuestDisk(LibvirtConfigObject):
             usage, uuid = self.auth_secret
             source.append(element("auth", username=self.auth_username))
             source[-1].append(element("secret", type=usage, uuid=uuid))
+        if self.encryption_secret:
+            source.append(element("encryption", format="luks"))
+            source[-1].append(element("secret", type="passphrase", uuid=self.encryption_secret))
         if self.source_initiator:
             source.append(element("initiator"))
             source[-1].append(element("iqn", name=self.source_initiator))

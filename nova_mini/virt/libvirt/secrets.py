@@ -11,9 +11,13 @@ from lxml import etree
 from nova_mini.virt.libvirt.config_devices import LibvirtConfigObject, element
 from nova_mini.virt.libvirt.host import Host
 
+# usage type -> the element with the name, where it is not "name"
+_NAMES = {"iscsi": "target", "volume": "volume"}
+
 
 class LibvirtConfigSecret(LibvirtConfigObject):
-    """``private``: libvirt never returns the value. ``ephemeral``: libvirt does not store it."""
+    """``private``: libvirt never returns the value. ``ephemeral``: libvirt does not store it.
+    ``usage_type``: ceph, iscsi or volume."""
 
     def __init__(self, usage_type: str, uuid: str, name: str):
         self._usage_type = usage_type
@@ -24,7 +28,7 @@ class LibvirtConfigSecret(LibvirtConfigObject):
         secret = element("secret", ephemeral="no", private="yes")
         secret.append(element("uuid", self._uuid))
         usage = element("usage", type=self._usage_type)
-        usage.append(element("target" if self._usage_type == "iscsi" else "name", self._name))
+        usage.append(element(_NAMES.get(self._usage_type, "name"), self._name))
         secret.append(usage)
         return secret
 

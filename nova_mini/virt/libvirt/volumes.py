@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 import libvirt
 from oslo_concurrency import lockutils
+from oslo_utils import units
 
 from nova_mini import exception
 from nova_mini.guest_options.choices import DEVICE_TYPES, DISK_BUSES
+from nova_mini.keymgr.keys import Keys
 from nova_mini.trace import traced
 from nova_mini.virt import device_names
 from nova_mini.virt.libvirt import blockinfo, device_detach, disk_swap, errors
@@ -26,9 +28,11 @@ from nova_mini.virt.libvirt.host import Host
 from nova_mini.virt.libvirt.secrets import Secrets
 from nova_mini.virt.libvirt.volume import drivers
 from nova_mini.virt.libvirt.volume.connections import Connections
+from nova_mini.virt.libvirt.volume.encrypted import EncryptedVolumes
 from nova_mini.virt.libvirt.volume.volume import LibvirtBaseVolumeDriver
 
 if TYPE_CHECKING:
+    from nova_mini.context import RequestContext
     from nova_mini.objects.instance import Instance
     from nova_mini.virt.block_device_info import BlockDeviceInfo
     from nova_mini.volume.connection_info import ConnectionInfo
@@ -56,17 +60,25 @@ class Volumes:
 
     def __init__(self, host: Host):
         self._host = host
-        self._drivers = drivers.VolumeDrivers(Secrets(host))
+        secrets = Secrets(host)
+        self._drivers = drivers.VolumeDrivers(secrets)
+        self._encrypted = EncryptedVolumes(secrets, Keys())
         self._connections = Connections()
 
     # -- volumes of an existing guest ------------------------------------------------------------
 
     def attach(
-        self, instance: Instance, guest: Guest, connection_info: ConnectionInfo, device: DiskDevice
+        self,
+        context: RequestContext,
+        instance: Instance,
+        guest: Guest,
+        connection_info: ConnectionInfo,
+        device: DiskDevice,
     ) -> None:
         """Connect a volume and add it to the running domain and to its definition. Idempotent.
-        Raises VolumeAttachFailed."""
-        self._connect_volume(instance.uuid, connection_info)
+        ``context``: of the user whose token reads the key of an encrypted volume. Raises
+        VolumeAttachFailed."""
+        self._connect_volume(context, instance.uuid, connection_info)
         config = self._get_volume_config(connection_info, device)
         live = guest.is_active()
         try:
@@ -120,11 +132,14 @@ class Volumes:
         self._drivers.get(connection_info).extend_volume(connection_info, size)
         if guest and guest.is_active():
             config = find(guest, mountpoint, persistent=False)
+            if config and "encryption" in connection_info:
+                size -= _encryption_overhead(guest, config.target_dev)
             if config:
                 guest.resize_disk(config.target_dev, size)
 
     def swap(
         self,
+        context: RequestContext,
         instance: Instance,
         guest: Guest,
         old_connection_info: ConnectionInfo | None,
@@ -135,7 +150,7 @@ class Volumes:
         commit: Callable[[], None] | None,
     ) -> None:
         """See ``ComputeDriver.swap_volume``."""
-        self._connect_volume(instance.uuid, new_connection_info)
+        self._connect_volume(context, instance.uuid, new_connection_info)
         try:
             self._swap_in_guest(guest, new_connection_info, mountpoint, is_larger, commit)
         except libvirt.libvirtError as exc:
@@ -175,14 +190,18 @@ class Volumes:
     # -- all volumes of a guest ------------------------------------------------------------------
 
     def connect_all(
-        self, instance: Instance, disk_info: blockinfo.DiskInfo, block_device_info: BlockDeviceInfo
+        self,
+        context: RequestContext,
+        instance: Instance,
+        disk_info: blockinfo.DiskInfo,
+        block_device_info: BlockDeviceInfo,
     ) -> dict[str, LibvirtConfigGuestDisk]:
         """Connect all volumes of an instance; returns their disks by their names in
         ``disk_info``."""
         disks = {}
         for volume in block_device_info.volumes:
             name, connection_info = volume.device_name, volume.connection_info
-            self._connect_volume(instance.uuid, connection_info)
+            self._connect_volume(context, instance.uuid, connection_info)
             disks[name] = self._get_volume_config(connection_info, disk_info.mapping[name])
         return disks
 
@@ -191,21 +210,25 @@ class Volumes:
         ``block_device_info`` and those that are stored as connected."""
         for volume in block_device_info.volumes if block_device_info else ():
             self._disconnect_volume(instance.uuid, volume.connection_info, force=True)
-        for connection_info in self._connections.of_instance(instance.uuid):
+        stored = self._connections.of_instance(instance.uuid)
+        for connection_info in stored + self._encrypted.of_instance(instance.uuid):
             self._disconnect_volume(instance.uuid, connection_info, force=True)
 
     # -- connections of the host -----------------------------------------------------------------
 
     def connected_instances(self) -> set[str]:
         """Uuids of the instances with connected volumes on this host."""
-        return self._connections.instances()
+        return self._connections.instances() | self._encrypted.instances()
 
     @traced("Volumes._connect_volume")
-    def _connect_volume(self, instance_uuid: str, connection_info: ConnectionInfo) -> None:
-        """Raises VolumeAttachFailed, VolumeEncryptionNotSupported. An encrypted volume is refused,
-        since the guest would write its data unencrypted."""
-        if connection_info["data"].get("encrypted"):
-            raise exception.VolumeEncryptionNotSupported(volume_id=connection_info["serial"])
+    def _connect_volume(
+        self, context: RequestContext, instance_uuid: str, connection_info: ConnectionInfo
+    ) -> None:
+        """Raises VolumeAttachFailed, VolumeEncryptionNotSupported."""
+        self._connect_to_host(instance_uuid, connection_info)
+        self._encrypted.prepare(context, instance_uuid, connection_info)
+
+    def _connect_to_host(self, instance_uuid: str, connection_info: ConnectionInfo) -> None:
         driver = self._drivers.get(connection_info)
         key = driver.connection_key(connection_info)
         if key is None:
@@ -227,6 +250,12 @@ class Volumes:
         self, instance_uuid: str, connection_info: ConnectionInfo, force: bool = False
     ) -> None:
         """Disconnect a volume unless another server on this host uses it."""
+        self._disconnect_from_host(instance_uuid, connection_info, force)
+        self._encrypted.release(instance_uuid, connection_info)
+
+    def _disconnect_from_host(
+        self, instance_uuid: str, connection_info: ConnectionInfo, force: bool
+    ) -> None:
         driver = self._drivers.find(connection_info)
         key = driver.connection_key(connection_info) if driver else None
         if driver is None or key is None:
@@ -243,6 +272,12 @@ class Volumes:
             if driver.shared_resource(connection_info) not in map(driver.shared_resource, others):
                 driver.release_shared_resource(connection_info)
             self._connections.remove(instance_uuid, key)
+
+
+def _encryption_overhead(guest: Guest, dev: str) -> int:
+    """Bytes of a volume that its guest does not see: the LUKS header. Volumes have whole GiB, and
+    the header is smaller."""
+    return -guest.get_disk_size(dev) % units.Gi
 
 
 def _lock(driver: LibvirtBaseVolumeDriver, connection_info: ConnectionInfo):

@@ -126,9 +126,24 @@ def test_a_new_encrypted_volume_ends_the_build(cloud, new):
     cloud.build(action)
     assert cloud.instance(action.instance_uuid).vm_state == "error"
     (fault,) = db.instance_faults.get_latest_faults([action.instance_uuid]).values()
-    assert "is encrypted, and encrypted volumes are not served" in fault["message"]
+    assert "it has no key manager" in fault["message"]
     assert cloud.cinder.attachments == {}
     assert failed_builds() == 0 and cloud.casts == []
+
+
+def test_boot_from_an_encrypted_volume(cloud, new, override):
+    override("backend", "barbican", "key_manager")
+    volume = cloud.cinder.add_volume(encrypted=True)
+    root = {"source_type": "volume", "uuid": volume, "boot_index": 0}
+    action = new([root])
+    cloud.build(action)
+    assert cloud.instance(action.instance_uuid).vm_state == "active"
+    cloud.cinder.encryption["provider"] = "plain"
+    refused = new([{**root, "uuid": cloud.cinder.add_volume(encrypted=True)}])
+    cloud.build(refused)
+    (fault,) = db.instance_faults.get_latest_faults([refused.instance_uuid]).values()
+    assert "its encryption is 'plain'" in fault["message"]
+    assert [each["status"] for each in cloud.cinder.attachments.values()] == ["attached"]
 
 
 def test_a_volume_that_another_server_has_ends_the_build(cloud, new, volume):

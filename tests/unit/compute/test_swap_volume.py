@@ -52,7 +52,7 @@ def test_swap(cloud, server, attached, larger):
     [
         ({"size": 1}, "has 1 GiB, 2 GiB are needed"),
         ({"status": "in-use"}, "status must be available"),
-        ({"encrypted": True}, "encrypted"),
+        ({"encrypted": True}, "an encrypted volume cannot be swapped"),
     ],
 )
 def test_refused_new_volumes(cloud, server, attached, fields, error):

@@ -173,6 +173,35 @@ def test_attach_of_an_encrypted_volume_is_undone_by_the_host(cloud, server, volu
     assert "is encrypted" in db.instance_faults.get_latest_faults([server])[server]["message"]
 
 
+def test_attach_of_an_encrypted_volume(cloud, server, override):
+    """The mapping knows how the volume is encrypted, after a refresh too; it has no key."""
+    override("backend", "barbican", "key_manager")
+    volume = cloud.cinder.add_volume(encrypted=True)
+    cloud.attach(server, volume)
+    assert cloud.check_consistent(server, volume) == "in-use"
+    (attachment,) = cloud.cinder.of_instance(server)
+    attachment["connection_info"]["port"] = 1
+    cloud.api.reboot(cloud.context, cloud.instance(server), "HARD")
+    cloud.deliver()
+    connection_info = json.loads(cloud.bdms(server)[0]["connection_info"])
+    assert connection_info["data"]["port"] == 1
+    assert connection_info["encryption"] == {
+        "key_id": cloud.cinder.encryption["encryption_key_id"],
+        "cipher": "aes-xts-plain64",
+        "key_size": 256,
+    }
+
+
+def test_dm_crypt_is_refused(cloud, server, override):
+    override("backend", "barbican", "key_manager")
+    cloud.cinder.encryption["provider"] = "plain"
+    volume = cloud.cinder.add_volume(encrypted=True)
+    request = AttachRequest(volume_id=volume)
+    with pytest.raises(exception.VolumeEncryptionNotSupported, match="its encryption is 'plain'"):
+        cloud.api.attach_volume(cloud.context, cloud.instance(server), request)
+    assert cloud.check_consistent(server, volume) == "available"
+
+
 def test_the_host_names_devices_that_have_no_name(cloud, server, volume):
     others = [cloud.cinder.add_volume() for _ in range(2)]
     for each, device in ((volume, None), (others[0], "/dev/vdb"), (others[1], None)):

@@ -153,6 +153,17 @@ def test_choices_without_keystone_leave_out_components_that_need_it():
     assert not {"keystone", "glance", "cinder", "neutron", "project"} & set(chosen.components)
 
 
+def test_barbican_comes_only_on_request_and_stays(tmp_path):
+    path = tmp_path / "choices.json"
+    full = choices.choose(("full",), (), "libvirt", 1)
+    assert "barbican" not in full.components and "cinder" in full.components
+    asked = choices.choose(("full", "barbican"), (), "libvirt", 1)
+    order = list(asked.components)
+    assert order.index("keystone") < order.index("barbican") < order.index("cinder")
+    choices.remember(path, asked)
+    assert "barbican" in choices.remember(path, full).components
+
+
 def test_functional_profile_is_small():
     chosen = choices.choose(("functional",), (), "libvirt", 1)
     assert set(chosen.components) == {"packages", "node", "rabbitmq", "mariadb", "memcached"}

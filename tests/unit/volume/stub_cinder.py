@@ -30,6 +30,13 @@ class Cinder:
         self.lost_responses: list[tuple[str, str]] = []  # done, and the connection broken then
         self.seen: list[tuple[str, str, dict]] = []
         self.new_status = "available"
+        self.encryption = {
+            "provider": "luks",
+            "control_location": "front-end",
+            "cipher": "aes-xts-plain64",
+            "key_size": 256,
+            "encryption_key_id": "00000000-0000-0000-0000-000000000000",
+        }
         self.on_reimage = lambda volume: None
         self._ports = itertools.count(3260)
 
@@ -101,7 +108,9 @@ class Cinder:
 
     # -- volumes ---------------------------------------------------------------------------------
 
-    def _get_volumes(self, volume_id, *, query, body):
+    def _get_volumes(self, volume_id, part=None, *, query, body):
+        if part == "encryption":
+            return 200, self.encryption
         if volume_id == "detail":
             expected = _metadata_of(query)
             found = [v for v in self.volumes.values() if expected.items() <= v["metadata"].items()]

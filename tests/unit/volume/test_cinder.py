@@ -162,8 +162,43 @@ def test_check_attach_of_volumes_in_each_status():
     for refused in ({"status": "in-use"}, {"status": "error"}, {"status": "creating"}):
         with pytest.raises(exception.InvalidVolume):
             check_attach(make_volume(**refused), "nova")
-    with pytest.raises(exception.VolumeEncryptionNotSupported):
+    with pytest.raises(exception.VolumeEncryptionNotSupported, match="it has no key manager"):
         check_attach(make_volume(encrypted=True), "nova")
+
+
+def test_check_attach_accepts_an_encrypted_volume_where_there_are_keys(override):
+    override("backend", "barbican", "key_manager")
+    check_attach(make_volume(encrypted=True), "nova")
+
+
+def test_the_encryption_of_a_volume(cinder, ctxt, volume, override):
+    override("backend", "barbican", "key_manager")
+    for provider in ("luks", "LuksEncryptor", "nova.volume.encryptors.luks.LuksEncryptor"):
+        cinder.encryption["provider"] = provider
+        assert API.get_encryption(ctxt, volume) == {
+            "key_id": cinder.encryption["encryption_key_id"],
+            "cipher": "aes-xts-plain64",
+            "key_size": 256,
+        }
+    assert cinder.seen[-1][1] == f"/volumes/{volume}/encryption"
+    assert cinder.seen[-1][2]["X-Auth-Token"] == "users-token"
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"provider": "plain"}, "its encryption is 'plain'"),
+        ({"provider": "luks2"}, "its encryption is 'luks2'"),
+        ({"provider": None}, "use a volume type with the provider luks"),
+        ({"control_location": "back-end"}, "controlled by the back-end"),
+        ({"encryption_key_id": None}, "has no key of it"),
+    ],
+)
+def test_encryptions_that_no_host_serves(cinder, ctxt, volume, override, fields, reason):
+    override("backend", "barbican", "key_manager")
+    cinder.encryption.update(fields)
+    with pytest.raises(exception.VolumeEncryptionNotSupported, match=reason):
+        API.get_encryption(ctxt, volume)
 
 
 def test_check_attach_refuses_a_volume_of_another_zone():

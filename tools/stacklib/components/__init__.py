@@ -1,6 +1,7 @@
 """All components by name, in the order in which `status` lists them."""
 
 from stacklib.component import Component
+from stacklib.components.barbican import Barbican
 from stacklib.components.ceph import Ceph
 from stacklib.components.cinder import Cinder
 from stacklib.components.consoles import Consoles, NoVnc
@@ -42,6 +43,7 @@ ALL: dict[str, Component] = {
         OpenVSwitch(),
         Keystone(),
         Glance(),
+        Barbican(),
         Cinder(),
         Neutron(),
         NeutronAgents(),
@@ -55,7 +57,9 @@ ALL: dict[str, Component] = {
     )
 }
 
+OPTIONAL = ("barbican",)  # only if they are requested
+
 PROFILES = {
     "functional": ("rabbitmq", "mariadb", "memcached"),
-    "full": tuple(ALL),
+    "full": tuple(name for name in ALL if name not in OPTIONAL),
 }

@@ -21,7 +21,7 @@ class Cinder(Component):
 
     name = "cinder"
     needs = ("keystone", "rabbitmq")
-    wants = ("ceph",)
+    wants = ("ceph", "barbican")
     packages = ("tgt", "qemu-utils", "qemu-block-extra")
 
     def configure(self, stack: Stack) -> None:
@@ -118,3 +118,10 @@ class Cinder(Component):
                 ids[name] = made["volume_type"]["id"]
             path = f"/types/{ids[name]}/extra_specs"
             cloud.request("POST", "volume", path, {"extra_specs": specs})
+        if cinder_conf.LUKS in types:
+            self._encrypt(cloud, f"/types/{ids[cinder_conf.LUKS]}/encryption")
+
+    def _encrypt(self, cloud: Cloud, path: str) -> None:
+        """Let volumes of a type be encrypted. Cinder permits it once for a type."""
+        if not cloud.request("GET", "volume", path).get("provider"):
+            cloud.request("POST", "volume", path, {"encryption": cinder_conf.ENCRYPTION})

@@ -8,7 +8,7 @@ from stacklib.errors import Unhealthy
 from stacklib.stack import Stack
 from stacklib.units import Unit
 
-DATABASES = ("keystone", "glance", "cinder", "neutron", "nova_mini")
+DATABASES = ("keystone", "glance", "barbican", "cinder", "neutron", "nova_mini")
 
 CONFIG = """\
 [mariadbd]

@@ -15,7 +15,10 @@ class NovaMini(Component):
 
     name = "nova-mini"
     needs = ("rabbitmq", "mariadb", "venv-nova-mini")
-    wants = ("memcached", "keystone", "glance", "ceph", "cinder", "neutron", "libvirt", "kvm")
+    wants = (
+        *("memcached", "keystone", "glance", "ceph", "barbican", "cinder", "neutron"),
+        *("libvirt", "kvm"),
+    )
 
     def configure(self, stack: Stack) -> None:
         """Write the configuration; migrate the database."""

@@ -49,7 +49,7 @@ class LibvirtCreation(Domains, Creation):
                 block_device_info,
                 fallback_from_host,
             )
-            connected = self._volumes.connect_all(instance, disk_info, block_device_info)
+            connected = self._volumes.connect_all(context, instance, disk_info, block_device_info)
             xml = self._get_guest_xml(instance, network_info, disk_info, image_meta, connected)
         except _NON_RETRYABLE as exc:
             raise exception.BuildAbortException(

@@ -75,7 +75,7 @@ class LibvirtLiveMigration(Domains, LiveMigration):
                 disks.create_config_drive(
                     instance, self.image_backend, injection_info, block_device_info
                 )
-        connected = self._volumes.connect_all(instance, disk_info, block_device_info)
+        connected = self._volumes.connect_all(context, instance, disk_info, block_device_info)
         self.plug_vifs(instance, network_info)
         builder = self._guest_config_builder()
         config = builder.get_guest_config(

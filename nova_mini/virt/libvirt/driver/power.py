@@ -59,7 +59,7 @@ class LibvirtPower(Domains, Power):
         self._create_image(
             context, instance, image_meta.id, disk_info, injection_info, block_device_info
         )
-        connected = self._volumes.connect_all(instance, disk_info, block_device_info)
+        connected = self._volumes.connect_all(context, instance, disk_info, block_device_info)
         xml = self._get_guest_xml(instance, network_info, disk_info, image_meta, connected)
         guest = self._host.find_guest(instance)
         if guest:

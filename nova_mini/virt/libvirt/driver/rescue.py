@@ -42,7 +42,7 @@ class LibvirtRescue(LibvirtPower, Rescue):
             disks.InjectionInfo(network_info, [], admin_password),
         )
         info, block_device_info = layout.disk_info, layout.block_device_info
-        connected = self._volumes.connect_all(instance, info, block_device_info)
+        connected = self._volumes.connect_all(context, instance, info, block_device_info)
         xml = self._get_guest_xml(
             instance, network_info, info, layout.image_meta, connected, layout.boot
         )

@@ -41,7 +41,7 @@ class LibvirtVolumes(DriverParts, Volumes):
     ) -> None:
         guest = self._host.get_guest(instance)
         device = volumes.device_of(mountpoint, disk_bus, device_type)
-        self._volumes.attach(instance, guest, connection_info, device)
+        self._volumes.attach(context, instance, guest, connection_info, device)
 
     @traced("LibvirtDriver.detach_volume")
     def detach_volume(
@@ -67,6 +67,7 @@ class LibvirtVolumes(DriverParts, Volumes):
         commit: Callable[[], None] | None,
     ) -> None:
         self._volumes.swap(
+            context,
             instance,
             self._host.get_guest(instance),
             old_connection_info,

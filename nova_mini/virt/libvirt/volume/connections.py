@@ -25,8 +25,8 @@ _SECRETS = ("auth_password", "discovery_auth_password", "keyring")
 class Connections:
     """``key``: see :meth:`.volume.LibvirtBaseVolumeDriver.connection_key`."""
 
-    def __init__(self):
-        self._directory = pathlib.Path(CONF.state_path) / "connections"
+    def __init__(self, name: str = "connections"):
+        self._directory = pathlib.Path(CONF.state_path) / name
 
     def add(self, instance_uuid: str, key: str, connection_info: ConnectionInfo) -> None:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)

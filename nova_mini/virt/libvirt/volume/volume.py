@@ -64,6 +64,7 @@ class LibvirtBaseVolumeDriver:
             serial=connection_info["serial"],
             readonly=_is_readonly(connection_info) or device.type == "cdrom",
             shareable=bool(connection_info.get("multiattach")),
+            encryption_secret=_encryption_secret(connection_info),
             iotune=_iotune(data.get("qos_specs") or {}),
         )
         self._set_source(config, data)
@@ -71,6 +72,11 @@ class LibvirtBaseVolumeDriver:
 
     def _set_source(self, config: LibvirtConfigGuestDisk, data: dict) -> None:
         config.source_path = data["device_path"]
+
+
+def _encryption_secret(connection_info: ConnectionInfo) -> str | None:
+    """See :class:`.encrypted.EncryptedVolumes`."""
+    return connection_info["serial"] if "encryption" in connection_info else None
 
 
 def _is_readonly(connection_info: ConnectionInfo) -> bool:

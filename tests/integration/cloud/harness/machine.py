@@ -127,7 +127,7 @@ class Machine:
         return {path.name for path in found if path.suffix in (".part", ".converted")}
 
     def secrets(self, usage: str) -> list[str]:
-        """The names of libvirt's secrets for a ``usage`` ("iscsi", "ceph")."""
+        """The names of libvirt's secrets for a ``usage`` ("iscsi", "ceph", "volume")."""
         lines = self.run("virsh", "--quiet", "secret-list").splitlines()
         pairs = (line.split()[1:3] for line in lines if line.strip())
         return [name for kind, name in pairs if kind == usage]

@@ -173,8 +173,8 @@ def _in_ceph(uuids: set[str]) -> list[str]:
 
 
 def _secrets(machine: Machine, mapped: dict[str, str]) -> list[str]:
-    """libvirt has no secret of an iSCSI target that no guest uses."""
+    """libvirt has no secret of an iSCSI target or an encrypted volume that no guest uses."""
     if mapped:
         return []
-    found = machine.secrets("iscsi")
+    found = machine.secrets("iscsi") + machine.secrets("volume")
     return [f"libvirt's secret {usage} on {machine.name} is an orphan" for usage in found]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from nova_mini.context import RequestContext
 from nova_mini.virt.block_device_info import BlockDeviceInfo, VolumeDisk
 from nova_mini.virt.libvirt import volumes
 from nova_mini.virt.libvirt.volume import iscsi, nfs
@@ -9,6 +10,8 @@ from tests import servers
 from tests.unit.virt.libvirt.test_volume_drivers import Connector, iscsi_connection
 
 ONE, OTHER = servers.make_instance(uuid="1" * 32), servers.make_instance(uuid="2" * 32)
+
+CONTEXT = RequestContext(overwrite=False)
 
 
 class NoHost:
@@ -31,7 +34,7 @@ def process():
 
 
 def connect(instance, connection_info) -> None:
-    process()._connect_volume(instance.uuid, connection_info)
+    process()._connect_volume(CONTEXT, instance.uuid, connection_info)
 
 
 def nfs_connection(name: str) -> dict:

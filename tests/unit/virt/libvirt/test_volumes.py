@@ -107,6 +107,7 @@ def volume():
 
 
 INSTANCE = servers.make_instance()
+CONTEXT = RequestContext(overwrite=False)
 
 
 def info_of(connection_info) -> BlockDeviceInfo:
@@ -118,7 +119,7 @@ def info_of(connection_info) -> BlockDeviceInfo:
 def test_attach_and_detach(host, attachments, volume):
     guest = Guest(host, agrees=2)
     for _ in range(2):  # idempotent
-        attachments.attach(INSTANCE, guest, volume, DEVICE)
+        attachments.attach(CONTEXT, INSTANCE, guest, volume, DEVICE)
     assert list(guest.disks[True]) == list(guest.disks[False]) == [VOLUME]
     attachments.detach(INSTANCE, guest, volume, "/dev/vdb")
     assert guest.disks == {True: {}, False: {}} and guest.requests == 2
@@ -127,7 +128,7 @@ def test_attach_and_detach(host, attachments, volume):
 
 def test_a_volume_is_added_to_the_definition_of_a_guest_that_is_off(host, attachments, volume):
     guest = Guest(host, active=False)
-    attachments.attach(INSTANCE, guest, volume, DEVICE)
+    attachments.attach(CONTEXT, INSTANCE, guest, volume, DEVICE)
     assert list(guest.disks[True]) == [VOLUME] and guest.disks[False] == {}
     attachments.detach(INSTANCE, guest, volume, "/dev/vdb")
     assert guest.disks[True] == {}
@@ -135,16 +136,16 @@ def test_a_volume_is_added_to_the_definition_of_a_guest_that_is_off(host, attach
 
 def test_an_interrupted_attach_is_completed(host, attachments, volume):
     guest = Guest(host)
-    attachments.attach(INSTANCE, guest, volume, DEVICE)
+    attachments.attach(CONTEXT, INSTANCE, guest, volume, DEVICE)
     guest.disks[True].clear()
-    attachments.attach(INSTANCE, guest, volume, DEVICE)
+    attachments.attach(CONTEXT, INSTANCE, guest, volume, DEVICE)
     assert list(guest.disks[True]) == [VOLUME]
 
 
 def test_a_guest_that_does_not_release_its_disk(host, attachments, volume, override):
     override("device_detach_attempts", 2, "libvirt")
     guest = Guest(host, agrees=99)
-    attachments.attach(INSTANCE, guest, volume, DEVICE)
+    attachments.attach(CONTEXT, INSTANCE, guest, volume, DEVICE)
     with pytest.raises(exception.DeviceDetachFailed, match="does not release it"):
         attachments.detach(INSTANCE, guest, volume, "/dev/vdb")
     assert list(guest.disks[False]) == [VOLUME]
@@ -153,7 +154,7 @@ def test_a_guest_that_does_not_release_its_disk(host, attachments, volume, overr
 def test_an_error_of_the_hypervisor(host, attachments, volume, caplog):
     """The hypervisor's message is only for the operator, in the log line of the operation."""
     with pytest.raises(exception.VolumeAttachFailed, match="hypervisor rejected") as raised:
-        attachments.attach(INSTANCE, Guest(host, refuses_attach=True), volume, DEVICE)
+        attachments.attach(CONTEXT, INSTANCE, Guest(host, refuses_attach=True), volume, DEVICE)
     assert "no more PCI slots" not in str(raised.value)
     assert "no more PCI slots" in disclosure.message_for_operator(raised.value)
     assert caplog.text == ""
@@ -168,25 +169,24 @@ def test_a_lost_connection_is_hypervisor_unavailable(host, attachments, volume, 
     guest = Guest(host)
     monkeypatch.setattr(guest, "attach_device", hang_up)
     with pytest.raises(exception.HypervisorUnavailable):
-        attachments.attach(INSTANCE, guest, volume, DEVICE)
+        attachments.attach(CONTEXT, INSTANCE, guest, volume, DEVICE)
 
 
 def test_a_volume_that_could_not_be_connected_is_not_disconnected(host, attachments):
     unknown = {"driver_volume_type": "quantum", "serial": VOLUME, "data": {}}
     with pytest.raises(exception.VolumeAttachFailed):
-        attachments.attach(INSTANCE, Guest(host), unknown, DEVICE)
+        attachments.attach(CONTEXT, INSTANCE, Guest(host), unknown, DEVICE)
     attachments.detach(INSTANCE, Guest(host), unknown, "/dev/vdb")
     attachments.disconnect_all(INSTANCE, info_of(unknown))
 
 
-def test_an_encrypted_volume_is_refused(host, attachments):
-    """The connection also has the flag: the volume may have changed after it was read."""
+def test_a_volume_that_is_encrypted_since_it_was_read(host, attachments):
     sealed = rbd(auth_enabled=False, encrypted=True)
     guest = Guest(host)
     with pytest.raises(exception.VolumeEncryptionNotSupported, match=VOLUME):
-        attachments.attach(INSTANCE, guest, sealed, DEVICE)
+        attachments.attach(CONTEXT, INSTANCE, guest, sealed, DEVICE)
     with pytest.raises(exception.VolumeEncryptionNotSupported):
-        attachments.connect_all(INSTANCE, None, info_of(sealed))
+        attachments.connect_all(CONTEXT, INSTANCE, None, info_of(sealed))
     assert guest.disks == {True: {}, False: {}}
 
 
@@ -196,7 +196,7 @@ def test_a_volume_is_disconnected_without_a_guest(attachments, volume):
 
 def test_extend(host, attachments, volume):
     guest = Guest(host)
-    attachments.attach(INSTANCE, guest, volume, DEVICE)
+    attachments.attach(CONTEXT, INSTANCE, guest, volume, DEVICE)
     attachments.extend(guest, volume, "/dev/vdb", 5 * 1024**3)
     assert guest.resized == ("vdb", 5 * 1024**3)
 

@@ -342,3 +342,15 @@ def test_image_may_name_blank_disks(cloud, cinder):
     assert response.status_int == 202, response.text
     _, empty = db.block_device_mappings.get_by_instances([response.json["server"]["id"]])
     assert (empty["volume_size"], empty["guest_format"]) == (2, "xfs")
+
+
+def test_an_encrypted_root_volume(cloud, cinder, override):
+    volume = cinder.add_volume(encrypted=True)
+    refused = create(cloud, disk("volume", volume))
+    assert refused.status_int == 400 and "no key manager" in refused.json["badRequest"]["message"]
+    override("backend", "barbican", "key_manager")
+    assert create(cloud, disk("volume", volume)).status_int == 202
+    cinder.encryption["provider"] = "luks2"
+    refused = create(cloud, disk("volume", cinder.add_volume(encrypted=True)))
+    assert refused.status_int == 400
+    assert "its encryption is 'luks2'" in refused.json["badRequest"]["message"]

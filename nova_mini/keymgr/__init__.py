@@ -1,0 +1,1 @@
+"""Keys of the cloud's key manager, through castellan."""

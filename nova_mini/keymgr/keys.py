@@ -1,0 +1,122 @@
+"""Read keys from the key manager: Barbican, Vault or another backend of castellan.
+
+A key is read with the token of the user's request. Work without a token (a resumed action, a
+periodic task) and administrators of other projects read it as the service, if the key manager
+permits that. castellan is imported when it is first needed: most processes never need it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from keystoneauth1 import plugin
+from oslo_config import cfg
+from oslo_context import context as oslo_context
+
+from nova_mini import exception, service_auth
+from nova_mini.conf import CONF
+from nova_mini.trace import traced
+
+if TYPE_CHECKING:
+    from castellan.key_manager.key_manager import KeyManager
+    from keystoneauth1.session import Session
+
+    from nova_mini.context import RequestContext
+
+LOG = logging.getLogger(__name__)
+
+# Credentials with which the service reads keys, and looks up the key manager's endpoint: the first
+# of these sections that has any.
+_GROUPS = ("barbican_service_user", "service_user", "cinder")
+
+
+class Keys:
+    """Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._manager: KeyManager | None = None
+
+    @traced("Keys.get")
+    def get(self, context: RequestContext, key_id: str) -> bytes:
+        """The key ``key_id``. Raises KeyNotAvailable; the message has no part of the key."""
+        from castellan.common import exception as castellan_exc
+
+        causes = []
+        for caller in _callers(context):
+            try:
+                found = self._load().get(caller, key_id).get_encoded()
+                if found:
+                    return found
+                causes.append("it has no content")
+            except castellan_exc.CastellanException as exc:
+                causes.append(f"{type(exc).__name__}: {exc}")
+        raise exception.KeyNotAvailable(key_id=key_id, internal="; ".join(causes))
+
+    def _load(self) -> KeyManager:
+        with self._lock:
+            if self._manager is None:
+                self._manager = _load_manager()
+            return self._manager
+
+
+def _load_manager() -> KeyManager:
+    """castellan gets a configuration of its own, from the same files: its option ``backend`` has
+    another default and would collide with that of nova_mini."""
+    from castellan import key_manager
+
+    conf = cfg.ConfigOpts()
+    files, folders = CONF.config_file or [], CONF.config_dir or []
+    conf([], project="nova-mini", default_config_files=files, default_config_dirs=folders)
+    conf.register_opts(key_manager.key_manager_opts, group="key_manager")
+    conf.set_override("backend", CONF.key_manager.backend, group="key_manager")
+    return key_manager.API(conf)
+
+
+# -- who reads the key ---------------------------------------------------------------------------
+
+
+def _callers(context: RequestContext) -> Iterator[_Caller]:
+    """The user of the request, then the service."""
+    group = _service_group()
+    if context.auth_token and CONF.api.auth_strategy != "noauth2":
+        yield _Caller(service_auth.user_plugin(context, group), context.project_id)
+    yield _Caller(service_auth.service_plugin(group), context.project_id)
+
+
+def _service_group() -> str:
+    for group in _GROUPS:
+        if CONF[group].auth_type or CONF[group].auth_section:
+            return group
+    return _GROUPS[-1]
+
+
+class _Caller(oslo_context.RequestContext):
+    """castellan asks a context for its plugin of keystoneauth."""
+
+    def __init__(self, auth: plugin.BaseAuthPlugin, project_id: str | None):
+        super().__init__(project_id=project_id, overwrite=False)
+        self._auth = auth
+
+    def get_auth_plugin(self) -> plugin.BaseAuthPlugin:
+        return _BoundedAuth(self._auth)
+
+
+class _BoundedAuth(plugin.BaseAuthPlugin):
+    """The session is castellan's, and has no timeout: it gets that of the service's requests to
+    Cinder."""
+
+    def __init__(self, auth: plugin.BaseAuthPlugin):
+        super().__init__()
+        self._auth = auth
+
+    def get_headers(self, session: Session) -> dict[str, str] | None:
+        session.timeout = CONF.cinder.timeout
+        return self._auth.get_headers(session)
+
+    def get_endpoint(self, session: Session, **kwargs: Any) -> str | None:
+        session.timeout = CONF.cinder.timeout
+        return self._auth.get_endpoint(session, **kwargs)

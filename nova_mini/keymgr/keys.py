@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from keystoneauth1 import exceptions as ks_exc
 from keystoneauth1 import plugin
 from oslo_config import cfg
 from oslo_context import context as oslo_context
@@ -41,18 +42,22 @@ class Keys:
         self._manager: KeyManager | None = None
 
     @traced("Keys.get")
-    def get(self, context: RequestContext, key_id: str) -> bytes:
-        """The key ``key_id``. Raises KeyNotAvailable; the message has no part of the key."""
+    def get(self, context: RequestContext, key_id: str, project_id: str) -> bytes:
+        """The key ``key_id`` of something that belongs to a server of ``project_id``.
+
+        Raises KeyNotAvailable; the message has no part of the key. Raises ConfigurationError for a
+        backend that does not exist.
+        """
         from castellan.common import exception as castellan_exc
 
         causes = []
-        for caller in _callers(context):
+        for caller in _callers(context, project_id):
             try:
                 found = self._load().get(caller, key_id).get_encoded()
                 if found:
                     return found
                 causes.append("it has no content")
-            except castellan_exc.CastellanException as exc:
+            except (castellan_exc.CastellanException, ks_exc.ClientException) as exc:
                 causes.append(f"{type(exc).__name__}: {exc}")
         raise exception.KeyNotAvailable(key_id=key_id, internal="; ".join(causes))
 
@@ -73,18 +78,25 @@ def _load_manager() -> KeyManager:
     conf([], project="nova-mini", default_config_files=files, default_config_dirs=folders)
     conf.register_opts(key_manager.key_manager_opts, group="key_manager")
     conf.set_override("backend", CONF.key_manager.backend, group="key_manager")
-    return key_manager.API(conf)
+    try:
+        return key_manager.API(conf)
+    except (ImportError, ValueError) as exc:
+        name = CONF.key_manager.backend
+        raise exception.ConfigurationError(f"[key_manager] backend={name}: {exc}") from exc
 
 
 # -- who reads the key ---------------------------------------------------------------------------
 
 
-def _callers(context: RequestContext) -> Iterator[_Caller]:
-    """The user of the request, then the service."""
+def _callers(context: RequestContext, project_id: str) -> Iterator[_Caller]:
+    """The user of the request, then the service. The service reads nothing for a user of the
+    server's own project whom the key manager refuses the key."""
     group = _service_group()
     if context.auth_token and CONF.api.auth_strategy != "noauth2":
         yield _Caller(service_auth.user_plugin(context, group), context.project_id)
-    yield _Caller(service_auth.service_plugin(group), context.project_id)
+        if context.project_id == project_id:
+            return
+    yield _Caller(service_auth.service_plugin(group), project_id)
 
 
 def _service_group() -> str:

@@ -78,7 +78,7 @@ class Volumes:
         """Connect a volume and add it to the running domain and to its definition. Idempotent.
         ``context``: of the user whose token reads the key of an encrypted volume. Raises
         VolumeAttachFailed."""
-        self._connect_volume(context, instance.uuid, connection_info)
+        self._connect_volume(context, instance, connection_info)
         config = self._get_volume_config(connection_info, device)
         live = guest.is_active()
         try:
@@ -150,7 +150,7 @@ class Volumes:
         commit: Callable[[], None] | None,
     ) -> None:
         """See ``ComputeDriver.swap_volume``."""
-        self._connect_volume(context, instance.uuid, new_connection_info)
+        self._connect_volume(context, instance, new_connection_info)
         try:
             self._swap_in_guest(guest, new_connection_info, mountpoint, is_larger, commit)
         except libvirt.libvirtError as exc:
@@ -201,7 +201,7 @@ class Volumes:
         disks = {}
         for volume in block_device_info.volumes:
             name, connection_info = volume.device_name, volume.connection_info
-            self._connect_volume(context, instance.uuid, connection_info)
+            self._connect_volume(context, instance, connection_info)
             disks[name] = self._get_volume_config(connection_info, disk_info.mapping[name])
         return disks
 
@@ -222,11 +222,11 @@ class Volumes:
 
     @traced("Volumes._connect_volume")
     def _connect_volume(
-        self, context: RequestContext, instance_uuid: str, connection_info: ConnectionInfo
+        self, context: RequestContext, instance: Instance, connection_info: ConnectionInfo
     ) -> None:
         """Raises VolumeAttachFailed, VolumeEncryptionNotSupported."""
-        self._connect_to_host(instance_uuid, connection_info)
-        self._encrypted.prepare(context, instance_uuid, connection_info)
+        self._connect_to_host(instance.uuid, connection_info)
+        self._encrypted.prepare(context, instance, connection_info)
 
     def _connect_to_host(self, instance_uuid: str, connection_info: ConnectionInfo) -> None:
         driver = self._drivers.get(connection_info)

@@ -37,7 +37,7 @@ class Cloud:
         self.url = ""
         self.allowed = {USER}
         self.tokens = []
-        self.silent = False
+        self.silent = self.breaks = False
 
     def respond(self, method, path, query, headers, body):
         if path == "/v3":
@@ -53,6 +53,8 @@ class Cloud:
             return 200, {
                 "versions": [{"id": "v1", "status": "CURRENT", "links": [link], **versions}]
             }
+        if self.breaks:
+            return rest_server.HANG_UP
         self.tokens.append(headers.get("X-Auth-Token"))
         if self.tokens[-1] not in self.allowed:
             return 403, {"title": "Forbidden", "description": "Secret retrieval not allowed"}
@@ -131,26 +133,33 @@ def user():
 
 
 def test_the_users_token_reads_the_key(cloud, configured, user):
-    assert configured().get(user, KEY_ID) == KEY
+    assert configured().get(user, KEY_ID, "project") == KEY
     assert set(cloud.tokens) == {USER}
 
 
 def test_work_without_a_token_reads_the_key_as_the_service(cloud, configured):
     cloud.allowed = {SERVICE}
-    assert configured().get(get_admin_context(), KEY_ID) == KEY
+    assert configured().get(get_admin_context(), KEY_ID, "project") == KEY
     assert set(cloud.tokens) == {SERVICE}
 
 
 def test_an_administrator_of_another_project_reads_it_as_the_service(cloud, configured, user):
     cloud.allowed = {SERVICE}
-    assert configured().get(user, KEY_ID) == KEY
+    assert configured().get(user, KEY_ID, "another") == KEY
     assert cloud.tokens[0] == USER and cloud.tokens[-1] == SERVICE
+
+
+def test_the_service_reads_no_key_for_a_user_who_may_not(cloud, configured, user):
+    cloud.allowed = {SERVICE}
+    with pytest.raises(exception.KeyNotAvailable):
+        configured().get(user, KEY_ID, "project")
+    assert cloud.tokens == [USER]
 
 
 def test_a_key_that_neither_may_read(cloud, configured, user):
     cloud.allowed = set()
     with pytest.raises(exception.KeyNotAvailable, match=KEY_ID) as raised:
-        configured().get(user, KEY_ID)
+        configured().get(user, KEY_ID, "another")
     assert cloud.tokens == [USER, SERVICE]
     assert raised.value.internal.count("Forbidden") == 2
 
@@ -160,7 +169,21 @@ def test_a_key_manager_that_fails(cloud, configured, user, silent):
     cloud.silent = silent
     missing = "6b0e3c1a-0000-4000-8000-00000000dead"
     with pytest.raises(exception.KeyNotAvailable):
-        configured().get(user, missing)
+        configured().get(user, missing, "project")
+
+
+def test_a_connection_that_breaks_after_the_login(cloud, configured, user):
+    keys = configured()
+    keys.get(user, KEY_ID, "project")
+    cloud.breaks = True
+    with pytest.raises(exception.KeyNotAvailable):
+        keys.get(user, KEY_ID, "project")
+
+
+@pytest.mark.parametrize("backend", ["no_such_backend", "nova_mini.keymgr.NoSuchClass"])
+def test_a_backend_that_does_not_exist(configured, user, backend):
+    with pytest.raises(exception.ConfigurationError, match=backend):
+        configured(backend).get(user, KEY_ID, "project")
 
 
 def test_a_session_of_castellan_has_a_timeout(cloud, configured, user, override, monkeypatch):
@@ -176,14 +199,14 @@ def test_a_session_of_castellan_has_a_timeout(cloud, configured, user, override,
 
     monkeypatch.setattr(session.Session, "_send_request", record)
     override("timeout", 7, "cinder")
-    keys.get(user, KEY_ID)
+    keys.get(user, KEY_ID, "project")
     assert set(timeouts[-2:]) == {7}
 
 
 def test_the_key_is_not_logged(configured, user, caplog):
     caplog.set_level("DEBUG", "castellan")
     caplog.set_level("DEBUG", "nova_mini")
-    configured().get(user, KEY_ID)
+    configured().get(user, KEY_ID, "project")
     assert KEY.hex() not in caplog.text and repr(KEY) not in caplog.text
 
 
@@ -194,15 +217,15 @@ FIXED = "nova_mini.keymgr.conf_key_mgr.ConfKeyManager"
 
 def test_a_fixed_key(configured, user):
     keys = configured(FIXED, f"fixed_key = {KEY.hex()}")
-    assert keys.get(user, conf_key_mgr.KEY_ID) == KEY
+    assert keys.get(user, conf_key_mgr.KEY_ID, "project") == KEY
     with pytest.raises(exception.KeyNotAvailable):
-        keys.get(user, KEY_ID)
+        keys.get(user, KEY_ID, "project")
 
 
 @pytest.mark.parametrize("more", ["", "fixed_key = 123", "fixed_key = secret"])
 def test_a_fixed_key_that_is_none(configured, user, more):
     with pytest.raises(exception.KeyNotAvailable) as raised:
-        configured(FIXED, more).get(user, conf_key_mgr.KEY_ID)
+        configured(FIXED, more).get(user, conf_key_mgr.KEY_ID, "project")
     assert "hexadecimal digits" in raised.value.internal and "secret" not in raised.value.internal
 
 

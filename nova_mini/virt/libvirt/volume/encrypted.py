@@ -23,6 +23,7 @@ from nova_mini.virt.libvirt.volume.connections import Connections
 if TYPE_CHECKING:
     from nova_mini.context import RequestContext
     from nova_mini.keymgr.keys import Keys
+    from nova_mini.objects.instance import Instance
     from nova_mini.virt.libvirt.secrets import Secrets
     from nova_mini.volume.connection_info import ConnectionInfo
 
@@ -41,7 +42,7 @@ class EncryptedVolumes:
 
     @traced("EncryptedVolumes.prepare")
     def prepare(
-        self, context: RequestContext, instance_uuid: str, connection_info: ConnectionInfo
+        self, context: RequestContext, instance: Instance, connection_info: ConnectionInfo
     ) -> None:
         """Make the secret of a connected volume, and the LUKS header of a new device. Idempotent;
         does nothing for a volume that is not encrypted.
@@ -53,21 +54,21 @@ class EncryptedVolumes:
             return
         volume_id = connection_info["serial"]
         with _lock(volume_id):
-            self._users.add(instance_uuid, volume_id, connection_info)
-            passphrase = self._passphrase(context, volume_id, connection_info["encryption"])
+            self._users.add(instance.uuid, volume_id, connection_info)
+            encryption = connection_info["encryption"]
+            passphrase = self._passphrase(context, instance, volume_id, encryption)
             if passphrase is None:
                 return
             self._secrets.ensure(_USAGE, volume_id, volume_id, passphrase.encode())
             device = connection_info["data"].get("device_path")
             if device and pathlib.Path(device).is_block_device():
-                encryption = connection_info["encryption"]
                 luks.ensure_header(volume_id, pathlib.Path(device), encryption, passphrase)
 
-    def _passphrase(self, context, volume_id: str, encryption) -> str | None:
+    def _passphrase(self, context, instance: Instance, volume_id: str, encryption) -> str | None:
         """The passphrase: as Cinder and Nova make it, the key in hexadecimal digits. None: the key
         manager does not give the key, but libvirt has the secret from an earlier start."""
         try:
-            return self._keys.get(context, encryption["key_id"]).hex()
+            return self._keys.get(context, encryption["key_id"], instance.project_id).hex()
         except exception.KeyNotAvailable as exc:
             cause = disclosure.message_for_operator(exc)
             if not self._secrets.ensure(_USAGE, volume_id, volume_id, None):

@@ -34,7 +34,7 @@ def process():
 
 
 def connect(instance, connection_info) -> None:
-    process()._connect_volume(CONTEXT, instance.uuid, connection_info)
+    process()._connect_volume(CONTEXT, instance, connection_info)
 
 
 def nfs_connection(name: str) -> dict:

@@ -34,7 +34,8 @@ class KeyManager:
         self.key = KEY
         self.asked = []
 
-    def get(self, context, key_id):
+    def get(self, context, key_id, project_id):
+        assert project_id == ONE.project_id
         self.asked.append(key_id)
         if self.key is None:
             raise exception.KeyNotAvailable(key_id=key_id, internal="403")
@@ -58,7 +59,7 @@ def host(keeper, override, tmp_path):
 @pytest.fixture
 def keys(monkeypatch):
     manager = KeyManager()
-    monkeypatch.setattr(Keys, "get", lambda self, context, key_id: manager.get(context, key_id))
+    monkeypatch.setattr(Keys, "get", lambda self, *args: manager.get(*args))
     return manager
 
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from oslo_utils import uuidutils
 from oslo_versionedobjects import fields
 
 from nova_mini import db, exception
@@ -45,7 +46,9 @@ class Aggregate(TimestampedObject, NovaObject):
 
     @remotable
     def create(self) -> None:
-        """Raises AggregateNameExists."""
+        """``uuid``: a new one, unless it is set. Raises AggregateNameExists."""
+        if not self.obj_attr_is_set("uuid"):
+            self.uuid = uuidutils.generate_uuid()
         self.set_fields(_values(db.aggregates.create(self.uuid, self.name, self.metadata)))
 
     @remotable

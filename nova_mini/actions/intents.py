@@ -10,7 +10,8 @@ from nova_mini.actions.parameters import NoParameters, Parameters
 from nova_mini.actions.registry import Action, Place
 from nova_mini.context import RequestContext
 from nova_mini.objects.instance import Instance
-from nova_mini.objects.instance_action import InstanceAction, Intent, Row
+from nova_mini.objects.instance_action import InstanceAction, Intent
+from nova_mini.objects.intent_transactions import Row
 
 
 def intent_of(action: Action, host: str | None, parameters: Parameters) -> Intent:

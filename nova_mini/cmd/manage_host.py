@@ -85,7 +85,7 @@ def evacuate() -> int:
 def _evacuate(options: argparse.Namespace) -> int:
     # Imported here: the clients of other services take a second, which "db sync" need not wait.
     from nova_mini.context import get_admin_context
-    from nova_mini.objects.instance import InstanceList
+    from nova_mini.objects.instance_collection import InstanceList
     from nova_mini.objects.service import Service
 
     context = get_admin_context()

@@ -22,7 +22,8 @@ from nova_mini.conductor import witnesses
 from nova_mini.conf import CONF
 from nova_mini.context import RequestContext, get_admin_context
 from nova_mini.objects.aggregate import AggregateList
-from nova_mini.objects.instance import Instance, InstanceList
+from nova_mini.objects.instance import Instance
+from nova_mini.objects.instance_collection import InstanceList
 from nova_mini.objects.service import EVACUATE_VERSION, Service, ServiceList
 from nova_mini.rpcapi.conductor import ComputeTaskAPI
 from nova_mini.states import power_state, state_checks, task_states, vm_states

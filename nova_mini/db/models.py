@@ -3,69 +3,16 @@
 A row of ``instances`` contains everything that a list of servers shows, so that a page of servers
 is one query. Tags, faults and devices have their own tables.
 
-Text is compared byte by byte in every database, including trailing blanks. On MariaDB and MySQL the
-migration that creates a table must set such a collation (0004 does it for the older tables).
-
-Times are in UTC with microseconds. Sizes are in MiB if the name contains ``memory`` or ``ram``,
-else in GiB.
+Sizes are in MiB if the name contains ``memory`` or ``ram``, else in GiB.
 """
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql
 
-metadata = sa.MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+from nova_mini.db.columns import JsonText, LongText, Name, Timestamp, Uuid, metadata, table
 
-
-class JsonText(sa.types.TypeDecorator):
-    """A value that is stored as JSON text. To change it, assign a new value."""
-
-    impl = sa.Text
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine:
-        if dialect.name in ("mysql", "mariadb"):
-            return dialect.type_descriptor(mysql.MEDIUMTEXT())
-        return dialect.type_descriptor(sa.Text())
-
-    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> str | None:
-        return None if value is None else json.dumps(value, separators=(",", ":"))
-
-    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> Any:
-        return None if value is None else json.loads(value)
-
-
-Timestamp = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
-LongText = sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
-Uuid = sa.String(36)
-Name = sa.String(255)
-
-
-def _table(name: str, *columns, **options) -> sa.Table:
-    return sa.Table(
-        name,
-        metadata,
-        sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
-        sa.Column("created_at", Timestamp, nullable=False),
-        sa.Column("updated_at", Timestamp),
-        *columns,
-        mysql_engine="InnoDB",
-        mysql_charset="utf8mb4",
-        **options,
-    )
-
-
-instances = _table(
+instances = table(
     "instances",
     sa.Column("uuid", Uuid, nullable=False, unique=True),
     sa.Column("deleted", sa.Boolean, nullable=False, default=False),
@@ -140,7 +87,7 @@ tags = sa.Table(
     mysql_charset="utf8mb4",
 )
 
-instance_faults = _table(
+instance_faults = table(
     "instance_faults",
     sa.Column("instance_uuid", Uuid, nullable=False),
     sa.Column("code", sa.Integer, nullable=False),
@@ -153,7 +100,7 @@ instance_faults = _table(
 # Actions, which os-instance-actions shows. An unfinished action is also the intent, by which an
 # operation is resumed after a crash: ``method`` and ``args`` say what to do, ``host`` where (NULL:
 # in any conductor), ``owner`` is the incarnation that executes it now (NULL: none).
-instance_actions = _table(
+instance_actions = table(
     "instance_actions",
     sa.Column("instance_uuid", Uuid, nullable=False),
     sa.Column("action", Name, nullable=False),
@@ -175,7 +122,7 @@ instance_actions = _table(
     sa.Index(None, "updated_at"),
 )
 
-instance_actions_events = _table(
+instance_actions_events = table(
     "instance_actions_events",
     sa.Column("action_id", sa.Integer, nullable=False),
     sa.Column("event", Name, nullable=False),
@@ -188,7 +135,7 @@ instance_actions_events = _table(
     sa.Index(None, "action_id"),
 )
 
-block_device_mapping = _table(
+block_device_mapping = table(
     "block_device_mapping",
     sa.Column("uuid", Uuid, nullable=False, unique=True),
     sa.Column("instance_uuid", Uuid, nullable=False),
@@ -212,13 +159,13 @@ block_device_mapping = _table(
     sa.Index(None, "volume_id"),
 )
 
-request_specs = _table(
+request_specs = table(
     "request_specs",
     sa.Column("instance_uuid", Uuid, nullable=False, unique=True),
     sa.Column("spec", JsonText, nullable=False),
 )
 
-flavors = _table(
+flavors = table(
     "flavors",
     sa.Column("flavorid", Name, nullable=False, unique=True),
     sa.Column("name", Name, nullable=False, unique=True),
@@ -243,7 +190,7 @@ flavor_projects = sa.Table(
     mysql_charset="utf8mb4",
 )
 
-key_pairs = _table(
+key_pairs = table(
     "key_pairs",
     sa.Column("user_id", Name, nullable=False),
     sa.Column("name", Name, nullable=False),
@@ -257,7 +204,7 @@ COMPUTE_TOPIC = "compute"  # ``services.topic`` of the computes
 
 # The processes of nova_mini. ``incarnation`` is a new UUID at each start: an action whose owner is
 # no current incarnation has lost its owner.
-services = _table(
+services = table(
     "services",
     sa.Column("uuid", Uuid, nullable=False, unique=True),
     sa.Column("host", Name, nullable=False),
@@ -279,7 +226,7 @@ services = _table(
 # together with them, by conditional updates, so that schedulers cannot oversubscribe a host.
 # ``ledger_at``: time of the last change of ``*_used``; ``updated_at``: time of the last report of
 # the host. Ratios are doubles so that schedulers and the database calculate the same limits.
-compute_nodes = _table(
+compute_nodes = table(
     "compute_nodes",
     sa.Column("uuid", Uuid, nullable=False, unique=True),
     sa.Column("host", Name, nullable=False, unique=True),
@@ -317,7 +264,7 @@ compute_nodes = _table(
 
 # See ``console_tokens``. ``token_hash``: SHA-256. ``action_id``: the newest action of the server
 # when the token was requested. ``compute_host``: the host of the server.
-console_tokens = _table(
+console_tokens = table(
     "console_tokens",
     sa.Column("token_hash", sa.String(64), nullable=False, unique=True),
     sa.Column("instance_uuid", Uuid, nullable=False),
@@ -335,13 +282,13 @@ console_tokens = _table(
 
 # Storage that several hosts share. ``limit_gb``: what all of them together may claim. A claim of
 # disk space locks the row.
-disk_pools = _table(
+disk_pools = table(
     "disk_pools",
     sa.Column("name", Name, nullable=False, unique=True),
     sa.Column("limit_gb", sa.Double, nullable=False),
 )
 
-allocations = _table(
+allocations = table(
     "allocations",
     sa.Column("consumer_uuid", Uuid, nullable=False, unique=True),
     sa.Column("host", Name, nullable=False),
@@ -356,7 +303,7 @@ allocations = _table(
 # destination the UUID of the server. ``vcpus`` and ``memory_mb``: what the quota counts for the
 # server while the migration is open, the larger of both flavors. ``memory_total`` to
 # ``disk_remaining``: how far a live migration is, in bytes.
-migrations = _table(
+migrations = table(
     "migrations",
     sa.Column("uuid", Uuid, nullable=False, unique=True),
     sa.Column("instance_uuid", Uuid, nullable=False),
@@ -393,7 +340,7 @@ migrations = _table(
 
 # Server groups. ``rules``: {"max_server_per_host": n} of an anti-affinity group, or {}. A claim for
 # a member locks the row of its group.
-instance_groups = _table(
+instance_groups = table(
     "instance_groups",
     sa.Column("uuid", Uuid, nullable=False, unique=True),
     sa.Column("project_id", Name, nullable=False),
@@ -406,14 +353,14 @@ instance_groups = _table(
 
 # The servers of each group. A server joins its group when it is created, and leaves it when it is
 # deleted.
-instance_group_members = _table(
+instance_group_members = table(
     "instance_group_members",
     sa.Column("instance_uuid", Uuid, nullable=False, unique=True),
     sa.Column("group_id", sa.ForeignKey("instance_groups.id", ondelete="CASCADE"), nullable=False),
     sa.Index(None, "group_id"),
 )
 
-aggregates = _table(
+aggregates = table(
     "aggregates",
     sa.Column("uuid", Uuid, nullable=False, unique=True),
     sa.Column("name", Name, nullable=False, unique=True),
@@ -431,7 +378,7 @@ aggregate_hosts = sa.Table(
 
 # The limit of a project (``user_id`` is ''), of a user in a project, or of a quota class
 # (``project_id`` and ``user_id`` are '').
-quotas = _table(
+quotas = table(
     "quotas",
     sa.Column("project_id", Name, nullable=False, default=""),
     sa.Column("user_id", sa.String(64), nullable=False, default=""),
@@ -454,7 +401,7 @@ project_usages = sa.Table(
 )
 
 # For which periods the servers of a host were reported: see ``usage_audits``.
-usage_audits = _table(
+usage_audits = table(
     "usage_audits",
     sa.Column("period_begin", Timestamp, nullable=False),
     sa.Column("period_end", Timestamp, nullable=False),

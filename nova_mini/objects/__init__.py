@@ -16,6 +16,7 @@ def register_all() -> None:
         flavor,
         instance,
         instance_action,
+        instance_collection,
         instance_fault,
         instance_group,
         keypair,

@@ -7,7 +7,7 @@ at a time, whether the message arrives once, twice or never. See :mod:`nova_mini
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypedDict
 
 from oslo_utils import versionutils
@@ -15,20 +15,16 @@ from oslo_versionedobjects import fields
 
 from nova_mini import db, exception
 from nova_mini.context import RequestContext
-from nova_mini.objects import instance_changes
+from nova_mini.objects import intent_transactions
 from nova_mini.objects.base import NovaObject, ObjectList, TimestampedObject, register, remotable
 from nova_mini.objects.block_device_mapping import BlockDeviceMappingList
 from nova_mini.objects.fields import JsonDictField
 from nova_mini.objects.instance import Instance
+from nova_mini.objects.intent_transactions import Absorb, Row
 from nova_mini.objects.migration import Migration
-from nova_mini.objects.network_model import NetworkInfo
 
 # [name, start, finish] of each, with ISO times, as ``trace`` collects them.
 Steps = Sequence[Sequence[str]]
-
-Row = Mapping[str, Any]  # of a table
-# Makes the arguments of an action that ends other actions, from the rows of those.
-Absorb = Callable[[Sequence[Row]], dict[str, Any]]
 
 
 class Intent(TypedDict):
@@ -159,7 +155,7 @@ class InstanceAction(TimestampedObject, NovaObject):
             "args": args,
             "args_version": args_version,
         }
-        begin = db.session.retried(_begin)
+        begin = db.session.retried(intent_transactions.begin)
         row = begin(instance, values, absorb, with_records, expected_task_state, expected_vm_state)
         instance.forget_changes()
         return cls.from_row(context, row)
@@ -170,12 +166,12 @@ class InstanceAction(TimestampedObject, NovaObject):
         Called by ``compute.api`` when an external service refuses what the action needs.
         """
         began_with, instance.task_state = instance.task_state, None
-        db.session.retried(_abandon)(self.id, instance, began_with)
+        db.session.retried(intent_transactions.abandon)(self.id, instance, began_with)
 
     @classmethod
     def reset(cls, context: RequestContext, instance: Instance) -> None:
         """Save the server's fields and end all its actions, also those that are running."""
-        db.session.retried(_reset)(instance)
+        db.session.retried(intent_transactions.reset)(instance)
 
     @classmethod
     @remotable
@@ -216,7 +212,7 @@ class InstanceAction(TimestampedObject, NovaObject):
         None when the record does not have the interface. Raises InstanceBusy while an operation
         may change the interfaces, InstanceInvalidState, InstanceNotFound.
         """
-        row = _begin_removal(context, instance_uuid, port_id, expected_vm_state)
+        row = intent_transactions.begin_removal(context, instance_uuid, port_id, expected_vm_state)
         return cls.from_row(context, row) if row else None
 
     @classmethod
@@ -368,74 +364,6 @@ class InstanceAction(TimestampedObject, NovaObject):
         The name of this method is on the wire: computes of earlier releases call it.
         """
         db.recoveries.record_for_server(instance_uuid, db.recoveries.ORPHAN_REMOVED, at, details)
-
-
-def _begin(
-    instance: Instance,
-    values: dict[str, Any],
-    absorb: Absorb | None,
-    with_records: Callable[[], object] | None,
-    expected_task_state: Collection[str | None] | None,
-    expected_vm_state: Collection[str] | None,
-) -> Row:
-    with db.session.writer():
-        expected = {
-            "expected_task_state": expected_task_state,
-            "expected_vm_state": expected_vm_state,
-        }
-        changes = instance.columns()
-        instance_changes.report(instance, changes)
-        if changes:
-            db.instance_updates.update(instance.uuid, changes, **expected)
-        else:
-            db.instance_updates.touch(instance.uuid, **expected)
-        if with_records is not None:
-            with_records()
-        if absorb is None:
-            return db.actions.begin(values)
-        ended = db.actions.get_unfinished_of_instance(instance.uuid)
-        row = db.actions.begin({**values, "args": absorb(ended)})
-        db.actions.supersede(instance.uuid, but=row["id"])
-    return row
-
-
-def _begin_removal(
-    context: RequestContext, instance_uuid: str, port_id: str, expected_vm_state: list[str]
-) -> Row | None:
-    with db.session.writer():
-        found = db.instance_networks.lock_network_info(instance_uuid)
-        known = NetworkInfo.from_json(found["network_info"])
-        vif = known.get(port_id)
-        if vif is None:
-            return None
-        left = NetworkInfo(other for other in known if other.id != port_id)
-        values = {"network_info": left.to_json()}
-        db.instance_updates.update(instance_uuid, values, expected_vm_state=expected_vm_state)
-        return db.actions.begin(
-            {
-                "instance_uuid": instance_uuid,
-                "action": "detach_interface",
-                "request_id": context.request_id,
-                "user_id": context.user_id,
-                "project_id": context.project_id,
-                "method": "remove_interface",
-                "host": found["host"],
-                "args": {"vif": vif.to_dict()},
-            }
-        )
-
-
-def _abandon(action_id: int, instance: Instance, began_with: str | None) -> None:
-    with db.session.writer():
-        if db.actions.finish(action_id, None, "Error") and began_with is not None:
-            instance.write(expected_task_state=began_with)
-
-
-def _reset(instance: Instance) -> None:
-    with db.session.writer():
-        db.actions.supersede(instance.uuid)
-        db.instance_deletion.charge_if_soft_deleted(instance.uuid)
-        instance.write()
 
 
 def _result(traceback: str | None) -> str:

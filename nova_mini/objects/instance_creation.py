@@ -15,7 +15,8 @@ from nova_mini.conf import CONF
 from nova_mini.objects import instance_changes, quota_claims
 from nova_mini.objects.block_device_mapping import NewMapping
 from nova_mini.objects.instance import Instance
-from nova_mini.objects.instance_action import InstanceAction, Intent, Row, Steps
+from nova_mini.objects.instance_action import InstanceAction, Intent, Steps
+from nova_mini.objects.intent_transactions import Row
 from nova_mini.objects.request_spec import RequestSpecFields
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from nova_mini.compute.host import orphans, power_sync
 from nova_mini.compute.host.host_services import HostServices
 from nova_mini.context import get_admin_context
 from nova_mini.objects.host_finding import HostFinding
-from nova_mini.objects.instance import Instance, InstanceList
+from nova_mini.objects.instance import Instance
+from nova_mini.objects.instance_collection import InstanceList
 from nova_mini.states import power_state, vm_states
 
 _POWER_STATE = "power-state"

@@ -13,8 +13,9 @@ from typing import NamedTuple
 from nova_mini import exception
 from nova_mini.compute.host.host_services import HostServices
 from nova_mini.context import get_admin_context
-from nova_mini.objects.instance import Instance, InstanceList
+from nova_mini.objects.instance import Instance
 from nova_mini.objects.instance_action import InstanceAction
+from nova_mini.objects.instance_collection import InstanceList
 from nova_mini.states import vm_states
 
 LOG = logging.getLogger(__name__)

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from nova_mini import exception
 from nova_mini.context import get_admin_context
-from nova_mini.objects.instance import Instance, InstanceList
+from nova_mini.objects.instance import Instance
+from nova_mini.objects.instance_collection import InstanceList
 from nova_mini.states import power_state, vm_states
 from nova_mini.virt.driver import ComputeDriver
 

@@ -24,7 +24,8 @@ from nova_mini.numa.host import HostTopology
 from nova_mini.objects.compute_node import ComputeNode
 from nova_mini.objects.flavor import Flavor
 from nova_mini.objects.image_meta import ImageMeta
-from nova_mini.objects.instance import Instance, InstanceList
+from nova_mini.objects.instance import Instance
+from nova_mini.objects.instance_collection import InstanceList
 from nova_mini.objects.migration import NEW, OLD, Migration, MigrationList
 from nova_mini.states import task_states
 from nova_mini.trace import step

@@ -10,8 +10,9 @@ from nova_mini.clock import utcnow
 from nova_mini.conf import CONF
 from nova_mini.context import RequestContext, get_admin_context
 from nova_mini.external import shelved_image
-from nova_mini.objects.instance import Instance, InstanceList
+from nova_mini.objects.instance import Instance
 from nova_mini.objects.instance_action import InstanceAction
+from nova_mini.objects.instance_collection import InstanceList
 from nova_mini.states import task_states, vm_states
 
 

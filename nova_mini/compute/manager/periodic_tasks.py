@@ -9,7 +9,7 @@ from nova_mini.compute.host import evacuated, orphans, power_sync, shelved_serve
 from nova_mini.compute.manager.parts import ManagerParts
 from nova_mini.conf import CONF
 from nova_mini.context import get_admin_context
-from nova_mini.objects.instance import InstanceList
+from nova_mini.objects.instance_collection import InstanceList
 from nova_mini.service import Periodic
 
 LOG = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nova_mini.context import RequestContext
 from nova_mini.objects.external_event import ExternalEvent
-from nova_mini.objects.instance import InstanceList
+from nova_mini.objects.instance_collection import InstanceList
 from nova_mini.rpcapi import compute as rpcapi
 
 _OK, _BAD, _NO_SERVER, _NO_HOST = 200, 400, 404, 422

@@ -2,12 +2,12 @@
 
 from alembic import context
 
-from nova_mini.db import models
+from nova_mini.db import columns, models
 
 
 def render_item(kind, item, autogen_context):
     """Migrations must not depend on the models, so they use plain types instead of JsonText."""
-    if kind == "type" and isinstance(item, models.JsonText):
+    if kind == "type" and isinstance(item, columns.JsonText):
         return "sa.Text().with_variant(mysql.MEDIUMTEXT(), 'mysql', 'mariadb')"
     return False
 

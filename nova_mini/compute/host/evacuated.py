@@ -57,8 +57,21 @@ def _destroy_guest(services: HostServices, uuid: str) -> None:
 
 def _destroy_lost_guests(services: HostServices) -> None:
     """Unlike the periodic task, this raises an error if a guest cannot be destroyed."""
-    for uuid in orphans.find(services, orphans.GUEST):
-        orphans.destroy(services, orphans.GUEST, uuid)
+    for uuid in orphans.find(services, _LOST_GUEST):
+        orphans.destroy(services, _LOST_GUEST, uuid)
+
+
+def _destroy_lost_guest(services: HostServices, uuid: str) -> None:
+    """The disks of a deleted server are left to the periodic task: a host with a fence cannot
+    remove them from Ceph."""
+    context = get_admin_context()
+    instance = Instance.get_by_uuid(context, uuid, read_deleted=True)
+    services.driver.destroy(
+        context, instance, instance.network_info, destroy_disks=not instance.deleted
+    )
+
+
+_LOST_GUEST = orphans.GUEST._replace(destroy=_destroy_lost_guest)
 
 
 def _complete(services: HostServices, left: dict[str, str]) -> None:

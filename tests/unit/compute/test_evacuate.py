@@ -221,6 +221,26 @@ def test_a_host_that_returns_destroys_the_guests_that_it_has_lost(
     assert db.fences.get_service(HOST)["fence"] is None
 
 
+def test_a_host_with_a_fence_leaves_the_disks_of_deleted_servers(cloud, server, monkeypatch):
+    """Ceph refuses to remove them, and the host would never start."""
+    cloud.set(server, deleted=True)
+    fence_here()
+    readmitted = readmits(cloud, monkeypatch)
+
+    driver_type = type(cloud.manager.driver)
+    destroy_guest = driver_type.destroy
+
+    def destroy(driver, *args, destroy_disks=True, **kwargs):
+        if destroy_disks:
+            raise exception.CephUnavailable(reason="the client is on the blocklist")
+        destroy_guest(driver, *args, destroy_disks=destroy_disks, **kwargs)
+
+    monkeypatch.setattr(driver_type, "destroy", destroy)
+    cloud.start_compute(cleaned=True)
+    assert guest(cloud, server) is None
+    assert readmitted == [HOST]
+
+
 def test_a_host_that_was_not_fenced_keeps_its_guests(cloud, server):
     begin_elsewhere(cloud, server, "accepted")
     cloud.start_compute(cleaned=True)

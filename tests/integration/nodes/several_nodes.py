@@ -24,7 +24,7 @@ ANSWER_SECONDS = 30
 
 class SeveralNodes:
     """``names``: of all nodes. ``control_names``: of those with api, conductor and scheduler.
-    ``directory``: of the stack."""
+    ``local_disks``: of those whose disks are files. ``directory``: of the stack."""
 
     def __init__(self):
         from stacklib import choices
@@ -36,6 +36,7 @@ class SeveralNodes:
         self._cloud = Cloud(self._stack)
         self.names = self._stack.node_names
         self.control_names = self._stack.control_names
+        self.local_disks = self._stack.choices.local_disks
         self.directory = self._stack.directory
         needed = "the tests need `tools/stack up --nodes 4 --control 3 --local-disks n3,n4`"
         assert len(self.names) >= 4, needed

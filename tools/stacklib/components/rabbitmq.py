@@ -37,9 +37,11 @@ log.file = false
 vm_memory_high_watermark.absolute = 1GB
 disk_free_limit.absolute = 100MB
 """
-# A broker that does not reach the other two stops to serve, so that there are never two truths.
+# Queues are on all brokers, and one alone cannot change them. But a broker that was frozen, and
+# runs again, can keep other records of queues than the other two: it must start again. With
+# pause_minority it does so only if it notices that it was alone.
 CLUSTER = """\
-cluster_partition_handling = pause_minority
+cluster_partition_handling = autoheal
 cluster_formation.peer_discovery_backend = classic_config
 """
 

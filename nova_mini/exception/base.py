@@ -53,6 +53,6 @@ class Conflict(NovaException):
 
 
 class Gone(NovaException):
-    msg_fmt = "This resource is no longer available in the Compute API."
+    msg_fmt = "This resource is no longer available. No forwarding address is given."
     code = 410
     safe = True

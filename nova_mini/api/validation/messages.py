@@ -13,8 +13,8 @@ from jsonschema.exceptions import best_match
 
 from nova_mini.api.validation.formats import DESCRIPTIONS, NAMES
 
-_MAX_LENGTH = 500
-_MAX_VALUE_LENGTH = 100
+_MAX_LENGTH = 1000
+_MAX_VALUE_LENGTH = 300  # a name or description that is a bit too long is shown whole
 _SECRETS = frozenset({"adminPass", "contents", "password", "user_data"})
 _HIDDEN = "***"
 

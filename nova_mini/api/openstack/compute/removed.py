@@ -44,4 +44,4 @@ REMOVED_ROUTES = (
 )
 
 #: {action of a server: the last microversion that had it}
-REMOVED_ACTIONS = {"resetNetwork": MAX_VERSION, "os-getRDPConsole": (2, 5)}
+REMOVED_ACTIONS = {"resetNetwork": MAX_VERSION}

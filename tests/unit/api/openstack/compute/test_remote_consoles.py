@@ -86,7 +86,7 @@ def test_old_actions_end_with_2_5(cloud):
         late = cloud.act(server_id, action, {"type": console_type}, version="2.6")
         assert late.status_int == 404
     assert _create(cloud, server_id, "serial", "serial", version="2.5").status_int == 404
-    assert cloud.act(server_id, "os-getRDPConsole", {"type": "rdp-html5"}).status_int == 410
+    assert cloud.act(server_id, "os-getRDPConsole", {"type": "rdp-html5"}).status_int == 400
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""The tier `clients`: the functional tests of clients that others wrote, against a fake cloud."""
+"""The tier `clients`: programs that others wrote, against a fake cloud."""

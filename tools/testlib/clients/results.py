@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,18 +13,20 @@ PASSED, SKIPPED, FAILED = "passed", "skipped", "failed"
 
 @dataclass(frozen=True)
 class Result:
-    """The result of a test. ``reason``: why it was skipped or failed."""
+    """The result of a test. ``reason``: why it was skipped or failed. ``seconds``: how long it
+    took, on average, if that is of interest."""
 
     test: str
     status: str
     reason: str = ""
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
 class Verdict:
     """The results of one suite. ``known``: failures whose reasons are in the list; ``failures``:
     all others; ``stale``: tests in the list that passed. ``date``: of the run; ``commit``: the code
-    of the cloud."""
+    of the cloud. ``seconds``: of the tests whose time is of interest."""
 
     suite: str
     release: str
@@ -35,6 +37,7 @@ class Verdict:
     known: tuple[str, ...]
     failures: tuple[str, ...]
     stale: tuple[str, ...]
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 def read_report(path: Path) -> list[Result]:
@@ -52,6 +55,14 @@ def _result(case: ElementTree.Element) -> Result:
         if found is not None:
             return Result(name, status, found.get("message") or (found.text or "").strip())
     return Result(name, PASSED)
+
+
+def with_command(results: list[Result], ended_well: bool) -> list[Result]:
+    """Add a failure to the results of a suite if its command failed, but none of its tests: some of
+    them have not run."""
+    if ended_well or any(each.status == FAILED for each in results):
+        return results
+    return [*results, Result("the command of the suite", FAILED, "it failed, though no test did")]
 
 
 def read_known(path: Path) -> dict[str, dict[str, str]]:
@@ -81,23 +92,36 @@ def judge(
         known=tuple(test for test in failed if test in known),
         failures=tuple(test for test in failed if test not in known),
         stale=tuple(test for test in passed if test in known),
+        seconds={each.test: each.seconds for each in found if each.seconds is not None},
     )
 
 
-def page(verdicts: Iterable[Verdict], known: Mapping[str, Mapping[str, str]]) -> str:
-    """Return the page of the documentation: the table of the suites, and the known failures."""
+def page(
+    verdicts: Iterable[Verdict], about: Mapping[str, str], known: Mapping[str, Mapping[str, str]]
+) -> str:
+    """Return the page of the documentation: the table of the suites, and the known failures.
+    ``about``: what each suite runs."""
     verdicts = list(verdicts)
-    rows = "\n".join(_row(each) for each in verdicts)
+    rows = "\n".join(_row(each, about[each.suite]) for each in verdicts)
     reasons = [f"* `{test}`: {known[each.suite][test]}" for each in verdicts for test in each.known]
     new = [f"* `{test}`" for each in verdicts for test in each.failures]
+    times = [
+        f"| `{test}` | {seconds:.1f} |"
+        for each in verdicts
+        for test, seconds in each.seconds.items()
+    ]
     return _PAGE.format(
-        rows=rows, known="\n".join(reasons) or "None.", new="\n".join(new) or "None."
+        rows=rows,
+        known="\n".join(reasons) or "None.",
+        new="\n".join(new) or "None.",
+        times="\n".join(times) or "| none | |",
     )
 
 
-def _row(verdict: Verdict) -> str:
+def _row(verdict: Verdict, about: str) -> str:
     cells = (
         f"{verdict.suite} {verdict.release}",
+        about,
         f"{verdict.date}, {verdict.commit}",
         verdict.passed,
         len(verdict.failures),
@@ -110,11 +134,11 @@ def _row(verdict: Verdict) -> str:
 _PAGE = """\
 # Suites of clients
 
-Written by `tools/test --tier clients`: the functional tests of clients, from their
-packages on PyPI, against `tools/stack up --virt-driver fake`.
+Written by `tools/test --tier clients`: programs that others wrote, from their packages on PyPI,
+against `tools/stack up --virt-driver fake`.
 
-| suite | date, commit | passed | failed | failed by itself | skipped |
-|---|---|---|---|---|---|
+| suite | what runs | date, commit | passed | failed | failed by itself | skipped |
+|---|---|---|---|---|---|---|
 {rows}
 
 ## Failed
@@ -126,4 +150,13 @@ packages on PyPI, against `tools/stack up --virt-driver fake`.
 The cause is in the test, or in what it expects around the cloud.
 
 {known}
+
+## Scenarios of Rally
+
+The seconds are the mean of the iterations, on the machine of the run. Rally looks at the state of a
+server once a second.
+
+| scenario | seconds |
+|---|---|
+{times}
 """

@@ -1,82 +1,48 @@
-"""The suites of clients: what is installed for each, and how its tests are run."""
+"""The suites of clients: what is installed for each, and how it is run."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Protocol
 
-PYTEST = ("pytest", "pytest-timeout", "pytest-xdist")
-SECONDS_PER_TEST = 900  # a command of the client needs seconds on a busy machine
+from testlib.clients import packaged
+from testlib.clients.horizon import Horizon
+from testlib.clients.place import Place
+from testlib.clients.playbooks import Playbooks
+from testlib.clients.rally import Rally
+from testlib.clients.results import Result
 
 
-@dataclass(frozen=True)
-class Suite:
-    """Tests that a package contains. ``tests``: what pytest runs, names of modules or packages.
-    ``variables``: the environment of the tests. The same word is the name of the suite, of its
-    virtual environment and of its package on PyPI. ``workers``: how many tests run at once, as in
-    the suite's own CI."""
+class Suite(Protocol):
+    """Programs of a client, and what they do with a cloud. The name is also that of a package on
+    PyPI and of the virtual environment. ``about``: what runs, for the table. ``packages``: Debian
+    packages."""
 
-    name: str
-    release: str
-    tests: tuple[str, ...]
-    workers: int = 1
-    needs: tuple[str, ...] = ()
-    variables: Mapping[str, str] = field(default_factory=dict)
+    @property
+    def name(self) -> str: ...
+    @property
+    def release(self) -> str: ...
+    @property
+    def about(self) -> str: ...
+    @property
+    def packages(self) -> tuple[str, ...]: ...
 
     @property
     def requirements(self) -> list[str]:
         """What is installed from PyPI."""
-        return [f"{self.name}=={self.release}", *PYTEST, *self.needs]
 
-    def command(self, venv: Path, report: Path) -> list[str]:
-        """The command that runs the tests and writes their results into the file `report`."""
-        variables = {"PATH": f"{venv / 'bin'}:/usr/sbin:/usr/bin:/sbin:/bin", **self.variables}
-        options = ["-q", "-p", "no:cacheprovider", "--tb=native", "--show-capture=no"]
-        options += [f"--timeout={SECONDS_PER_TEST}", f"--junitxml={report}"]
-        if self.workers > 1:
-            options += [f"--numprocesses={self.workers}"]
-        (packages,) = venv.glob("lib/python*/site-packages")
-        options += [f"--rootdir={packages}", "--pyargs"]  # the names of tests begin at the root
-        assigned = [f"{name}={value}" for name, value in variables.items()]
-        python = str(venv / "bin" / "python")
-        return ["env", *assigned, python, "-m", "pytest", *options, *self.tests]
+    def commands(self, place: Place) -> list[list[str]]:
+        """Write the files that the suite needs. Return the commands, which run in the node, one
+        after the other, whether or not the ones before have failed."""
+
+    def results(self, place: Place) -> list[Result]:
+        """Return the results that the commands have left."""
 
 
-_SDK = "openstack.tests.functional"
-_NOVACLIENT = "novaclient.tests.functional"
-
-SUITES = (
-    Suite(
-        "openstacksdk",
-        "4.22.0",
-        (
-            f"{_SDK}.compute",
-            f"{_SDK}.cloud.test_compute",
-            f"{_SDK}.cloud.test_inventory",
-            f"{_SDK}.cloud.test_meta",
-        ),
-        needs=(
-            *("ddt", "fixtures", "jsonschema", "oslotest", "prometheus_client", "requests-mock"),
-            *("statsd", "testscenarios", "testtools"),
-        ),
-        variables={"OS_TEST_TIMEOUT": "300"},  # seconds; else 5
-    ),
-    Suite(
-        "python-openstackclient",
-        "10.5.0",
-        ("openstackclient.tests.functional.compute",),  # one at a time: they count on lists
-        needs=("ddt", "fixtures", "requests-mock", "tempest", "testtools"),
-    ),
-    Suite(
-        "python-novaclient",
-        "18.13.1",
-        (_NOVACLIENT,),
-        workers=4,
-        needs=(
-            *("ddt", "fixtures", "openstacksdk", "python-cinderclient", "python-glanceclient"),
-            *("python-keystoneclient", "python-neutronclient", "requests-mock", "tempest"),
-            "testtools",
-        ),
-    ),
+SUITES: tuple[Suite, ...] = (
+    packaged.OPENSTACKSDK,
+    packaged.OPENSTACKCLIENT,
+    packaged.NOVACLIENT,
+    Playbooks(),
+    Rally(),
+    Horizon(),
 )

@@ -9,6 +9,8 @@ from stacklib.cloud import Cloud
 from stacklib.errors import StackError
 from stacklib.stack import Stack
 
+from testlib import automatic_networks
+
 IMAGE = "cirros-mini-disk"  # the suites look for the word and the ending
 
 # name: (id, MiB of memory, vcpus, GiB of disk). The suites compare the flavors called m1.* with
@@ -26,20 +28,27 @@ _CLOUD = """\
       auth_url: {url}
       username: {user}
       password: {password}
-      user_domain_name: Default
 {scope}
     region_name: {region}
     identity_api_version: 3
 """
-_PROJECT = "      project_name: {user}\n      project_domain_name: Default"
-_SYSTEM = "      system_scope: all"
+_PROJECT = """\
+      user_domain_name: Default
+      project_name: {user}
+      project_domain_name: Default"""
+_SYSTEM = "      user_domain_name: Default\n      system_scope: all"
+_BY_ID = """\
+      user_domain_id: default
+      project_name: {user}
+      project_domain_id: default"""
 
-# The clouds of DevStack: the user, and the scope of the token
+# The clouds of DevStack and of novaclient: the user, and the scope of the token
 _CLOUDS = {
     "devstack": ("demo", _PROJECT),
     "devstack-alt": ("demo", _PROJECT),
     "devstack-admin": ("admin", _PROJECT),
     "devstack-system-admin": ("admin", _SYSTEM),
+    "functional_admin": ("admin", _BY_ID),
 }
 
 
@@ -60,8 +69,10 @@ def write_clouds(stack: Stack, directory: Path) -> None:
 
 
 def prepare(stack: Stack) -> None:
-    """Create the image and the flavors; remove the flavor that DevStack does not have."""
+    """Create the image and the flavors, and let Neutron allocate networks; remove the flavor that
+    DevStack does not have."""
     cloud = Cloud(stack)
+    automatic_networks.allow(cloud)
     if cloud.find("image", "/images", "images", name=IMAGE) is None:
         _upload(stack, cloud)
     known = {each["name"]: each["id"] for each in _flavors(cloud)}

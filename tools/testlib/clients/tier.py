@@ -8,12 +8,14 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
-from stacklib import choices, files, venvs
+from stacklib import choices, files, packages, venvs
 from stacklib.errors import StackError
 from stacklib.stack import REPOSITORY, Choices, Stack
 
 from testlib.clients import results, surroundings
+from testlib.clients.place import Place
 from testlib.clients.suites import SUITES, Suite
 from testlib.commands import Commands
 from testlib.outcome import Outcome
@@ -21,6 +23,8 @@ from testlib.outcome import Outcome
 STACK = str(REPOSITORY / "tools" / "stack")
 KNOWN = REPOSITORY / "tests" / "clients" / "known_failures.toml"
 PAGE = REPOSITORY / "docs" / "reference" / "clients.md"
+VERDICT = "verdict.json"
+CLOUD = ("--virt-driver", "fake", "--computes", "2")  # two hosts: servers can move
 SECONDS = 2 * 3600
 
 
@@ -33,7 +37,9 @@ def clients(commands: Commands, stack: Stack, arguments: Sequence[str]) -> list[
     before = choices.recall(stack.directory / "choices.json")
     if before and before.virt_driver != "fake":
         raise StackError("the suites need fake hosts: run `tools/stack clean` first")
-    up = commands.check("stack up", [sys.executable, STACK, "up", "--virt-driver", "fake"])
+    needed = [package for suite in chosen for package in suite.packages]
+    packages.install(needed, stack.log("packages"))  # before the node has the machine's files
+    up = commands.check("stack up", [sys.executable, STACK, "up", *CLOUD])
     if not up.well:
         return [up]
     stack.choices = choices.recall(stack.directory / "choices.json") or Choices()
@@ -57,27 +63,28 @@ class Run:
     def suite(self, suite: Suite) -> Outcome:
         """Install a suite, run it in the node, and judge it."""
         venvs.ensure(self._stack, suite.name, suite.requirements, [])
-        directory = files.directory(self._workspace / suite.name, 0o700)
-        surroundings.write_clouds(self._stack, directory)
-        report = directory / "report.xml"
-        report.unlink(missing_ok=True)
-        # The tests read clouds.yaml of the directory, not the stack's.
-        own = ["env", "-C", str(directory), "-u", "OS_CLIENT_CONFIG_FILE", "-u", "OS_CLOUD"]
-        tests = suite.command(self._stack.venv(suite.name), report)
-        within = [sys.executable, STACK, "exec", "--", *own, "PYTHONWARNINGS=ignore", *tests]
+        place = Place(self._stack, suite.name, files.directory(self._home(suite), 0o700))
+        surroundings.write_clouds(self._stack, place.directory)
         began, date = time.monotonic(), time.strftime("%Y-%m-%d", time.gmtime())
-        self._commands.check(suite.name, within, SECONDS)
+        ended_well = [self._within_node(suite, command) for command in suite.commands(place)]
         verdict = results.judge(
             suite.name,
             suite.release,
-            results.read_report(report),
+            results.with_command(suite.results(place), all(ended_well)),
             self._known.get(suite.name, {}),
             date,
             _commit(),
         )
         text = json.dumps(asdict(verdict), indent=1) + "\n"
-        files.write(directory / "verdict.json", text)
+        files.write(place.directory / VERDICT, text)
         return self._outcome(verdict, time.monotonic() - began)
+
+    def _within_node(self, suite: Suite, command: Sequence[str]) -> bool:
+        within = [sys.executable, STACK, "exec", "--", *command]
+        return self._commands.check(suite.name, within, SECONDS).well
+
+    def _home(self, suite: Suite) -> Path:
+        return self._workspace / suite.name
 
     def _outcome(self, verdict: results.Verdict, seconds: float) -> Outcome:
         for test in verdict.failures:
@@ -92,10 +99,11 @@ class Run:
 
     def write_page(self) -> None:
         """Write the table of the newest results, into the documentation if each suite has one."""
-        stored = [self._workspace / suite.name / "verdict.json" for suite in SUITES]
+        stored = [self._home(suite) / VERDICT for suite in SUITES]
         kept = [path for path in stored if path.exists()]
         verdicts = [results.Verdict(**json.loads(path.read_text())) for path in kept]
-        text = results.page(verdicts, self._known)
+        about = {suite.name: suite.about for suite in SUITES}
+        text = results.page(verdicts, about, self._known)
         for path in (self._workspace / PAGE.name, *([PAGE] if kept == stored else [])):
             files.write(path, text, 0o644)
             self._say(f"{path} is written")

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from stacklib import auth, cinder_conf, files
 from stacklib.cloud import Cloud
-from stacklib.errors import StackError
 from stacklib.stack import Stack
+
+from testlib import automatic_networks
 
 Sections = dict[str, dict[str, object]]
 
@@ -14,15 +15,6 @@ MIB = 96  # the least with which the stack's guest boots
 
 # What Tempest boots, and what it resizes to: name -> (id, vcpus, GiB of disk)
 FLAVORS = {"tempest": ("tempest-1", 1, 1), "tempest-large": ("tempest-2", 2, 2)}
-
-# From this, Neutron allocates networks of projects that have none.
-SUBNET_POOL = {
-    "name": "tempest",
-    "prefixes": ["10.98.0.0/16"],
-    "default_prefixlen": 26,
-    "shared": True,
-    "is_default": True,
-}
 
 # Real guests are emulated where there is no KVM, and boot slowly.
 GUEST_SECONDS = 600
@@ -141,14 +133,8 @@ def _features(stack: Stack, has_guests: bool) -> dict[str, object]:
 
 
 def _network(cloud: Cloud, seconds: int) -> dict[str, object]:
-    public = cloud.find("network", "/networks", "networks", name="public")
-    if public is None:
-        raise StackError("there is no network `public`: start the stack with its network")
-    change = {"network": {"is_default": True}}
-    cloud.request("PUT", "network", f"/networks/{public['id']}", change)
-    cloud.ensure("network", "/subnetpools", "subnetpool", SUBNET_POOL)
     return {
-        "public_network_id": public["id"],
+        "public_network_id": automatic_networks.allow(cloud),
         "floating_network_name": "public",
         "project_networks_reachable": False,
         "build_timeout": seconds,

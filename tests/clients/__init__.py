@@ -1,0 +1,1 @@
+"""What the tier of clients runs beside the tests in their packages."""

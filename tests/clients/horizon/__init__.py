@@ -1,0 +1,1 @@
+"""Horizon in a headless Chromium, as a user and an administrator see it."""

@@ -68,6 +68,17 @@ def remember(path: Path, choices: Choices) -> Choices:
     return merged
 
 
+def to_bring_up(wanted: Choices, known: Choices) -> tuple[str, ...]:
+    """Return the components that are wanted now, and the optional ones of `known` that belong to
+    them: others are configured for these."""
+    more = {
+        name
+        for name in OPTIONAL
+        if name in known.components and set(ALL[name].needs) <= set(wanted.components)
+    }
+    return _in_order({*wanted.components, *more})
+
+
 def count_nodes(choices: Choices, before: Choices) -> int:
     """Return how many nodes there are with `choices`, when it was `before` until now."""
     if choices.virt_driver == "fake":

@@ -25,7 +25,8 @@ def up(stack: Stack, wanted: Choices) -> int:
         nodes.stop(stack, [name for name in nodes.known(stack) if name in fabric.NAMES[count:]])
         stack.choices = choices.remember(path, wanted)
         nodes.stop_surplus_services(stack, before)
-        return nodes.up(stack, stack.node_names, wanted.components)
+        components = choices.to_bring_up(wanted, stack.choices)
+        return nodes.up(stack, stack.node_names, components)
 
 
 def status(stack: Stack, arguments: Namespace) -> int:

@@ -26,7 +26,7 @@ from nova_mini.virt.libvirt.guest import Guest
 from nova_mini.virt.libvirt.hardware import Hardware
 from nova_mini.virt.libvirt.host import Host
 from nova_mini.virt.libvirt.secrets import Secrets
-from nova_mini.virt.libvirt.volume import drivers
+from nova_mini.virt.libvirt.volume import drivers, luks
 from nova_mini.virt.libvirt.volume.connections import Connections
 from nova_mini.virt.libvirt.volume.encrypted import EncryptedVolumes
 from nova_mini.virt.libvirt.volume.volume import LibvirtBaseVolumeDriver
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from nova_mini.context import RequestContext
     from nova_mini.objects.instance import Instance
     from nova_mini.virt.block_device_info import BlockDeviceInfo
-    from nova_mini.volume.connection_info import ConnectionInfo
+    from nova_mini.volume.connection_info import ConnectionInfo, VolumeEncryption
 
 
 def find(guest: Guest, mountpoint: str, persistent: bool) -> LibvirtConfigGuestDisk | None:
@@ -133,7 +133,8 @@ class Volumes:
         if guest and guest.is_active():
             config = find(guest, mountpoint, persistent=False)
             if config and "encryption" in connection_info:
-                size -= _encryption_overhead(guest, config.target_dev)
+                encryption = connection_info["encryption"]
+                size -= _encryption_overhead(guest, config.target_dev, encryption)
             if config:
                 guest.resize_disk(config.target_dev, size)
 
@@ -274,10 +275,11 @@ class Volumes:
             self._connections.remove(instance_uuid, key)
 
 
-def _encryption_overhead(guest: Guest, dev: str) -> int:
-    """Bytes of a volume that its guest does not see: the LUKS header. Volumes have whole GiB, and
-    the header is smaller."""
-    return -guest.get_disk_size(dev) % units.Gi
+def _encryption_overhead(guest: Guest, dev: str, encryption: VolumeEncryption) -> int:
+    """Bytes of a larger volume that its guest does not see: the LUKS header. Volumes have whole
+    GiB, and the header is smaller. Cinder makes new images in Ceph larger by the header, and does
+    not when it extends them."""
+    return -guest.get_disk_size(dev) % units.Gi or luks.header_size(encryption)
 
 
 def _lock(driver: LibvirtBaseVolumeDriver, connection_info: ConnectionInfo):

@@ -161,7 +161,11 @@ def test_barbican_comes_only_on_request_and_stays(tmp_path):
     order = list(asked.components)
     assert order.index("keystone") < order.index("barbican") < order.index("cinder")
     choices.remember(path, asked)
-    assert "barbican" in choices.remember(path, full).components
+    known = choices.remember(path, full)
+    assert "barbican" in known.components
+    assert set(choices.to_bring_up(full, known)) == {*full.components, "barbican"}
+    small = choices.choose(("functional",), (), "libvirt", 1)
+    assert set(choices.to_bring_up(small, known)) == set(small.components)
 
 
 def test_functional_profile_is_small():

@@ -57,18 +57,17 @@ def ensure_header(
 
 def _format(device: pathlib.Path, encryption: VolumeEncryption, passphrase: str) -> None:
     """The passphrase goes through a pipe: it is in no file and no command line."""
-    algorithm, mode, generator = encryption["cipher"].split("-", 2)
+    algorithm, mode, generator = _cipher(encryption)
     size = _key_size(algorithm, mode, encryption["key_size"])
     options = (
         f"key-secret=key,cipher-alg={algorithm}-{size},cipher-mode={mode},ivgen-alg={generator},"
         f"iter-time={_MILLISECONDS}"
     )
-    header = _header_size(size * _XTS_KEYS if mode == "xts" else size)
     argv = (
         *images.QEMU_IMG_LIMITS,
         *("qemu-img", "create", "-q", "-f", "luks", "-o", options),
         *("--object", "secret,id=key,file=/dev/stdin"),
-        *(str(device), str(_size_of(device) - header)),
+        *(str(device), str(_size_of(device) - header_size(encryption))),
     )
     for attempt in range(_ATTEMPTS):
         try:
@@ -87,8 +86,17 @@ def _key_size(algorithm: str, mode: str, size: int) -> int:
     return size // _XTS_KEYS if is_sum else size
 
 
-def _header_size(key_bits: int) -> int:
-    """Bytes before the data: the header, and the key in stripes for each of its slots."""
+def _cipher(encryption: VolumeEncryption) -> tuple[str, str, str]:
+    algorithm, mode, generator = encryption["cipher"].split("-", 2)
+    return algorithm, mode, generator
+
+
+def header_size(encryption: VolumeEncryption) -> int:
+    """Bytes before the data, as qemu-img formats: the header, and the key in stripes for each of
+    its slots."""
+    algorithm, mode, _generator = _cipher(encryption)
+    size = _key_size(algorithm, mode, encryption["key_size"])
+    key_bits = size * _XTS_KEYS if mode == "xts" else size
     sectors = math.ceil(key_bits // 8 * _STRIPES / _SECTOR / _ALIGNMENT) * _ALIGNMENT
     return (_ALIGNMENT + _SLOTS * sectors) * _SECTOR
 

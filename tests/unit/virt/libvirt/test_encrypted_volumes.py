@@ -153,9 +153,12 @@ def test_no_key_at_all(keeper, keys, attachments, sealed):
     assert attachments.connected_instances() == set()
 
 
-def test_extend_leaves_room_for_the_header(host, attachments, sealed):
-    guest, header = Guest(host), 2068480
-    guest.get_disk_size = lambda dev: 3 * 1024**3 - header
+@pytest.mark.parametrize(("hidden", "header"), [(2097152, 2097152), (0, 2068480)])
+def test_extend_leaves_room_for_the_header(host, attachments, sealed, hidden, header):
+    """``hidden``: the bytes of the volume that the guest does not see before; none of a new volume
+    in Ceph."""
+    guest = Guest(host)
+    guest.get_disk_size = lambda dev: 3 * 1024**3 - hidden
     attachments.attach(CONTEXT, ONE, guest, sealed, DEVICE)
     attachments.extend(guest, sealed, "/dev/vdb", 5 * 1024**3)
     assert guest.resized == ("vdb", 5 * 1024**3 - header)

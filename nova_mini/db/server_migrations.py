@@ -55,8 +55,13 @@ def get_page(
     changes_before: datetime.datetime | None = None,
 ) -> list[Mapping]:
     """``equal``: column -> value; ``host``: the source or the destination; ``marker``: the UUID of
-    the last migration of the page before, newest first. Raises MarkerNotFound."""
+    the last migration of the page before, newest first. Migrations of deleted servers are not in
+    it. Raises MarkerNotFound."""
     where = [_MIGRATION[name] == value for name, value in equal.items()]
+    of_deleted = sa.exists().where(
+        instances.c.uuid == _MIGRATION.instance_uuid, instances.c.deleted == sa.true()
+    )
+    where.append(~of_deleted)
     if host is not None:
         where.append(is_at(host))
     changed_at = sa.func.coalesce(_MIGRATION.updated_at, _MIGRATION.created_at)

@@ -6,6 +6,7 @@ import uuid
 import pytest
 import sqlalchemy as sa
 
+from nova_mini import db
 from nova_mini.api.openstack.compute.router import APIRouterV21
 from nova_mini.api.openstack.request import CONTEXT_KEY, Request
 from nova_mini.context import RequestContext
@@ -336,6 +337,18 @@ def server(cloud) -> str:
 
 def add_live(server_id, status="running"):
     return add_migration(server_id, migration_type="live-migration", status=status, **PROGRESS)
+
+
+def test_the_list_has_no_migrations_of_deleted_servers(cloud, server):
+    row = add_live(server, status="completed")
+
+    def listed():
+        answer = cloud.api.get("/os-migrations", token=ADMIN, version="2.59")
+        return [each["uuid"] for each in answer.json["migrations"]]
+
+    assert listed() == [row["uuid"]]
+    db.instance_deletion.destroy(server)
+    assert listed() == []
 
 
 @pytest.mark.parametrize(

@@ -216,6 +216,13 @@ OPTIONS: dict[str, list[cfg.Opt]] = {
             help="Maximum number of disks of one server, including volumes; -1 for as many as its "
             "bus supports.",
         ),
+        cfg.BoolOpt(
+            "live_migration_wait_for_vif_plug",
+            default=True,
+            help="Begin a live migration with 1 MiB per second, until Neutron has wired the ports "
+            "in Open vSwitch at the destination, for at most 10 seconds. Without it, the guest can "
+            "arrive before its network.",
+        ),
     ],
     "fake": [
         cfg.IntOpt(

@@ -35,6 +35,10 @@ class Watch(Protocol):
         InstanceOwnershipLost; the driver cancels the migration then.
         """
 
+    def may_hurry(self) -> bool:
+        """Whether the destination's ports are wired, or were not in time. Until then the guest
+        moves slowly: it would arrive without a network."""
+
     def guest_left(self) -> None:
         """The guest stops at the source, and is about to run at the destination. Does not raise
         errors of external services."""

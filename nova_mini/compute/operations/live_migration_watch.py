@@ -9,13 +9,17 @@ from types import TracebackType
 from typing import Self
 
 from nova_mini import disclosure, exception
+from nova_mini.compute.host.events import EventKey
 from nova_mini.compute.host.host_services import HostOperation
 from nova_mini.compute.operations import live_migration_connections as connections
+from nova_mini.conf import CONF
 from nova_mini.objects.migration import Migration, Progress
+from nova_mini.objects.network_model import VIF_TYPE_OVS
 
 LOG = logging.getLogger(__name__)
 
 _INTERVAL = 5.0  # seconds between two reports to a conductor
+_WIRING_SECONDS = 10.0  # Neutron needs one or two; its event can be lost, and cannot be asked for
 
 
 class MigrationWatch:
@@ -32,14 +36,26 @@ class MigrationWatch:
         self._guest_has_left = False
         self._sender = futures.ThreadPoolExecutor(1, "progress")
         self._pending: futures.Future[str | None] | None = None
+        self._wiring = self._ports()
+        self._entered_at = time.monotonic()
+
+    def _ports(self) -> list[EventKey]:
+        """The events of the ports that libvirt adds to Open vSwitch at the destination."""
+        if not CONF.compute.live_migration_wait_for_vif_plug:
+            return []
+        vifs = self._op.instance.network_info
+        return [("network-vif-plugged", vif.id) for vif in vifs if vif.type == VIF_TYPE_OVS]
 
     def __enter__(self) -> Self:
+        events, uuid = self._op.host.instance_events, self._op.instance.uuid
+        self._waits = events.expect(uuid, self._wiring)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
         self._sender.shutdown(wait=False, cancel_futures=True)
+        self._op.host.instance_events.forget(self._op.instance.uuid, self._wiring)
 
     def report(self, **progress: int) -> str | None:
         """Report now if a message says that a user has requested something; else seldom."""
@@ -72,6 +88,14 @@ class MigrationWatch:
         return Migration.report_progress(
             op.context, op.migration.uuid, op.id, op.owner, dict(values)
         )
+
+    def may_hurry(self) -> bool:
+        if all(wait.arrived.is_set() for wait in self._waits.values()):
+            return True
+        if time.monotonic() - self._entered_at < _WIRING_SECONDS:
+            return False
+        LOG.warning("Instance %s: Neutron has not reported its ports", self._op.instance.uuid)
+        return True
 
     def guest_left(self) -> None:
         if self._guest_has_left:

@@ -261,6 +261,15 @@ class Guest:
         with _job_may_have_ended():
             self._domain.migrateSetMaxDowntime(milliseconds, 0)
 
+    def set_migration_speed(self, mebibytes: int) -> None:
+        """In MiB per second: of the migration that runs, and of later ones."""
+        with _job_may_have_ended():
+            self._domain.migrateSetMaxSpeed(mebibytes, 0)
+
+    def get_migration_speed(self) -> int:
+        """In MiB per second."""
+        return self._domain.migrateGetMaxSpeed(0)
+
     def abort_migration(self) -> None:
         with _job_may_have_ended():
             self._domain.abortJob()

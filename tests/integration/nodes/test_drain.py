@@ -68,6 +68,8 @@ def test_many_drains_of_guests_that_work(nodes, boot, nodes_are_enabled):
     it before it is there, and one that it has left sends them there for up to a second: Neutron's
     agents change their flows then, not when the guest moves."""
     first, second = pair_of(nodes)
+    for node in set(nodes.names) - {first, second}:
+        nodes.manage("host", "drain", node)  # so that no guest goes there
     load = base64.b64encode(_LOAD.encode()).decode()
     servers = [boot(first, user_data=load, config_drive=True) for _ in range(MANY_GUESTS)]
     for server in servers:

@@ -22,6 +22,16 @@ def volume(nodes):
     nodes.delete_volume(made)
 
 
+@pytest.fixture
+def n1_is_slow(nodes):
+    """So that a migration from n1 can be watched."""
+    nodes.set_options("n1", "compute", {"OS_LIBVIRT__LIVE_MIGRATION_BANDWIDTH": SLOW})
+    until("n1 is up", lambda: nodes.compute_state("n1") == "up", 60, 0.5)
+    yield
+    nodes.set_options("n1", "compute", {})
+    until("n1 is up", lambda: nodes.compute_state("n1") == "up", 60, 0.5)
+
+
 def running_on(nodes, server: str) -> list[str]:
     return [each for each in nodes.names if server in nodes.domains(each)]
 
@@ -42,7 +52,7 @@ def ends(nodes, server: str, status: str) -> dict:
     return nodes.wait_for(server, "ACTIVE")
 
 
-def set_speed(nodes, server: str, speed: str, node: str = "n1") -> None:
+def set_speed(nodes, server: str, speed: str, node: str) -> None:
     nodes.run(node, "virsh", "migrate-setspeed", server, speed)
 
 
@@ -81,9 +91,8 @@ def test_a_guest_moves_and_answers(nodes, volume, boot):
     nodes.detach(server["id"], volume)
 
 
-def test_an_aborted_migration(nodes, boot):
+def test_an_aborted_migration(nodes, boot, n1_is_slow):
     server = boot("n1")
-    set_speed(nodes, server["id"], SLOW)
     migrate(nodes, server["id"], "n2")
     moves(nodes, server["id"])
     nodes.abort(server["id"], nodes.newest_migration(server["id"])["id"])
@@ -95,14 +104,13 @@ def test_an_aborted_migration(nodes, boot):
 
 
 @pytest.mark.parametrize("node", ["n1", "n2"])
-def test_a_compute_dies_while_a_guest_moves(nodes, boot, node):
+def test_a_compute_dies_while_a_guest_moves(nodes, boot, n1_is_slow, node):
     """libvirt goes on; the records follow the guest."""
     server = boot("n1")
-    set_speed(nodes, server["id"], SLOW)
     migrate(nodes, server["id"], "n2")
     moves(nodes, server["id"])
     nodes.kill_compute(node)
-    set_speed(nodes, server["id"], FAST)
+    set_speed(nodes, server["id"], FAST, "n1")
     after = ends(nodes, server["id"], "completed")
     assert after["OS-EXT-SRV-ATTR:host"] == "n2"
     assert running_on(nodes, server["id"]) == ["n2"]

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import libvirt
 from oslo_log import log as logging
+from oslo_utils import units
 
 from nova_mini import exception
 from nova_mini.actions import preemption
@@ -26,6 +27,8 @@ from nova_mini.virt.live_migration import GuestPlace, Watch
 LOG = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.1
+SLOW = 1  # MiB per second: while Neutron wires the ports at the destination
+_NO_LIMIT = (1 << 63) // units.Mi - 1  # libvirt's default, in MiB per second
 _CANCEL_SECONDS = 60  # for the end of a job that was cancelled
 _ABORT_SECONDS = 5.0  # between two requests to cancel it
 
@@ -63,6 +66,7 @@ class LiveMigrationJob:
         self._find_place = find_place
         self._was_left = was_left
         self._downtime = 0
+        self._is_slow = True  # a successor does not know whether it still is
         self._is_forced = False
         self._cancelled_because: str | None = None
 
@@ -102,6 +106,8 @@ class LiveMigrationJob:
 
     def _steer(self, job: MigrationJob, seconds: float) -> None:
         """Adjust the job, and do what users request."""
+        if self._is_slow and job.has_begun and self._watch.may_hurry():
+            self._hurry()
         downtime = self._pace.downtime_after(seconds)
         if downtime != self._downtime:
             self._guest.set_migration_downtime(downtime)
@@ -117,6 +123,13 @@ class LiveMigrationJob:
                 self._force_complete(job)
             else:
                 self._abort("it took longer than live_migration_completion_timeout permits")
+
+    def _hurry(self) -> None:
+        """Not before libvirt has set the speed with which it begins. An administrator may have
+        changed it since, with virsh."""
+        if self._guest.get_migration_speed() == SLOW:
+            self._guest.set_migration_speed(CONF.libvirt.live_migration_bandwidth or _NO_LIMIT)
+        self._is_slow = False
 
     def _abort(self, reason: str) -> None:
         if self._cancelled_because is None:

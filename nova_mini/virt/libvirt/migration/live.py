@@ -21,7 +21,7 @@ from nova_mini.virt.libvirt.guest import Guest
 from nova_mini.virt.libvirt.host import Host
 from nova_mini.virt.libvirt.migration.copy_targets import Copies
 from nova_mini.virt.libvirt.migration.definition import Destination, folder_of, for_destination
-from nova_mini.virt.libvirt.migration.job import LiveMigrationJob, cancel
+from nova_mini.virt.libvirt.migration.job import SLOW, LiveMigrationJob, cancel
 from nova_mini.virt.libvirt.migration.pace import Pace
 from nova_mini.virt.live_migration import GuestPlace
 
@@ -114,8 +114,11 @@ def _parameters(guest: Guest, folder: str, destination: Destination) -> dict[str
     if destination.copies.devices:
         # Only these: without a list, libvirt would copy volumes, too.
         parameters[libvirt.VIR_MIGRATE_PARAM_MIGRATE_DISKS] = list(destination.copies.devices)
-    if CONF.libvirt.live_migration_bandwidth:
-        parameters[libvirt.VIR_MIGRATE_PARAM_BANDWIDTH] = CONF.libvirt.live_migration_bandwidth
+        if CONF.libvirt.live_migration_bandwidth:
+            parameters[libvirt.VIR_MIGRATE_PARAM_BANDWIDTH] = CONF.libvirt.live_migration_bandwidth
+    else:
+        # Disks would be copied slowly to their end; they take long enough for Neutron.
+        parameters[libvirt.VIR_MIGRATE_PARAM_BANDWIDTH] = SLOW
     return parameters
 
 

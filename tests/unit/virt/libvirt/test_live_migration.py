@@ -311,6 +311,7 @@ def test_only_local_disks_are_copied(is_whole, flag):
 def test_no_disk_is_copied_from_shared_storage():
     parameters, flags = asked_for(Copies())
     assert libvirt.VIR_MIGRATE_PARAM_MIGRATE_DISKS not in parameters
+    assert parameters[libvirt.VIR_MIGRATE_PARAM_BANDWIDTH] == 1  # until the ports are wired
     assert not flags & COPY_FLAGS
 
 
@@ -319,6 +320,53 @@ def test_native_tls(options, is_set):
     options(live_migration_with_native_tls=is_set)
     _, flags = asked_for(Copies(["vda"]))
     assert bool(flags & libvirt.VIR_MIGRATE_TLS) is is_set
+
+
+class Moving:
+    """A guest that moves with a speed in MiB per second."""
+
+    uuid = "uuid"
+
+    def __init__(self, speed: int):
+        self.speed = speed
+
+    def get_migration_speed(self) -> int:
+        return self.speed
+
+    def set_migration_speed(self, mebibytes: int) -> None:
+        self.speed = mebibytes
+
+    def set_migration_downtime(self, milliseconds: int) -> None:
+        pass
+
+
+class Wiring:
+    """``is_done``: whether the ports are wired."""
+
+    is_done = False
+
+    def may_hurry(self) -> bool:
+        return self.is_done
+
+    def report(self, **progress: int) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("begins", "option", "ends"), [(1, 0, (1 << 43) - 1), (1, 300, 300), (7, 300, 7)]
+)
+def test_a_guest_moves_slowly_until_its_ports_are_wired(options, begins, option, ends):
+    options(live_migration_bandwidth=option)
+    guest, watch = Moving(begins), Wiring()
+    job = LiveMigrationJob(guest, Pace.of(64), watch, None, None)
+    begun, prepared = MigrationJob({"memory_processed": 8}), MigrationJob({"memory_processed": 0})
+    job._steer(begun, 0)
+    assert guest.speed == begins
+    watch.is_done = True
+    job._steer(prepared, 1)
+    assert guest.speed == begins
+    job._steer(begun, 2)
+    assert guest.speed == ends
 
 
 # -- completed by force --------------------------------------------------------------------------

@@ -74,7 +74,7 @@ def _operations(result: dict[str, Any]) -> int:
     }
     if result["phase"] == "single":
         return parts["post"]  # a server made and deleted counts once
-    if result["phase"] in ("actions", "show"):
+    if result["phase"] in ("actions", "moves", "show"):
         return sum(parts.values())
     return result.get("n", 0)
 

@@ -31,7 +31,7 @@ def own_share(compute: Compute, count: int) -> dict[str, Any]:
         server_id = compute.create(f"own-{number}")
         compute.wait(server_id, "ACTIVE")
         whole.append(time.perf_counter() - start)
-        found = list(waits(_events(compute, server_id)))
+        found = list(waits(events_of(compute, server_id, "create")))
         waited.append(covered(found))
         for service, begun, over in found:
             by_service[service] += over - begun
@@ -69,10 +69,11 @@ def covered(found: Iterable[Wait]) -> float:
     return total
 
 
-def _events(compute: Compute, server_id: str) -> list[dict[str, Any]]:
+def events_of(compute: Compute, server_id: str, kind: str) -> list[dict[str, Any]]:
+    """Return the events of the newest action of a kind, such as `create`."""
     path = f"/servers/{server_id}/os-instance-actions"
     actions = compute.call("GET", path)["instanceActions"]
-    made = next(action["request_id"] for action in actions if action["action"] == "create")
+    made = next(action["request_id"] for action in actions if action["action"] == kind)
     return compute.call("GET", f"{path}/{made}")["instanceAction"]["events"]
 
 

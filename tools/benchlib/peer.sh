@@ -11,7 +11,7 @@ ip link set lo up
 cd "$home"
 rm -f run/*.pid # of processes that ended with an earlier namespace
 ./up.sh >&2
-bench "$@" --phases single,actions,burst,show,list --output "$results/1-few.json"
+bench "$@" --phases single,actions,moves,burst,show,list --output "$results/1-few.json"
 # Copies in its database: to make so many through its API would take half an hour.
 venv/bin/python clone_servers.py "$servers" >&2
 bench "$@" --phases list --output "$results/2-many.json"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchlib import lifecycle, own_share, processes, reads, volumes
+from benchlib import lifecycle, moves, own_share, processes, reads, volumes
 from benchlib.compute import Compute
 from benchlib.errors import BenchError
 
@@ -32,6 +32,7 @@ def phases(compute: Compute, sizes: Sizes) -> dict[str, Callable[[], dict[str, A
         "single": lambda: lifecycle.single(compute, sizes.single),
         "own": lambda: own_share.own_share(compute, sizes.single),
         "actions": lambda: lifecycle.actions(compute),
+        "moves": lambda: moves.moves(compute, sizes.single),
         "burst": lambda: lifecycle.burst(compute, sizes.burst, sizes.concurrency),
         "fill": lambda: lifecycle.fill(compute, sizes.fill, sizes.concurrency),
         "show": lambda: reads.show(compute, sizes.readers, sizes.duration),

@@ -12,7 +12,7 @@ from benchlib import children
 
 TOOLS = Path(__file__).parents[1]
 COMPUTES = 2  # what the peer's up.sh starts
-PHASES = "single,actions,burst,show,list,delete"
+PHASES = "single,actions,moves,burst,show,list,delete"
 MILLISECONDS = 1000
 MICROSECONDS = 1_000_000
 STARTED, READY = "ExecMainStartTimestampMonotonic", "ActiveEnterTimestampMonotonic"

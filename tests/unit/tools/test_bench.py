@@ -238,7 +238,7 @@ def test_own_is_the_time_without_waits_in_the_history(cloud, monkeypatch):
     times = iter([0.0, 0.5, 10.0, 10.7])
     monkeypatch.setattr(own_share.time, "perf_counter", lambda: next(times))
     waited = [event("request to neutron: POST /v2.0/ports", "01.000000", "01.200000")]
-    monkeypatch.setattr(own_share, "_events", lambda *_: waited)
+    monkeypatch.setattr(own_share, "events_of", lambda *_: waited)
     result = own_share.own_share(compute, 2)
     assert (result["own"]["min_ms"], result["own"]["max_ms"]) == (300, 500)
     assert result["waits_ms"] == {"neutron": 200.0}

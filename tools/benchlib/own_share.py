@@ -15,6 +15,7 @@ OTHER_WAITS = {
     "wait_for_instance_event": "neutron, wiring the port",
     "Host.write_instance_config": "libvirt, define",
     "Guest.launch": "libvirt, create",
+    "clean_shutdown": "the guest, shutting down",
     "Rbd._import": "ceph",
 }
 CEPH = "RBDDriver."  # prefix of the steps in which Ceph creates, clones and renames disks

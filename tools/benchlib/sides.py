@@ -69,7 +69,9 @@ class Stack:
         phases = f"--phases={PHASES},fill,list,delete"
         with self._up():
             self._stack("exec", "sh", "-c", RESTART, output=units)
-            self._stack("exec", *bench, phases, f"--fill={servers}", output=document)
+            # Only an administrator may migrate servers.
+            admin = ("env", "OS_CLOUD=admin")
+            self._stack("exec", *admin, *bench, phases, f"--fill={servers}", output=document)
         return {**json.loads(document.read_text()), "ready_s": ready(units.read_text())}
 
     @contextmanager

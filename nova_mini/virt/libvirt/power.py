@@ -8,6 +8,7 @@ from oslo_log import log as logging
 
 from nova_mini.actions import preemption
 from nova_mini.states import power_state
+from nova_mini.trace import traced
 from nova_mini.virt.libvirt.guest import Guest
 
 LOG = logging.getLogger(__name__)
@@ -15,6 +16,7 @@ LOG = logging.getLogger(__name__)
 _CHECK_SECONDS = 0.5  # between two checks of the guest's state and of urgent operations
 
 
+@traced("clean_shutdown")
 def clean_shutdown(guest: Guest, timeout: float, retry_interval: float) -> bool:
     """Press the power button every ``retry_interval`` seconds until the guest is off: a guest that
     is still booting ignores it. Returns whether the guest is off within ``timeout`` seconds.

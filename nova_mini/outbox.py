@@ -1,8 +1,8 @@
 """A queue of deliveries that a thread makes in the background, one after the other.
 
-A caller never waits for a delivery. The queue is in the memory of the process: its length is
-limited, and what does not fit is lost, as is what is left when the process ends. Losses are
-counted, and the log reports their number.
+A caller never waits for a delivery. The queue is in the memory of the process, and its length is
+limited. A delivery is lost if the queue is full, or if the process ends before it is made. Losses
+are counted, and the log reports their number.
 """
 
 from __future__ import annotations

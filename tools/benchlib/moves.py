@@ -21,8 +21,8 @@ STEPS = {
 
 def moves(compute: Compute, count: int) -> dict[str, Any]:
     """One server after the other, which has a host of its own: resize and revert, migrate and
-    confirm. `own`: what is left of a step without the waits for external services, as far as the
-    server's history knows them."""
+    confirm. `own`: the time of a step minus the waits for external services that are in the
+    server's history."""
     whole: dict[str, list[float]] = defaultdict(list)
     own: dict[str, list[float]] = defaultdict(list)
     with _larger_flavor(compute) as larger:

@@ -18,7 +18,10 @@ EventKey = tuple[str, str | None]  # (name, tag), as ("network-vif-plugged", por
 POLL_INTERVAL = 10  # seconds between checks whether an event was lost
 
 
-class _Wait:
+class Wait:
+    """For one event. ``arrived``: set when the wait has ended. ``status``: of the event, or
+    cancelled."""
+
     def __init__(self) -> None:
         self.arrived = threading.Event()
         self.status = "completed"
@@ -29,11 +32,11 @@ class InstanceEvents:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waits: dict[str, dict[EventKey, _Wait]] = {}
+        self._waits: dict[str, dict[EventKey, Wait]] = {}
 
-    def expect(self, instance_uuid: str, keys: Collection[EventKey]) -> dict[EventKey, _Wait]:
+    def expect(self, instance_uuid: str, keys: Collection[EventKey]) -> dict[EventKey, Wait]:
         with self._lock:
-            waits = {key: _Wait() for key in keys}
+            waits = {key: Wait() for key in keys}
             self._waits.setdefault(instance_uuid, {}).update(waits)
             return waits
 
@@ -93,7 +96,7 @@ def wait_for_instance_event(
 
 
 def _wait_for_all(
-    waits: dict[EventKey, _Wait],
+    waits: dict[EventKey, Wait],
     instance_uuid: str,
     deadline: float,
     on_failure: Callable[[str], bool],

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 from concurrent import futures
 from types import TracebackType
 from typing import Self
 
 from nova_mini import disclosure, exception
-from nova_mini.compute.host.events import EventKey
+from nova_mini.compute.host.events import EventKey, Wait
 from nova_mini.compute.host.host_services import HostOperation
 from nova_mini.compute.operations import live_migration_connections as connections
 from nova_mini.conf import CONF
@@ -37,6 +38,7 @@ class MigrationWatch:
         self._sender = futures.ThreadPoolExecutor(1, "progress")
         self._pending: futures.Future[str | None] | None = None
         self._wiring = self._ports()
+        self._waits: Mapping[EventKey, Wait] = {}
         self._entered_at = time.monotonic()
 
     def _ports(self) -> list[EventKey]:

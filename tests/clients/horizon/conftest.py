@@ -50,7 +50,7 @@ def _answers(process: subprocess.Popen) -> bool:
 
 @pytest.fixture(scope="module")
 def visitor(horizon: str) -> Iterator[Dashboard]:
-    """A browser in which nobody has logged in."""
+    """A browser without a user's session."""
     with chromium.opened("about:blank") as page:
         yield Dashboard(page, horizon, FILES / "screenshots")
 

@@ -100,9 +100,11 @@ def test_a_guest_moves_with_tls(nodes, authority, boot):
         assert running_on(nodes, server) == [node]
 
 
-def test_a_guest_does_not_go_to_a_host_with_a_certificate_of_somebody_else(nodes, authority, boot):
+def test_a_guest_does_not_go_to_a_host_with_a_certificate_of_another_authority(
+    nodes, authority, boot
+):
     server = boot("n1")["id"]
-    install(nodes, "n2", Authority("somebody else"))
+    install(nodes, "n2", Authority("another authority"))
     migrate(nodes, server, "n2")
     after = ends(nodes, server, "failed")
     assert after["OS-EXT-SRV-ATTR:host"] == "n1"

@@ -28,7 +28,7 @@ DEVICE = volumes.device_of("/dev/vdb", None, None)
 
 
 class KeyManager:
-    """``key`` None: nobody may read it."""
+    """``key`` None: every request for the key is refused."""
 
     def __init__(self):
         self.key = KEY
@@ -118,7 +118,8 @@ def test_a_volume_of_two_servers(keeper, attachments, sealed):
 
 
 def test_the_secret_of_a_server_that_is_gone(host, keeper, attachments, sealed):
-    """Another process removes what is left, and knows of the volume only by its own file."""
+    """A process that starts later removes the secret. It finds the volume in the file that records
+    its use."""
     connect(attachments, ONE, sealed)
     later = volumes.Volumes(host)
     assert later.connected_instances() == {ONE.uuid}

@@ -4,10 +4,13 @@ One binding is active: Neutron sends the port's traffic to its host. The other h
 prepared, and gets the traffic when its binding is activated. A port that another program has
 changed meanwhile may have lost a binding, so every function looks at what is there.
 
-The profiles of both bindings name the host to which the port moves, as Nova's do. Without this
-mark, Neutron's agent at the destination does nothing before the guest is there. Neutron 29 then
-takes the remaining binding to the source for a sign that the port is leaving, and never connects
-it.
+The profile of the active binding names the host to which the port moves, as Nova's does. Without
+this mark, Neutron's agent at the destination does nothing before the guest is there.
+
+Neutron unbinds a port and binds it again whenever the profile of its active binding changes. An
+agent that looks at the port in between finds no binding to any host, and cuts the guest off for a
+second. So the profile changes only while there is a second binding, and the binding to the
+destination never gets the mark: it needs no change after the guest has come.
 """
 
 from __future__ import annotations
@@ -61,18 +64,23 @@ def activate(client: NeutronClient, port: Port, host: str) -> None:
 def remove_others(client: NeutronClient, port: Port, host: str) -> None:
     """Remove all bindings but that to ``host``, which is active, and the mark of the move."""
     found = {each["host"]: each for each in _bindings(client, port)}
-    for other in found.keys() - {host}:
-        _remove(client, port, other)
     profile = dict(found[host].get("profile") or {}) if host in found else {}
     if profile.pop(constants.MIGRATING_TO, None) is not None:
         _set_profile(client, port, profile)
+    for other in found.keys() - {host}:
+        _remove(client, port, other)
+    # The agents ignore a port that has a second binding, and are not told when that is removed.
+    # An update tells them, even one that changes nothing.
+    client.update("ports", port["id"], {constants.BINDING_HOST: host})
 
 
 def _create(client: NeutronClient, port: Port, host: str) -> dict[str, Any]:
+    profile = _profile(port)
+    profile.pop(constants.MIGRATING_TO, None)
     body = {
         "host": host,
         "vnic_type": port.get(constants.BINDING_VNIC_TYPE, "normal"),
-        "profile": {**_profile(port), constants.MIGRATING_TO: host},
+        "profile": profile,
     }
     return client.post(_path(port), {"binding": body})["binding"]
 

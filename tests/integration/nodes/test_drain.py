@@ -64,9 +64,7 @@ def test_the_guests_of_a_node_that_is_drained_answer(nodes, boot, nodes_are_enab
 def test_many_drains_of_guests_that_work(nodes, boot, nodes_are_enabled):
     """The guests go from node to node; each drain is a line of output. They are pinged from n1,
     so they move between other nodes if two of them have disks in Ceph: the third one, and n3 with
-    `up --nodes 4 --control 3 --local-disks n4`. A node on which a guest arrives sends packets to
-    it before it is there, and one that it has left sends them there for up to a second: Neutron's
-    agents change their flows then, not when the guest moves."""
+    `up --nodes 4 --control 3 --local-disks n4`."""
     first, second = pair_of(nodes)
     for node in set(nodes.names) - {first, second}:
         nodes.manage("host", "drain", node)  # so that no guest goes there

@@ -69,15 +69,44 @@ def test_one_host_is_left_at_the_end(stub, api, ctxt, instance, port, left):
         assert hosts(stub, port) == (left, set())
 
 
-def test_the_bindings_say_where_the_port_moves(stub, api, ctxt, instance, port):
+def test_the_active_binding_says_where_the_port_moves(stub, api, ctxt, instance, port):
     before = dict(port["binding:profile"])
     (vif,) = api.bind_to_second_host(ctxt, instance, DESTINATION)
-    marked = {**before, "migrating_to": DESTINATION}
-    assert port["binding:profile"] == marked
-    assert stub.inactive[port["id"]][DESTINATION]["profile"] == marked
+    assert port["binding:profile"] == {**before, "migrating_to": DESTINATION}
     assert vif.profile == {}
     api.activate_binding(ctxt, instance, DESTINATION)
-    assert port["binding:profile"] == marked
+    assert port["binding:profile"] == before
+
+
+def test_the_port_is_not_bound_anew_after_the_guest_has_come(stub, api, ctxt, instance, port):
+    """Neutron binds a port anew when the profile of its active binding changes, and its agents
+    cut the guest off if they look at the port meanwhile."""
+    api.bind_to_second_host(ctxt, instance, DESTINATION)
+    del stub.requests[:]
+    api.activate_binding(ctxt, instance, DESTINATION)
+    api.remove_second_binding(ctxt, instance, DESTINATION)
+    assert [each.body for each in changes(stub, port)] == [
+        {"port": {"binding:host_id": DESTINATION}}
+    ]
+
+
+def test_a_port_that_stays_has_two_bindings_while_its_mark_is_removed(
+    stub, api, ctxt, instance, port
+):
+    before = dict(port["binding:profile"])
+    api.bind_to_second_host(ctxt, instance, DESTINATION)
+    del stub.requests[:]
+    api.remove_second_binding(ctxt, instance, SOURCE)
+    unmark, remove, tell = (each for each in stub.requests if each.method in ("PUT", "DELETE"))
+    assert unmark.body == {"port": {"binding:profile": before}}
+    assert (remove.method, remove.path.rpartition("/")[2]) == ("DELETE", DESTINATION)
+    assert tell.body == {"port": {"binding:host_id": SOURCE}}
+
+
+def changes(stub, port) -> list:
+    """The requests that changed the port itself, not one of its bindings."""
+    path = f"/ports/{port['id']}"
+    return [each for each in stub.requests if each.method == "PUT" and each.path.endswith(path)]
 
 
 @pytest.mark.parametrize("left", [SOURCE, DESTINATION])

@@ -261,14 +261,12 @@ class Guest:
         with _job_may_have_ended():
             self._domain.migrateSetMaxDowntime(milliseconds, 0)
 
-    def set_migration_speed(self, mebibytes: int) -> None:
-        """In MiB per second: of the migration that runs, and of later ones."""
+    def replace_migration_speed(self, old: int, new: int) -> None:
+        """Change the speed of the migration that runs, and of later ones, if it is ``old``. In MiB
+        per second."""
         with _job_may_have_ended():
-            self._domain.migrateSetMaxSpeed(mebibytes, 0)
-
-    def get_migration_speed(self) -> int:
-        """In MiB per second."""
-        return self._domain.migrateGetMaxSpeed(0)
+            if self._domain.migrateGetMaxSpeed(0) == old:
+                self._domain.migrateSetMaxSpeed(new, 0)
 
     def abort_migration(self) -> None:
         with _job_may_have_ended():

@@ -106,8 +106,10 @@ class LiveMigrationJob:
 
     def _steer(self, job: MigrationJob, seconds: float) -> None:
         """Adjust the job, and do what users request."""
+        # Not before libvirt has set the speed with which it begins.
         if self._is_slow and job.has_begun and self._watch.may_hurry():
-            self._hurry()
+            end_slow_beginning(self._guest)
+            self._is_slow = False
         downtime = self._pace.downtime_after(seconds)
         if downtime != self._downtime:
             self._guest.set_migration_downtime(downtime)
@@ -123,13 +125,6 @@ class LiveMigrationJob:
                 self._force_complete(job)
             else:
                 self._abort("it took longer than live_migration_completion_timeout permits")
-
-    def _hurry(self) -> None:
-        """Not before libvirt has set the speed with which it begins. An administrator may have
-        changed it since, with virsh."""
-        if self._guest.get_migration_speed() == SLOW:
-            self._guest.set_migration_speed(CONF.libvirt.live_migration_bandwidth or _NO_LIMIT)
-        self._is_slow = False
 
     def _abort(self, reason: str) -> None:
         if self._cancelled_because is None:
@@ -164,6 +159,12 @@ class LiveMigrationJob:
             internal=str(error) if error else None,
         )
         raise (errors.failure(error, failed) if error else failed)
+
+
+def end_slow_beginning(guest: Guest) -> None:
+    """Let the guest's migration, or a later one, go as fast as the option permits. The speed stays
+    as it is if an administrator has set another one, with virsh."""
+    guest.replace_migration_speed(SLOW, CONF.libvirt.live_migration_bandwidth or _NO_LIMIT)
 
 
 def cancel(guest: Guest) -> bool:

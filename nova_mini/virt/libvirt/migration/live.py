@@ -21,7 +21,12 @@ from nova_mini.virt.libvirt.guest import Guest
 from nova_mini.virt.libvirt.host import Host
 from nova_mini.virt.libvirt.migration.copy_targets import Copies
 from nova_mini.virt.libvirt.migration.definition import Destination, folder_of, for_destination
-from nova_mini.virt.libvirt.migration.job import SLOW, LiveMigrationJob, cancel
+from nova_mini.virt.libvirt.migration.job import (
+    SLOW,
+    LiveMigrationJob,
+    cancel,
+    end_slow_beginning,
+)
 from nova_mini.virt.libvirt.migration.pace import Pace
 from nova_mini.virt.live_migration import GuestPlace
 
@@ -153,4 +158,7 @@ def roll_back(host: Host, instance: Instance) -> GuestPlace:
     guest = host.find_guest(instance)
     if guest is not None and not cancel(guest):
         raise exception.ActionInterrupted(reason="the hypervisor has not ended the migration yet")
-    return find_place(host, instance)
+    place = find_place(host, instance)
+    if guest is not None and place is GuestPlace.ACTIVE:
+        end_slow_beginning(guest)
+    return place

@@ -216,7 +216,10 @@ RUNNING = (libvirt.VIR_DOMAIN_RUNNING, 0)
 
 
 class Domain:
-    """A domain of libvirt with this job (or an error code of libvirt) and state."""
+    """A domain of libvirt with this job (or an error code of libvirt) and state. ``speed``: of its
+    migrations, in MiB per second."""
+
+    speed = 1
 
     def __init__(self, job: dict | int, state=RUNNING, active=True):
         self._job, self._state, self._active = job, state, active
@@ -236,6 +239,12 @@ class Domain:
 
     def state(self) -> tuple[int, int]:
         return self._state
+
+    def migrateGetMaxSpeed(self, flags: int) -> int:  # noqa: N802
+        return self.speed
+
+    def migrateSetMaxSpeed(self, speed: int, flags: int) -> None:  # noqa: N802
+        self.speed = speed
 
 
 def job(kind: int, operation: int) -> dict:
@@ -265,6 +274,15 @@ def paused(reason: int) -> tuple[int, int]:
 def test_the_place_of_a_guest(domain, place):
     host = types.SimpleNamespace(find_guest=lambda _: domain and Guest(domain))
     assert live.find_place(host, None) is place
+
+
+@pytest.mark.parametrize(("speed", "later"), [(1, (1 << 43) - 1), (7, 7)])
+def test_a_migration_that_failed_leaves_no_limit_for_later_ones(speed, later):
+    domain = Domain({"type": 0})
+    domain.speed = speed
+    host = types.SimpleNamespace(find_guest=lambda _: Guest(domain))
+    assert live.roll_back(host, None) is GuestPlace.ACTIVE
+    assert domain.speed == later
 
 
 def test_the_progress_of_a_job():
@@ -330,11 +348,9 @@ class Moving:
     def __init__(self, speed: int):
         self.speed = speed
 
-    def get_migration_speed(self) -> int:
-        return self.speed
-
-    def set_migration_speed(self, mebibytes: int) -> None:
-        self.speed = mebibytes
+    def replace_migration_speed(self, old: int, new: int) -> None:
+        if self.speed == old:
+            self.speed = new
 
     def set_migration_downtime(self, milliseconds: int) -> None:
         pass

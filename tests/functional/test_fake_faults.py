@@ -43,3 +43,28 @@ def test_a_server_whose_build_is_delayed_is_deleted(project, make_flavor):
     project.user.delete(f"/servers/{server_id}")
     project.user.wait_gone(server_id)
     assert time.monotonic() - begun < 30
+
+
+@pytest.mark.parametrize(
+    ("operation", "action", "between", "after"),
+    [
+        ("reboot", {"reboot": {"type": "HARD"}}, ("HARD_REBOOT", "rebooting_hard"), "ACTIVE"),
+        ("stop", {"os-stop": None}, ("ACTIVE", "powering-off"), "SHUTOFF"),
+        ("pause", {"pause": None}, ("ACTIVE", "pausing"), "PAUSED"),
+        ("suspend", {"suspend": None}, ("ACTIVE", "suspending"), "SUSPENDED"),
+        ("resize", {"migrate": None}, ("RESIZE", "resize_finish"), "VERIFY_RESIZE"),
+        ("rescue", {"rescue": None}, ("ACTIVE", "rescuing"), "RESCUE"),
+    ],
+)
+def test_a_flavor_delays_an_operation(project, make_flavor, operation, action, between, after):
+    flavor = make_flavor(**{f"{operation}_seconds": "3"})
+    server_id = project.boot(flavorRef=flavor)
+    begun = time.monotonic()
+    expected = 200 if operation == "rescue" else 202  # a rescue answers with a password
+    project.admin.post(f"/servers/{server_id}/action", action, expected)
+    seen = set()
+    while (shown := project.admin.show(server_id))["status"] != after:
+        seen.add((shown["status"], shown["OS-EXT-STS:task_state"]))
+        time.sleep(0.2)
+    assert between in seen
+    assert time.monotonic() - begun > 2.5

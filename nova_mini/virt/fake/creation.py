@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from nova_mini import exception
-from nova_mini.actions import preemption
 from nova_mini.conf import CONF
 from nova_mini.objects.image_meta import ImageMeta
 from nova_mini.states import power_state
@@ -14,7 +12,7 @@ from nova_mini.trace import traced
 from nova_mini.virt.driver.creation import Creation
 from nova_mini.virt.fake.guests import FakeGuest
 from nova_mini.virt.fake.metadata import FAIL_SPAWN_ON, LOCAL_DISK, SPAWN_SECONDS, requested
-from nova_mini.virt.fake.parts import POLL_SECONDS, FakeParts, volume_id
+from nova_mini.virt.fake.parts import FakeParts, sleep, volume_id
 
 if TYPE_CHECKING:
     from nova_mini.context import RequestContext
@@ -37,7 +35,7 @@ class FakeCreation(FakeParts, Creation):
         power_on: bool = True,
         fallback_from_host: str | None = None,
     ) -> None:
-        self._delay_spawn(instance)
+        sleep(float(requested(instance, SPAWN_SECONDS) or CONF.fake.spawn_delay))
         self._fail_if_requested(instance)
         image_id = image_meta.id if image_meta else None
         self._define(instance, image_id, network_info, block_device_info, power_on)
@@ -66,14 +64,6 @@ class FakeCreation(FakeParts, Creation):
         if LOCAL_DISK in instance.metadata:
             self._guests.write_disk(instance.uuid, f"data of {instance.uuid}")
         self._guests.save(guest)
-
-    def _delay_spawn(self, instance: Instance) -> None:
-        """Take as long as the option or the server says. Raises Preempted."""
-        seconds = float(requested(instance, SPAWN_SECONDS) or CONF.fake.spawn_delay)
-        started_at = time.monotonic()
-        while (waited := time.monotonic() - started_at) < seconds:
-            preemption.check(waited)
-            time.sleep(min(POLL_SECONDS, seconds - waited))
 
     def _fail_if_requested(self, instance) -> None:
         """Lets users of a fake cloud test how their code handles failures."""

@@ -29,6 +29,7 @@ class FakeImages(FakeParts, Images):
         image_id: str,
         update_task_state: Callable[..., None],
     ) -> None:
+        self._delay(instance, "snapshot")
         guest = self._get(instance)
         update_task_state(task_state=task_states.IMAGE_PENDING_UPLOAD)
         content = json.dumps(dataclasses.asdict(guest)).encode()

@@ -17,6 +17,21 @@ if TYPE_CHECKING:
 FAIL_SPAWN_ON = "fake:fail_spawn_on"
 # How long the spawn of the guest takes.
 SPAWN_SECONDS = "fake:spawn_seconds"
+# How long another operation takes: its name, as in DELAYED, between the two.
+_DELAY = "fake:{}_seconds"
+DELAYED = (
+    "start",
+    "stop",
+    "reboot",
+    "pause",
+    "unpause",
+    "suspend",
+    "resume",
+    "resize",
+    "snapshot",
+    "rescue",
+    "unrescue",
+)
 # The guest ignores requests to shut down or to release a device, as a paused guest does.
 DEAF = "fake:deaf"
 # The guest has a disk on its host. This is no fault.
@@ -36,3 +51,8 @@ def requested(instance: Instance, key: str) -> str | None:
         return None
     extra_specs = instance.flavor.extra_specs or {}
     return instance.metadata.get(key, extra_specs.get(key))
+
+
+def delay_of(instance: Instance, operation: str) -> float:
+    """How many seconds one of the operations DELAYED takes."""
+    return float(requested(instance, _DELAY.format(operation)) or 0)

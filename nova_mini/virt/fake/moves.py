@@ -25,6 +25,7 @@ class FakeMoves(FakeCreation, FakePower, Moves):
         source_address: str | None = None,
         report: Callable[[int, int], None] | None = None,
     ) -> None:
+        self._delay(move.instance, "resize")
         self._fail_if_requested(move.instance)
         self._define_moved(move, power_on)
 

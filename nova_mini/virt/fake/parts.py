@@ -12,9 +12,10 @@ from nova_mini.image import glance
 from nova_mini.states import power_state
 from nova_mini.virt.fake.consoles import FakeConsoles
 from nova_mini.virt.fake.guests import FakeGuest, GuestStore
-from nova_mini.virt.fake.metadata import DEAF, requested
+from nova_mini.virt.fake.metadata import DEAF, delay_of, requested
 
 if TYPE_CHECKING:
+    from nova_mini.objects.instance import Instance
     from nova_mini.volume.connection_info import ConnectionInfo
 
 POLL_SECONDS = 0.1
@@ -46,6 +47,10 @@ class FakeParts:
         if state == power_state.SHUTDOWN:
             self._consoles.close(guest.uuid)
 
+    def _delay(self, instance: Instance, operation: str) -> None:
+        """Take as long as a test requests. Raises Preempted."""
+        sleep(delay_of(instance, operation))
+
     def _await_answer(self, instance, seconds: float) -> bool:
         """Whether the guest answers within ``seconds``. Raises Preempted."""
         started_at = time.monotonic()
@@ -63,6 +68,14 @@ class FakeParts:
         if guest is None or guest.state == power_state.SHUTDOWN:
             return True
         return guest.state == power_state.RUNNING and not requested(instance, DEAF)
+
+
+def sleep(seconds: float) -> None:
+    """Wait as if for a guest. Raises Preempted."""
+    started_at = time.monotonic()
+    while (waited := time.monotonic() - started_at) < seconds:
+        preemption.check(waited)
+        time.sleep(min(POLL_SECONDS, seconds - waited))
 
 
 def volume_id(connection_info: ConnectionInfo) -> str:

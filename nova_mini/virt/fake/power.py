@@ -27,6 +27,7 @@ class FakePower(FakeParts, Power):
         reboot_type: str,
         block_device_info: BlockDeviceInfo | None = None,
     ) -> None:
+        self._delay(instance, "reboot")
         if reboot_type == "SOFT":
             self._await_answer(instance, CONF.libvirt.wait_soft_reboot_seconds)
         guest = self._get_or_define(instance)
@@ -39,6 +40,7 @@ class FakePower(FakeParts, Power):
     def power_off(self, instance: Instance, timeout: int = 0, retry_interval: int = 0) -> None:
         guest = self._guests.find(instance.uuid)
         if guest and guest.state != power_state.SHUTDOWN:
+            self._delay(instance, "stop")
             self._await_answer(instance, timeout)
             self._change(guest, power_state.SHUTDOWN, "power off")
 
@@ -50,6 +52,7 @@ class FakePower(FakeParts, Power):
         network_info: NetworkInfo,
         block_device_info: BlockDeviceInfo | None = None,
     ) -> None:
+        self._delay(instance, "start")
         guest = self._get_or_define(instance)
         if guest.state != power_state.RUNNING:
             guest.is_rescued = False
@@ -58,14 +61,17 @@ class FakePower(FakeParts, Power):
 
     @traced("FakeDriver.pause")
     def pause(self, instance: Instance) -> None:
+        self._delay(instance, "pause")
         self._change(self._get(instance), power_state.PAUSED, "pause")
 
     @traced("FakeDriver.unpause")
     def unpause(self, instance: Instance) -> None:
+        self._delay(instance, "unpause")
         self._change(self._get(instance), power_state.RUNNING, "unpause")
 
     @traced("FakeDriver.suspend")
     def suspend(self, context: RequestContext, instance: Instance) -> None:
+        self._delay(instance, "suspend")
         # As in libvirt, a domain with saved memory is shut off.
         self._change(self._get(instance), power_state.SHUTDOWN, "suspend")
 
@@ -77,4 +83,5 @@ class FakePower(FakeParts, Power):
         network_info: NetworkInfo,
         block_device_info: BlockDeviceInfo | None = None,
     ) -> None:
+        self._delay(instance, "resume")
         self._change(self._get_or_define(instance), power_state.RUNNING, "resume")

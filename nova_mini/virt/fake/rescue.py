@@ -28,6 +28,7 @@ class FakeRescue(FakeParts, Rescue):
         admin_password: str | None,
         block_device_info: BlockDeviceInfo,
     ) -> None:
+        self._delay(instance, "rescue")
         guest = self._get_or_define(instance)
         guest.rescue_image, guest.is_rescued = rescue_image.id, True
         self._change(guest, power_state.RUNNING, "rescue")
@@ -40,6 +41,7 @@ class FakeRescue(FakeParts, Rescue):
         network_info: NetworkInfo,
         block_device_info: BlockDeviceInfo,
     ) -> None:
+        self._delay(instance, "unrescue")
         guest = self._get_or_define(instance)
         guest.is_rescued = False
         self._change(guest, power_state.RUNNING, "unrescue")

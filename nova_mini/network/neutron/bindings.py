@@ -53,12 +53,12 @@ def add(client: NeutronClient, port: Port, host: str) -> Port:
 
 def activate(client: NeutronClient, port: Port, host: str) -> None:
     """Activate the binding to ``host``. A port without such a binding is bound to the host anew."""
-    for each in _bindings(client, port):
-        if each["host"] == host:
-            if each["status"] != "ACTIVE":
-                client.put(f"{_path(port)}/{_quoted(host)}/activate")
-            return
-    client.update("ports", port["id"], {constants.BINDING_HOST: host})
+    if port[constants.BINDING_HOST] == host:
+        return  # its active binding
+    if any(each["host"] == host for each in _bindings(client, port)):
+        client.put(f"{_path(port)}/{_quoted(host)}/activate")
+    else:
+        client.update("ports", port["id"], {constants.BINDING_HOST: host})
 
 
 def remove_others(client: NeutronClient, port: Port, host: str) -> None:

@@ -12,6 +12,7 @@ RETRYABLE = (
     exception.CinderConnectionFailed,
     exception.GlanceConnectionFailed,
     exception.HypervisorUnavailable,
+    exception.KeyManagerUnavailable,
     exception.NeutronConnectionFailed,
     exception.RbdImageBusy,
     exception.UnknownParameters,

@@ -25,6 +25,12 @@ class InstanceNotReady(Conflict):
     msg_fmt = "Instance %(instance_id)s is not ready"
 
 
+class OperationNotSupportedForVTPM(Conflict):
+    msg_fmt = (
+        "Operation '%(operation)s' not supported for vTPM-enabled instance (%(instance_uuid)s)."
+    )
+
+
 class InstanceNotRescuable(Invalid):
     msg_fmt = "Instance %(instance_id)s cannot be rescued: %(reason)s"
 

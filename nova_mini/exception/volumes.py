@@ -61,6 +61,24 @@ class KeyNotAvailable(NovaException):
     safe = True
 
 
+class KeyNotStored(NovaException):
+    msg_fmt = "The key manager does not store a key for a virtual TPM."
+    safe = True
+
+
+class KeyNotDeleted(NovaException):
+    msg_fmt = "The key manager does not delete the key of a virtual TPM."
+    safe = True
+
+
+class KeyManagerUnavailable(NovaException):
+    """It may or may not have executed the request."""
+
+    msg_fmt = "The key manager does not answer."
+    code = 503
+    safe = True
+
+
 class MultiattachNotSupported(Invalid):
     msg_fmt = (
         "Volume %(volume_id)s is a multiattach volume. Multiattach volumes are only supported "

@@ -19,6 +19,7 @@ from oslo_context import context as oslo_context
 
 from nova_mini import exception, service_auth
 from nova_mini.conf import CONF
+from nova_mini.keymgr import log_filter
 from nova_mini.trace import traced
 
 if TYPE_CHECKING:
@@ -51,9 +52,9 @@ class Keys:
         from castellan.common import exception as castellan_exc
 
         causes = []
-        for caller in _callers(context, project_id):
+        for caller in callers(context, project_id):
             try:
-                found = self._load().get(caller, key_id).get_encoded()
+                found = self.manager().get(caller, key_id).get_encoded()
                 if found:
                     return found
                 causes.append("it has no content")
@@ -61,7 +62,8 @@ class Keys:
                 causes.append(f"{type(exc).__name__}: {exc}")
         raise exception.KeyNotAvailable(key_id=key_id, internal="; ".join(causes))
 
-    def _load(self) -> KeyManager:
+    def manager(self) -> KeyManager:
+        """castellan's own object. Raises ConfigurationError."""
         with self._lock:
             if self._manager is None:
                 self._manager = _load_manager()
@@ -73,6 +75,9 @@ def _load_manager() -> KeyManager:
     another default and would collide with that of nova_mini."""
     from castellan import key_manager
 
+    if not CONF.key_manager.backend:
+        raise exception.ConfigurationError("[key_manager] backend is not set")
+    log_filter.install()
     conf = cfg.ConfigOpts()
     files, folders = CONF.config_file or [], CONF.config_dir or []
     conf([], project="nova-mini", default_config_files=files, default_config_dirs=folders)
@@ -88,15 +93,28 @@ def _load_manager() -> KeyManager:
 # -- who reads the key ---------------------------------------------------------------------------
 
 
-def _callers(context: RequestContext, project_id: str) -> Iterator[_Caller]:
+def callers(context: RequestContext, project_id: str) -> Iterator[Caller]:
     """The user of the request, then the service. The service reads nothing for a user of the
     server's own project whom the key manager refuses the key."""
-    group = _service_group()
-    if context.auth_token and CONF.api.auth_strategy != "noauth2":
-        yield _Caller(service_auth.user_plugin(context, group), context.project_id)
+    if has_token(context):
+        yield user_caller(context)
         if context.project_id == project_id:
             return
-    yield _Caller(service_auth.service_plugin(group), project_id)
+    yield service_caller(project_id)
+
+
+def has_token(context: RequestContext) -> bool:
+    """Whether the key manager can know the context's user."""
+    return bool(context.auth_token) and CONF.api.auth_strategy != "noauth2"
+
+
+def user_caller(context: RequestContext) -> Caller:
+    auth = service_auth.user_plugin(context, _service_group())
+    return Caller(auth, context.project_id, is_service=False)
+
+
+def service_caller(project_id: str | None) -> Caller:
+    return Caller(service_auth.service_plugin(_service_group()), project_id, is_service=True)
 
 
 def _service_group() -> str:
@@ -106,11 +124,12 @@ def _service_group() -> str:
     return _GROUPS[-1]
 
 
-class _Caller(oslo_context.RequestContext):
+class Caller(oslo_context.RequestContext):
     """castellan asks a context for its plugin of keystoneauth."""
 
-    def __init__(self, auth: plugin.BaseAuthPlugin, project_id: str | None):
+    def __init__(self, auth: plugin.BaseAuthPlugin, project_id: str | None, *, is_service: bool):
         super().__init__(project_id=project_id, overwrite=False)
+        self.is_service = is_service
         self._auth = auth
 
     def get_auth_plugin(self) -> plugin.BaseAuthPlugin:

@@ -2,32 +2,16 @@
 read them, from a stand-in of Barbican's and Keystone's REST API."""
 
 import pytest
-from keystoneauth1 import loading
 
-from nova_mini import exception, service_auth
+from nova_mini import exception
 from nova_mini.conf import CONF
-from nova_mini.context import RequestContext, get_admin_context
+from nova_mini.context import get_admin_context
 from nova_mini.keymgr import conf_key_mgr
-from nova_mini.keymgr.keys import Keys
 from tests.unit import rest_server
+from tests.unit.keymgr.conftest import SERVICE, USER
 
 KEY_ID = "6b0e3c1a-0000-4000-8000-000000000001"
 KEY = bytes(range(32))
-USER, SERVICE = "token-of-the-user", "token-of-the-service"
-
-CONFIG = """
-[key_manager]
-backend = {backend}
-{more}
-[barbican_service_user]
-auth_type = password
-auth_url = {url}/v3
-username = nova
-password = secret
-project_name = service
-user_domain_id = default
-project_domain_id = default
-"""
 
 
 class Cloud:
@@ -106,30 +90,6 @@ def cloud():
     cloud = Cloud()
     with rest_server.running(cloud.respond, WithToken) as cloud.url:
         yield cloud
-
-
-@pytest.fixture
-def configured(cloud, tmp_path):
-    """``configured(backend)``: the keys of a process with this configuration."""
-
-    def configure(backend="barbican", more="") -> Keys:
-        file = tmp_path / "nova-mini.conf"
-        file.write_text(CONFIG.format(url=cloud.url, backend=backend, more=more))
-        CONF(["--config-file", str(file)], project="nova-mini")
-        service_auth.reset()
-        return Keys()
-
-    yield configure
-    service_auth.reset()
-    CONF.clear()
-    options = loading.get_auth_plugin_conf_options("password")  # registered with the plugin
-    CONF.unregister_opts(options, group="barbican_service_user")
-    CONF([], project="nova-mini", default_config_files=[])
-
-
-@pytest.fixture
-def user():
-    return RequestContext(auth_token=USER, user_id="u", project_id="project", overwrite=False)
 
 
 def test_the_users_token_reads_the_key(cloud, configured, user):

@@ -21,6 +21,7 @@ from nova_mini.clock import utcnow
 from nova_mini.conductor import witnesses
 from nova_mini.conf import CONF
 from nova_mini.context import RequestContext, get_admin_context
+from nova_mini.external import vtpm_key
 from nova_mini.objects.aggregate import AggregateList
 from nova_mini.objects.instance import Instance
 from nova_mini.objects.instance_collection import InstanceList
@@ -110,6 +111,7 @@ def _asking(host: str) -> list[Instance]:
         and each.vm_state in allowed
         and each.task_state != task_states.DELETING
         and each.launched_at is not None
+        and vtpm_key.tpm_of(each) is None  # its state is lost with its host
     ]
     busy = db.fences.get_moving_or_refused(host, [each.uuid for each in found]) if found else ()
     return [each for each in found if each.uuid not in busy]

@@ -13,15 +13,16 @@ OPTIONS: dict[str, list[cfg.Opt]] = {
             "backend",
             help="The key manager of this cloud, as a backend of castellan: barbican, vault, or "
             "nova_mini.keymgr.conf_key_mgr.ConfKeyManager (the one key of fixed_key). Without "
-            "this option there is no key manager, and servers cannot have encrypted volumes. "
-            "Cinder's option must name the same key manager. Set it for the API and on all hosts.",
+            "this option there is no key manager, and servers have neither encrypted volumes nor "
+            "virtual TPMs. Cinder's option must name the same key manager. Set it for the API, for "
+            "conductors and on all hosts.",
         ),
         cfg.StrOpt(
             "fixed_key",
             secret=True,
             help="The one key of ConfKeyManager: hexadecimal digits, the same as Cinder's "
             "[key_manager] fixed_key. Anyone who can read this file can read every encrypted "
-            "volume of the cloud: not for production.",
+            "volume of the cloud: not for production. Servers cannot have virtual TPMs with it.",
         ),
     ],
 }

@@ -184,6 +184,23 @@ OPTIONS = {
             choices=[256, 512, 1024],
             help="Descriptors in a receive queue of a virtio interface. Unset, QEMU's default.",
         ),
+        cfg.BoolOpt(
+            "swtpm_enabled",
+            default=False,
+            help="Give servers of this host virtual TPMs (hw:tpm_version). Needs the programs "
+            "swtpm and swtpm_setup, and a key manager: see [key_manager] backend.",
+        ),
+        cfg.StrOpt(
+            "swtpm_user",
+            default="tss",
+            help="User that swtpm runs as, as in libvirt's qemu.conf. The state of a virtual TPM "
+            "that comes from another host belongs to it.",
+        ),
+        cfg.StrOpt(
+            "swtpm_group",
+            default="tss",
+            help="Group that swtpm runs as, as in libvirt's qemu.conf.",
+        ),
         cfg.IntOpt(
             "tb_cache_size",
             min=1,

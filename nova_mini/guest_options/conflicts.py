@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from oslo_utils import strutils
 
-from nova_mini.guest_options import choices, defaults, firmware
+from nova_mini.guest_options import choices, defaults, firmware, vtpm
 from nova_mini.guest_options.option import EXTRA_SPEC, GuestRequirements, Problem, Refusal
 from nova_mini.guest_options.option import IMAGE_PROPERTY as IMAGE
 from nova_mini.numa.request import InvalidTopology, topology_of
@@ -20,6 +20,7 @@ def find(requested: GuestRequirements) -> Iterator[Problem]:
     """The conflicts between the options of a server; all values are valid."""
     yield from _of_pairs(requested)
     yield from _of_firmware(requested)
+    yield from _of_tpm(requested)
     yield from _of_bandwidth(requested)
     yield from _of_serial_ports(requested)
     yield from _of_video_memory(requested)
@@ -48,6 +49,22 @@ def _of_pairs(requested: GuestRequirements) -> Iterator[Problem]:
         if read(flavor) != read(image):
             reason = f"the flavor has hw:{name}={flavor}"
             yield Problem(IMAGE, f"hw_{name}", image, reason, Refusal.BAD_REQUEST)
+
+
+def _of_tpm(requested: GuestRequirements) -> Iterator[Problem]:
+    """Nova leaves these to the scheduler."""
+    specs, properties = requested.extra_specs, requested.image_properties
+    for name in ("tpm_version", "tpm_model"):
+        flavor, image = specs.get(f"hw:{name}"), properties.get(f"hw_{name}")
+        if flavor and image and flavor != image:
+            reason = f"the flavor has hw:{name}={flavor}"
+            yield Problem(IMAGE, f"hw_{name}", image, reason, Refusal.NO_VALID_HOST)
+    tpm = vtpm.of(requested)
+    if tpm and tpm.model == vtpm.CRB and tpm.version != vtpm.VERSION_2_0:
+        is_of_flavor = bool(specs.get("hw:tpm_model"))
+        kind, key = (EXTRA_SPEC, "hw:tpm_model") if is_of_flavor else (IMAGE, "hw_tpm_model")
+        reason = f"it needs version {vtpm.VERSION_2_0}"
+        yield Problem(kind, key, tpm.model, reason, Refusal.NO_VALID_HOST)
 
 
 def _of_serial_ports(requested: GuestRequirements) -> Iterator[Problem]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nova_mini.guest_options import defaults, filters, placement_names
+from nova_mini.guest_options import defaults, filters, placement_names, vtpm
 from nova_mini.guest_options.option import (
     Option,
     Refusal,
@@ -12,7 +12,7 @@ from nova_mini.guest_options.option import (
     refused,
     supported,
 )
-from nova_mini.guest_options.shared_options import LIBVIRT, PCI, TPM, of_flavors
+from nova_mini.guest_options.shared_options import LIBVIRT, PCI, of_flavors
 from nova_mini.guest_options.value_types import (
     BOOLEAN,
     CPUS,
@@ -120,10 +120,12 @@ def _hardware() -> list[Option]:
             Pattern(r"[a-zA-Z0-9_]+(,[a-zA-Z0-9_]+)*,?"),
             "persistent memory is not supported",
         ),
-        ignored(
+        supported(
             "hw:tpm_secret_security",
-            Choice(("user", "host", "deployment")),
-            f"belongs to hw:tpm_version; {TPM}",
+            Choice(vtpm.OWNERS),
+            "key manager",
+            is_default=vtpm.is_owner_supported,
+            reason=f"supported: {vtpm.OWNER_USER}; a server with a TPM cannot move while it runs",
         ),
         supported("hw_rng:allowed", BOOLEAN, LIBVIRT),
         supported("hw_rng:rate_bytes", NOT_NEGATIVE, LIBVIRT),

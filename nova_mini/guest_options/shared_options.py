@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from nova_mini.guest_options import choices, defaults, filters
+from nova_mini.guest_options import choices, defaults, filters, vtpm
 from nova_mini.guest_options.option import Option, ignored, one_of, refused, supported
 from nova_mini.guest_options.value_types import (
     BOOLEAN,
@@ -22,7 +22,6 @@ from nova_mini.guest_options.value_types import (
 
 LIBVIRT = "libvirt driver"
 
-TPM = "virtual TPM devices are not supported"
 MEMORY_ENCRYPTION = "memory encryption is not supported"
 PCI = "PCI passthrough is not supported"
 DISK_ENCRYPTION = "encryption of local disks is not supported"
@@ -86,8 +85,8 @@ _BOTH = [
         is_default=defaults.at_most(choices.SERIAL_PORTS),
         reason=f"a guest has at most {choices.SERIAL_PORTS} serial ports",
     ),
-    refused("tpm_model", Choice(("tpm-tis", "tpm-crb")), TPM),
-    refused("tpm_version", Choice(("1.2", "2.0")), TPM),
+    supported("tpm_model", Choice(vtpm.MODELS), LIBVIRT),
+    supported("tpm_version", Choice(vtpm.VERSIONS), LIBVIRT),
     supported("watchdog_action", Choice(choices.WATCHDOG_ACTIONS), LIBVIRT),
     refused(
         "viommu_model",

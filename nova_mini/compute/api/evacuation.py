@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nova_mini.actions import evacuations
 from nova_mini.compute.api.base import Base
-from nova_mini.compute.requests import evacuate_request
+from nova_mini.compute.requests import evacuate_request, vtpm_checks
 from nova_mini.context import RequestContext
 from nova_mini.objects.instance import Instance
 from nova_mini.states import state_checks
@@ -19,8 +19,9 @@ class Evacuation(Base):
     ) -> None:
         """Start the server on another host. Ends its other actions.
 
-        Raises the errors of ``evacuate_request.check``.
+        Raises OperationNotSupportedForVTPM, and the errors of ``evacuate_request.check``.
         """
         state_checks.check(context, instance, "evacuate")
+        vtpm_checks.refuse(instance, "evacuate")
         evacuate_request.check(context, instance, request)
         self._send(context, evacuations.begin(context, instance, request.parameters()))

@@ -16,6 +16,7 @@ from nova_mini.compute.requests import (
     host_release,
     rebuild_request,
     rescue_request,
+    vtpm_checks,
 )
 from nova_mini.context import RequestContext
 from nova_mini.external import snapshot_record
@@ -32,9 +33,10 @@ class Images(Base):
     ) -> None:
         """Replace the root disk by a new one from an image; uuid and addresses stay.
 
-        Raises Invalid, OverQuota.
+        Raises Invalid, OverQuota, OperationNotSupportedForVTPM.
         """
         allowed = state_checks.check(context, instance, "rebuild")
+        vtpm_checks.refuse(instance, "rebuild")
         limits, _ = quota.get_project_and_user_limits(context)
         create_checks.check_injected_files(request.injected_files, limits)
         create_checks.check_metadata(request.metadata or {}, limits)
@@ -113,6 +115,7 @@ class Images(Base):
         ``rescue_request``.
         """
         allowed = state_checks.check(context, instance, "rescue")
+        vtpm_checks.refuse(instance, "rescue")
         get_image = functools.partial(self._get_image, context)
         image = rescue_request.find_image(instance, request, get_image)
         parameters = rescue_request.check(context, self.volume_api, instance, request, image)

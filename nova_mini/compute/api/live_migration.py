@@ -12,6 +12,7 @@ from nova_mini.compute.requests import (
     live_migration_checks,
     live_migration_request,
     move_request,
+    vtpm_checks,
 )
 from nova_mini.context import RequestContext
 from nova_mini.objects import quota_claims
@@ -34,9 +35,11 @@ class LiveMigration(Base):
         have checked the guest.
 
         Raises the errors of ``move_request.check_destination``, SourceServiceUnavailable if the
-        host of the server does not report, and those of ``live_migration_checks.wait``.
+        host of the server does not report, OperationNotSupportedForVTPM, and those of
+        ``live_migration_checks.wait``.
         """
         allowed = state_checks.check(context, instance, "os-migrateLive")
+        vtpm_checks.refuse(instance, "live-migration")
         move_request.check_live_source(context, instance)
         if parameters.host is not None:
             move_request.check_destination(context, instance, parameters.host)

@@ -11,7 +11,7 @@ from nova_mini.actions.parameters import (
     UnshelveParameters,
 )
 from nova_mini.compute.api.base import Base
-from nova_mini.compute.requests import destination
+from nova_mini.compute.requests import destination, vtpm_checks
 from nova_mini.context import RequestContext
 from nova_mini.external import shelved_image
 from nova_mini.objects.instance import Instance
@@ -23,10 +23,12 @@ class Shelve(Base):
         """Save the root disk as an image, unless it is a volume, and remove the server from its
         host.
 
-        Raises the errors of Glance; the server is unchanged then. First deletes the image of an
-        earlier shelve that an administrator ended, because its id is about to be overwritten.
+        Raises OperationNotSupportedForVTPM, and the errors of Glance; the server is unchanged then.
+        First deletes the image of an earlier shelve that an administrator ended, because its id is
+        about to be overwritten.
         """
         allowed = state_checks.check(context, instance, "shelve")
+        vtpm_checks.refuse(instance, "shelve")
         if shelved_image.id_of(instance):
             shelved_image.delete(self.image_api, context, instance)
         if not instance.is_volume_backed:

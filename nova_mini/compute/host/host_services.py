@@ -13,6 +13,7 @@ from nova_mini.compute.host.resource_tracker import ResourceTracker
 from nova_mini.conf import CONF
 from nova_mini.context import get_admin_context
 from nova_mini.image import glance
+from nova_mini.keymgr.passphrases import Passphrases
 from nova_mini.network import neutron
 from nova_mini.objects.compute_node import ComputeNode
 from nova_mini.virt.driver import ComputeDriver
@@ -27,7 +28,8 @@ def _build_slots() -> threading.BoundedSemaphore:
 @dataclass
 class HostServices:
     """``name`` is the host's name. ``rt`` accounts for its resources. ``build_slots`` limits the
-    number of concurrent builds. ``live_requests``: messages about live migrations."""
+    number of concurrent builds. ``live_requests``: messages about live migrations.
+    ``passphrases``: of virtual TPMs."""
 
     name: str
     driver: ComputeDriver
@@ -39,6 +41,7 @@ class HostServices:
     instance_events: InstanceEvents
     build_slots: threading.BoundedSemaphore = field(default_factory=_build_slots)
     live_requests: LiveRequests = field(default_factory=LiveRequests)
+    passphrases: Passphrases = field(default_factory=Passphrases)
     _builds_failed: bool = False
 
     def build_failed(self) -> None:

@@ -12,6 +12,7 @@ from nova_mini.actions.parameters import BuildParameters
 from nova_mini.clock import utcnow
 from nova_mini.compute.host.host_services import HostOperation
 from nova_mini.compute.operations import attached_volumes
+from nova_mini.external import vtpm_key
 from nova_mini.objects.image_meta import ImageMeta
 from nova_mini.objects.network_model import requests_from_primitive
 from nova_mini.states import task_states, vm_states
@@ -28,6 +29,7 @@ REQUEST_FAILED = (
     exception.DevicePathInUse,
     exception.Forbidden,
     exception.ImageNotFound,
+    exception.KeyNotStored,
     exception.NetworkAmbiguous,
     exception.NetworkNotFound,
     exception.NeutronRequestRefused,
@@ -87,6 +89,7 @@ class InstanceBuild:
         instance = self._instance
         instance.vm_state = vm_states.BUILDING
         with self._host.rt.instance_claim(self._context, instance):
+            vtpm_key.ensure(self._host.passphrases, self._context, instance)
             network_info, block_device_info = self._build_resources()
             instance.network_info = network_info
             instance.task_state = task_states.SPAWNING

@@ -9,7 +9,7 @@ from oslo_log import log as logging
 
 from nova_mini import exception
 from nova_mini.compute.host.host_services import HostOperation
-from nova_mini.external import shelved_image, unfinished_images, volume_cleanup
+from nova_mini.external import shelved_image, unfinished_images, volume_cleanup, vtpm_key
 from nova_mini.objects.migration import Migration
 from nova_mini.rpcapi.compute import ComputeAPI
 from nova_mini.trace import traced
@@ -53,6 +53,7 @@ def shutdown_instance(op: HostOperation, image_ids: Sequence[str]) -> None:
     for image_id in image_ids:
         _discard_image(op, image_id)
     delete_shelved_image(op)
+    vtpm_key.discard(op.host.passphrases, op.context, op.instance)
     volume_cleanup.cleanup_volumes(op.host.volume_api, op.context, op.instance, bdms)
 
 

@@ -11,6 +11,7 @@ from nova_mini.clock import utcnow
 from nova_mini.compute.host import network_refresh
 from nova_mini.compute.host.host_services import HostOperation
 from nova_mini.compute.operations import power, reimage
+from nova_mini.external import vtpm_key
 from nova_mini.objects.image_meta import ImageMeta
 from nova_mini.objects.instance import Instance
 from nova_mini.objects.network_model import NetworkInfo
@@ -66,6 +67,7 @@ def _rebuild(op: HostOperation, parameters: RebuildParameters) -> None:
     missing = network_refresh.missing(op.instance, network_info)
     op.instance.task_state = task_states.REBUILD_BLOCK_DEVICE_MAPPING
     op.instance.save()
+    vtpm_key.ensure(op.host.passphrases, op.context, op.instance)
     op.host.driver.destroy(
         op.context, op.instance, NetworkInfo([*network_info, *missing]), block_device_info
     )

@@ -18,6 +18,7 @@ from nova_mini.clock import utcnow
 from nova_mini.compute.host.host_services import HostOperation
 from nova_mini.compute.operations import host_connections, resized_swap
 from nova_mini.conf import CONF
+from nova_mini.external import vtpm_key
 from nova_mini.objects.compute_node import ComputeNode
 from nova_mini.objects.migration import NEW, Migration
 from nova_mini.states import migration_states, task_states, vm_states
@@ -92,12 +93,15 @@ def finish_resize(op: HostOperation) -> None:
     instance.task_state = task_states.RESIZE_FINISH
     instance.save()
     resized_swap.follow(op, migration.new_flavor)
+    vtpm_key.ensure(op.host.passphrases, op.context, instance)
     move = Move(op.context, instance, migration, host_connections.connect(op))
+    source = _source(op)
     op.host.driver.finish_migration(
         move,
         power_on=migration.old_vm_state == vm_states.ACTIVE,
-        source_address=_address_of_disks(op),
+        source_address=None if source is None or source.disk_pool else source.host_ip,
         report=functools.partial(_record_copied, op),
+        host_address=source.host_ip if source else None,
     )
     instance.power_state = op.host.driver.get_info(instance).state
     instance.vm_state = vm_states.RESIZED
@@ -116,10 +120,8 @@ def _record_copied(op: HostOperation, total: int, copied: int) -> None:
         LOG.warning("Instance %s: could not record the progress: %s", op.instance.uuid, exc)
 
 
-def _address_of_disks(op: HostOperation) -> str | None:
-    """The address of the host that has the disks of a server that came here; None if they are in
-    this host's storage."""
+def _source(op: HostOperation) -> ComputeNode | None:
+    """The host that a server came from; None if it is this one."""
     if op.migration.is_same_host:
         return None
-    source = ComputeNode.get_by_host(op.context, op.migration.source_compute)
-    return None if source.disk_pool else source.host_ip
+    return ComputeNode.get_by_host(op.context, op.migration.source_compute)

@@ -15,6 +15,7 @@ from nova_mini.clock import utcnow
 from nova_mini.compute.host.host_services import HostOperation
 from nova_mini.compute.operations import host_connections, resized_swap
 from nova_mini.compute.operations.resize import present_move
+from nova_mini.external import vtpm_key
 from nova_mini.objects.migration import OLD
 from nova_mini.objects.request_spec import RequestSpec
 from nova_mini.states import migration_states, power_state, task_states, vm_states
@@ -49,6 +50,7 @@ def confirm_at_destination(op: HostOperation) -> None:
 
 def _keep_resized(op: HostOperation) -> None:
     instance, migration = op.instance, op.migration
+    vtpm_key.discard_unused(op.host.passphrases, op.context, instance)
     spec = RequestSpec.get_by_instance_uuid(op.context, instance.uuid)
     spec.set_flavor(instance.flavor, is_volume_backed=instance.is_volume_backed)
     spec.save()
@@ -95,6 +97,7 @@ def _return(op: HostOperation) -> None:
     move = Move(op.context, instance, migration, host_connections.connect(op))
     was_running = migration.old_vm_state == vm_states.ACTIVE
     op.host.driver.finish_revert_migration(move, power_on=was_running)
+    vtpm_key.discard_unused(op.host.passphrases, op.context, instance)
     op.host.rt.take_back(migration)
     instance.power_state = op.host.driver.get_info(instance).state
     instance.vm_state = migration.old_vm_state

@@ -6,8 +6,9 @@ from nova_mini.actions import operations
 from nova_mini.actions.claims import ClaimedAction
 from nova_mini.conductor import unfinished_image_sweep
 from nova_mini.context import RequestContext
-from nova_mini.external import shelved_image, volume_cleanup
+from nova_mini.external import shelved_image, volume_cleanup, vtpm_key
 from nova_mini.image import glance
+from nova_mini.keymgr.passphrases import Passphrases
 from nova_mini.network import neutron
 from nova_mini.notifications import notify_about_instance_usage
 from nova_mini.objects.block_device_mapping import BlockDeviceMappingList
@@ -47,6 +48,7 @@ def _delete(context: RequestContext, action: ClaimedAction) -> None:
     others = Migration.get_hosts_beside(context, instance)
     neutron.API().deallocate_for_instance(context.elevated(), instance)
     _delete_images(context, action)
+    vtpm_key.discard(Passphrases(), context, instance)
     bdms = BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
     volume_cleanup.cleanup_volumes(cinder.API(), context, instance, bdms)
     instance.deleted = True

@@ -54,12 +54,14 @@ class Moves(abc.ABC):
         power_on: bool,
         source_address: str | None = None,
         report: Callable[[int, int], None] | None = None,
+        host_address: str | None = None,
     ) -> None:
         """At the destination: make the disks as large as the new flavor, which the instance has
         already, define the domain and start it. Idempotent.
 
         ``source_address``: the address of the source from which the disks are copied; None if the
-        source has its disks in a pool. ``report(total, copied)``, in bytes, is called now and then
+        source has its disks in a pool. ``host_address``: the address of the source in any case;
+        None if it is this host. ``report(total, copied)``, in bytes, is called now and then
         meanwhile.
         """
 

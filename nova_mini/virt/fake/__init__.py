@@ -73,7 +73,7 @@ class FakeDriver(
             hypervisor_hostname=self._host,
             cpu_info={"arch": "x86_64", "model": "fake", "vendor": "nova-mini", "features": []},
             supported_instances=[["x86_64", "fake", "hvm"]],
-            traits=sorted(COMMON_TRAITS | implied_traits.ALL),
+            traits=sorted(_traits()),
             host_uptime=uptime.of_machine(),
             numa=topology,
         )
@@ -90,3 +90,9 @@ class FakeDriver(
 
     def get_power_states(self) -> dict[str, int]:
         return {guest.uuid: guest.state for guest in self._guests.all()}
+
+
+def _traits() -> frozenset[str]:
+    """All hardware; a virtual TPM only in a cloud that can keep its passphrase."""
+    found = COMMON_TRAITS | implied_traits.ALL
+    return found if CONF.key_manager.backend else found - implied_traits.OF_TPMS

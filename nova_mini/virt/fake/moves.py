@@ -24,6 +24,7 @@ class FakeMoves(FakeCreation, FakePower, Moves):
         power_on: bool,
         source_address: str | None = None,
         report: Callable[[int, int], None] | None = None,
+        host_address: str | None = None,
     ) -> None:
         self._delay(move.instance, "resize")
         self._fail_if_requested(move.instance)

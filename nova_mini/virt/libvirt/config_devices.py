@@ -222,6 +222,22 @@ def _alias(node) -> str | None:
 
 
 @dataclasses.dataclass
+class LibvirtConfigGuestTpm(LibvirtConfigObject):
+    """A TPM that swtpm emulates. ``model``: tpm-tis or tpm-crb; ``version``: 1.2 or 2.0;
+    ``secret``: uuid of the secret with the passphrase of its state."""
+
+    model: str
+    version: str
+    secret: str
+
+    def format_dom(self) -> etree._Element:
+        tpm = element("tpm", model=self.model)
+        tpm.append(element("backend", type="emulator", version=self.version))
+        tpm[-1].append(element("encryption", secret=self.secret))
+        return tpm
+
+
+@dataclasses.dataclass
 class LibvirtConfigGuestController(LibvirtConfigObject):
     type: str
     model: str

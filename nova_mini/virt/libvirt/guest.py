@@ -199,14 +199,17 @@ class Guest:
 
     def delete_configuration(self) -> None:
         """Undefine the domain and remove its saved memory and snapshots metadata. Its NVRAM is
-        removed with the folder of the instance. Idempotent."""
+        removed with the folder of the instance, and so is the state of its TPM. Idempotent."""
         flags = (
             libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
             | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
         )
         try:
-            if "<nvram" in self.get_definition(persistent=True):
+            definition = self.get_definition(persistent=True)
+            if "<nvram" in definition:
                 flags |= libvirt.VIR_DOMAIN_UNDEFINE_KEEP_NVRAM
+            if "<tpm" in definition:
+                flags |= libvirt.VIR_DOMAIN_UNDEFINE_KEEP_TPM
             self._domain.undefineFlags(flags)
         except libvirt.libvirtError as exc:
             if exc.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:

@@ -10,6 +10,7 @@ from oslo_utils import strutils
 
 from nova_mini import exception
 from nova_mini.conf import CONF
+from nova_mini.external import vtpm_key
 from nova_mini.guest_options import choices, hypervisor_id
 from nova_mini.virt import cpu_sets
 from nova_mini.virt.libvirt import (
@@ -132,6 +133,7 @@ class GuestConfigBuilder:
                 *self._controllers(hardware, disk_info),
                 *console_devices.of_guest(instance, hardware, self.serial_ports),
                 *_helper_devices(flavor, hardware),
+                *_tpm(instance),
             ],
         )
 
@@ -228,3 +230,13 @@ def _helper_devices(flavor, hardware):
     action = hardware.choice("watchdog_action", choices.WATCHDOG_ACTIONS, "disabled")
     if action != "disabled":
         yield vdevices.LibvirtConfigGuestWatchdog(action)
+
+
+def _tpm(instance):
+    """By the server's own image, also in a rescue. Raises HypervisorError without a passphrase."""
+    tpm, passphrase = vtpm_key.tpm_of(instance), vtpm_key.of(instance)
+    if tpm is None:
+        return
+    if passphrase is None:
+        raise exception.HypervisorError(reason="the virtual TPM of the server has no key")
+    yield vdevices.LibvirtConfigGuestTpm(tpm.model, tpm.version, passphrase.id)

@@ -17,15 +17,17 @@ _NAMES = {"iscsi": "target", "volume": "volume"}
 
 class LibvirtConfigSecret(LibvirtConfigObject):
     """``private``: libvirt never returns the value. ``ephemeral``: libvirt does not store it.
-    ``usage_type``: ceph, iscsi or volume."""
+    ``usage_type``: ceph, iscsi, volume or vtpm."""
 
-    def __init__(self, usage_type: str, uuid: str, name: str):
+    def __init__(self, usage_type: str, uuid: str, name: str, ephemeral: bool = False):
         self._usage_type = usage_type
         self._uuid = uuid
         self._name = name
+        self._ephemeral = ephemeral
 
     def format_dom(self) -> etree._Element:
-        secret = element("secret", ephemeral="no", private="yes")
+        ephemeral = "yes" if self._ephemeral else "no"
+        secret = element("secret", ephemeral=ephemeral, private="yes")
         secret.append(element("uuid", self._uuid))
         usage = element("usage", type=self._usage_type)
         usage.append(element(_NAMES.get(self._usage_type, "name"), self._name))
@@ -46,9 +48,11 @@ class Secrets:
     def __init__(self, host: Host):
         self._host = host
 
-    def ensure(self, usage_type: str, uuid: str, name: str, value: bytes | None) -> bool:
+    def ensure(
+        self, usage_type: str, uuid: str, name: str, value: bytes | None, ephemeral: bool = False
+    ) -> bool:
         """Ensure that libvirt has the secret ``uuid``. A secret with this uuid but another name is
-        not changed: another program made it.
+        not changed: another program made it. ``ephemeral``: libvirt keeps it in its memory only.
 
         ``value`` None: the value is not known; returns False then if libvirt has no such secret.
         """
@@ -56,7 +60,7 @@ class Secrets:
         if value is None:
             return secret is not None
         if secret is None:
-            config = LibvirtConfigSecret(usage_type, uuid, name)
+            config = LibvirtConfigSecret(usage_type, uuid, name, ephemeral)
             secret = self._host.get_connection().secretDefineXML(config.to_xml(), 0)
         if secret.usageID() == name:  # set always: a process may have died before it set it
             secret.setValue(value, 0)
@@ -67,6 +71,14 @@ class Secrets:
         secret = self._find(uuid)
         if secret is not None:
             secret.undefine()
+
+    def remove_by_usage(self, usage_type: int, name: str) -> None:
+        """Idempotent. ``usage_type``: a VIR_SECRET_USAGE_TYPE_* value."""
+        try:
+            self._host.get_connection().secretLookupByUsage(usage_type, name).undefine()
+        except libvirt.libvirtError as exc:
+            if exc.get_error_code() != libvirt.VIR_ERR_NO_SECRET:
+                raise
 
     def _find(self, uuid: str) -> libvirt.virSecret | None:
         try:

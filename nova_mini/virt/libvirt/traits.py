@@ -10,9 +10,9 @@ import os_traits
 from lxml import etree
 
 from nova_mini.conf import CONF
-from nova_mini.guest_options import choices
+from nova_mini.guest_options import choices, implied_traits
 from nova_mini.virt.driver.host_information import COMMON_TRAITS
-from nova_mini.virt.libvirt import cpu_models, guest_cpu
+from nova_mini.virt.libvirt import cpu_models, guest_cpu, vtpm
 from nova_mini.virt.libvirt.firmware import Firmware
 from nova_mini.virt.libvirt.host import Capabilities, Host
 
@@ -48,6 +48,7 @@ def of_host(host: Host) -> list[str]:
     found |= _named("COMPUTE_USB_MODEL", choices.USB_MODELS)
     if domain is not None:
         found |= _of_devices(domain)
+        found |= _of_tpms(domain)
         found |= {
             trait for name in _cpu_features(host, domain) for trait in cpu_models.traits_of(name)
         }
@@ -89,6 +90,16 @@ def _of_devices(domain: etree._Element) -> set[str]:
         choices.VIDEO_MODELS
     )
     return _named("COMPUTE_STORAGE_BUS", buses) | _named("COMPUTE_GRAPHICS_MODEL", models)
+
+
+def _of_tpms(domain: etree._Element) -> set[str]:
+    """None if any part is missing that every virtual TPM needs."""
+    versions, models = vtpm.offered(domain)
+    if not (CONF.libvirt.swtpm_enabled and versions and models):
+        return set()
+    found = {trait for name, trait in implied_traits.TPM_VERSIONS.items() if name in versions}
+    found |= {trait for name, trait in implied_traits.TPM_MODELS.items() if name in models}
+    return found | {implied_traits.TPM_OWNER}
 
 
 def _of_live_migration() -> set[str]:

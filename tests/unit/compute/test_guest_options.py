@@ -49,17 +49,17 @@ def test_only_the_log_has_the_numbers_of_hosts(cloud, glance, caplog):
 
 
 def test_an_image_property_that_no_host_supports(cloud, glance):
-    glance.images[IMAGE]["hw_tpm_version"] = "2.0"
+    glance.images[IMAGE]["hw_viommu_model"] = "auto"
     (instance,) = cloud.api.create(cloud.context, server_request({}))
     cloud.deliver()
     (fault,) = db.instance_faults.get_latest_faults([instance.uuid]).values()
-    assert "image property hw_tpm_version=2.0" in fault["message"]
+    assert "image property hw_viommu_model=auto" in fault["message"]
 
 
 def test_an_image_property_of_a_boot_volume(cloud, glance):
     volume = cloud.cinder.add_volume(size=2)
     cloud.cinder.volumes[volume]["bootable"] = "true"
-    cloud.cinder.volumes[volume]["volume_image_metadata"] = {"hw_tpm_version": "2.0"}
+    cloud.cinder.volumes[volume]["volume_image_metadata"] = {"hw_viommu_model": "auto"}
     request = server_request(
         {},
         block_device_mapping=[
@@ -70,7 +70,7 @@ def test_an_image_property_of_a_boot_volume(cloud, glance):
     (instance,) = cloud.api.create(cloud.context, request)
     cloud.deliver()
     (fault,) = db.instance_faults.get_latest_faults([instance.uuid]).values()
-    assert "image property hw_tpm_version=2.0" in fault["message"]
+    assert "image property hw_viommu_model=auto" in fault["message"]
 
 
 def test_the_api_refuses_unsupported_extra_specs(cloud, glance):

@@ -472,11 +472,11 @@ def test_unshelve_schedules_with_the_present_image_properties(cloud, server, gla
     """A rebuild may have changed the image since the server was scheduled."""
     shelve(cloud, server)
     instance = cloud.instance(server)
-    instance.system_metadata = {**instance.system_metadata, "image_hw_tpm_version": "2.0"}
+    instance.system_metadata = {**instance.system_metadata, "image_hw_viommu_model": "auto"}
     instance.save()
     unshelve(cloud, server)
     check_offloaded(cloud, server, glance)
-    assert "image property hw_tpm_version=2.0" in fault(server)
+    assert "image property hw_viommu_model=auto" in fault(server)
 
 
 def test_unshelve_fails_if_the_shelved_image_is_missing(cloud, server, glance, monkeypatch):

@@ -29,8 +29,8 @@ REFUSED_SPECS = {
     "hw:mem_encryption": ["True"],
     "hw:pmem": ["a,b"],
     "hw:serial_port_count": ["5"],
-    "hw:tpm_version": ["2.0"],
-    "hw:tpm_model": ["tpm-crb"],
+    "hw:tpm_version": ["3.0"],
+    "hw:tpm_model": ["tpm-spapr"],
     "hw:viommu_model": ["auto"],
     "hw:sound_model": ["virtio", "pcspk"],
     "hw:usb_model": ["qusb1", "vt82c686b-uhci"],
@@ -78,6 +78,9 @@ DEFAULT_SPECS = {
     "hw:mem_encryption_model": ["amd-sev"],
     "hw:serial_port_count": ["0", "1", "4"],
     "hw:pmu": ["true", "false"],
+    "hw:tpm_version": ["1.2", "2.0"],
+    "hw:tpm_model": ["tpm-tis", "tpm-crb"],
+    "hw:tpm_secret_security": ["user", "host"],  # without a TPM
     "hw:sound_model": ["ich9"],
     "hw:usb_model": ["nec-xhci"],
     "hw:redirected_usb_ports": ["0"],
@@ -121,7 +124,8 @@ REFUSED_PROPERTIES = {
     "hw_disk_bus": ["fdc"],
     "hw_vif_model": ["lan9118"],
     "hw_machine_type": [],
-    "hw_tpm_version": ["2.0"],
+    "hw_tpm_model": ["tpm-spapr"],
+    "hw_viommu_model": ["auto"],
     "hw_video_ram": ["16"],
     "hw_rng_model": ["none"],
     "hw_firmware_stateless": ["true"],
@@ -142,6 +146,7 @@ DEFAULT_PROPERTIES = {
     "hw_numa_nodes": ["2"],
     "hw_firmware_type": ["bios", "uefi"],
     "hw_disk_bus": ["virtio", "scsi"],
+    "hw_tpm_version": ["1.2", "2.0"],
     "hw_video_ram": ["0"],
     "hw_input_bus": ["usb", "virtio"],
     "img_hide_hypervisor_id": ["true"],
@@ -210,13 +215,13 @@ def test_hw_disk_bus_has_precedence_over_vmware_adaptertype():
 def test_the_error_of_the_scheduler_lists_all_unsupported_keys():
     with pytest.raises(exception.NoValidHost) as raised:
         check.check_for_scheduling(
-            GuestRequirements({"hw:locked_memory": "yes"}, {"hw_tpm_version": "2.0"}, vcpus=1),
+            GuestRequirements({"hw:locked_memory": "yes"}, {"hw_viommu_model": "auto"}, vcpus=1),
             enabled_filters=filters.ALL,
         )
     message = str(raised.value)
     assert message.startswith("No valid host was found. ")
     assert "extra spec hw:locked_memory=yes (locked memory is not supported)" in message
-    assert "image property hw_tpm_version=2.0" in message
+    assert "image property hw_viommu_model=auto" in message
 
 
 @pytest.mark.parametrize(
@@ -261,13 +266,13 @@ def test_the_api_refuses_invalid_values(extra_specs, image_properties):
 
 def test_the_api_accepts_valid_but_unsupported_values():
     check.check_request(
-        GuestRequirements({"hw:cpu_policy": "dedicated"}, {"hw_tpm_version": "2.0"})
+        GuestRequirements({"hw:cpu_policy": "dedicated"}, {"hw_viommu_model": "auto"})
     )
 
 
 def test_a_rebuild_refuses_an_image_with_unsupported_properties():
-    with pytest.raises(exception.InvalidGuestOption, match="hw_tpm_version"):
-        check.check_on_host(GuestRequirements({}, {"hw_tpm_version": "2.0"}))
+    with pytest.raises(exception.InvalidGuestOption, match="hw_viommu_model"):
+        check.check_on_host(GuestRequirements({}, {"hw_viommu_model": "auto"}))
     # The flavor was checked when the server was created.
     check.check_on_host(GuestRequirements({"hw:cpu_policy": "dedicated"}, {"os_distro": "x"}))
 

@@ -45,6 +45,27 @@ def test_the_api_refuses(extra_specs, image_properties):
         ),
         ({"hw:usb_model": "none"}, {"hw_pointer_model": "usbtablet"}, "no USB bus"),
         ({}, {"hw_usb_model": "none", "hw_disk_bus": "usb"}, "no USB bus"),
+        ({"hw:tpm_version": "2.0"}, {"hw_tpm_version": "1.2"}, "the flavor has hw:tpm_version=2.0"),
+        (
+            {"hw:tpm_version": "2.0", "hw:tpm_model": "tpm-tis"},
+            {"hw_tpm_model": "tpm-crb"},
+            "the flavor has hw:tpm_model=tpm-tis",
+        ),
+        (
+            {"hw:tpm_version": "1.2", "hw:tpm_model": "tpm-crb"},
+            {},
+            "extra spec hw:tpm_model=tpm-crb .it needs version 2.0",
+        ),
+        (
+            {"hw:tpm_version": "1.2"},
+            {"hw_tpm_model": "tpm-crb"},
+            "image property hw_tpm_model=tpm-crb .it needs version 2.0",
+        ),
+        (
+            {"hw:tpm_version": "2.0", "hw:tpm_secret_security": "host"},
+            {},
+            "cannot move while it runs",
+        ),
         ({"quota:vif_inbound_peak": "9"}, {}, "needs quota:vif_inbound_average"),
         (
             {"quota:vif_outbound_burst": "9", "quota:vif_outbound_average": "0"},
@@ -71,6 +92,9 @@ def test_the_scheduler_refuses(extra_specs, image_properties, cause):
         ({"hw:vif_multiqueue_enabled": "yes"}, {"hw_vif_multiqueue_enabled": "true"}),
         ({"quota:vif_inbound_peak": "9", "quota:vif_inbound_average": "5"}, {}),
         ({"hw:pmu": "no"}, {"hw_pmu": "off"}),
+        ({"hw:tpm_version": "2.0"}, {"hw_tpm_version": "2.0", "hw_tpm_model": "tpm-crb"}),
+        ({"hw:tpm_version": "1.2", "hw:tpm_secret_security": "user"}, {}),
+        ({"hw:tpm_model": "tpm-crb"}, {}),  # no TPM
         ({"hw:sound_model": "ich9"}, {"hw_sound_model": "ich9"}),
         ({"hw:serial_port_count": "2"}, {"hw_serial_port_count": "1"}),
         ({"hw_video:ram_max_mb": "64"}, {"hw_video_ram": "64"}),
@@ -94,6 +118,15 @@ def test_the_traits_of_devices():
         "USB_MODEL_NEC_XHCI",
     }
     assert traits({}, {"hw_usb_model": "ehci"}) == set()
+
+
+def test_the_traits_of_tpms():
+    security = "SECURITY_TPM"
+    of_user = f"{security}_SECRET_SECURITY_USER"
+    assert traits({"hw:tpm_version": "1.2"}) == {f"{security}_1_2", f"{security}_TIS", of_user}
+    with_crb = traits({}, {"hw_tpm_version": "2.0", "hw_tpm_model": "tpm-crb"})
+    assert with_crb == {f"{security}_2_0", f"{security}_CRB", of_user}
+    assert traits({"hw:tpm_model": "tpm-crb"}) == set()
 
 
 def test_the_trait_of_packed_rings():

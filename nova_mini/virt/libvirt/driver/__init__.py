@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from nova_mini import exception
 from nova_mini.conf import CONF
 from nova_mini.image import glance
+from nova_mini.keymgr.passphrases import Passphrases
 from nova_mini.virt.driver import ComputeDriver
 from nova_mini.virt.driver.host_information import HostResources
 from nova_mini.virt.driver.power_states import InstanceInfo
@@ -21,6 +22,7 @@ from nova_mini.virt.libvirt import (
     resources,
     snapshot,
     utils,
+    vtpm,
 )
 from nova_mini.virt.libvirt.driver.guest_access import LibvirtGuestAccess
 from nova_mini.virt.libvirt.driver.images import LibvirtImages
@@ -69,6 +71,7 @@ class LibvirtDriver(
         self.vif_driver = LibvirtGenericVIFDriver()
         self.firewall_driver: firewall.FirewallDriver = firewall.NoopFirewallDriver()
         self._volumes = Volumes(self._host)
+        self._tpms = vtpm.VirtualTpms(Secrets(self._host), Passphrases())
         self._serial_ports = SerialPorts(self._host)
         self._image_api = glance.API()
 
@@ -83,6 +86,7 @@ class LibvirtDriver(
         injection.check_host()
         self.image_backend.init_host()
         disk_places.check(self._host, self.image_backend)
+        vtpm.check_host()
         utils.restrict_access()
         snapshot.remove_unfinished()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from nova_mini import exception
@@ -9,7 +10,7 @@ from nova_mini.objects.image_meta import ImageMeta
 from nova_mini.objects.network_model import NetworkInfo
 from nova_mini.trace import traced
 from nova_mini.virt.driver.creation import Creation
-from nova_mini.virt.libvirt import blockinfo, disks, utils
+from nova_mini.virt.libvirt import blockinfo, disks, utils, vtpm_state
 from nova_mini.virt.libvirt.driver.domains import Domains
 
 if TYPE_CHECKING:
@@ -55,7 +56,9 @@ class LibvirtCreation(Domains, Creation):
             raise exception.BuildAbortException(
                 instance_uuid=instance.uuid, reason=exc.format_message()
             ) from exc
-        guest = self._create_domain_and_network(instance, xml, network_info, power_on)
+        starts = self._tpms.unlocked(context, instance) if power_on else contextlib.nullcontext()
+        with starts:
+            guest = self._create_domain_and_network(instance, xml, network_info, power_on)
         if power_on:
             self._wait_for_boot(guest)
 
@@ -77,6 +80,7 @@ class LibvirtCreation(Domains, Creation):
         self.unplug_vifs(instance, network_info)
         self.firewall_driver.unfilter_instance(instance, network_info)
         self._volumes.disconnect_all(instance, block_device_info)
+        self._tpms.forget(instance.uuid)
         if destroy_disks:
             self._remove_disks(instance)
 
@@ -87,4 +91,5 @@ class LibvirtCreation(Domains, Creation):
         is_owner = instance.deleted or instance.host == self._hostname
         if is_owner or not self.image_backend.is_shared:
             self.image_backend.remove_disks(instance.uuid)
+        vtpm_state.remove(instance.uuid)
         utils.delete_instance_files(instance)

@@ -11,6 +11,7 @@ from nova_mini.virt.libvirt.imagebackend.file import Backend
 from nova_mini.virt.libvirt.serial_ports import SerialPorts
 from nova_mini.virt.libvirt.vif import LibvirtGenericVIFDriver
 from nova_mini.virt.libvirt.volumes import Volumes
+from nova_mini.virt.libvirt.vtpm import VirtualTpms
 
 if TYPE_CHECKING:
     from nova_mini.virt.virtapi import VirtAPI
@@ -26,4 +27,5 @@ class DriverParts:
     _hostname: str
     _image_api: glance.API
     _serial_ports: SerialPorts
+    _tpms: VirtualTpms
     _volumes: Volumes

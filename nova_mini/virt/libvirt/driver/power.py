@@ -28,19 +28,20 @@ class LibvirtPower(Domains, Power):
         reboot_type: str,
         block_device_info: BlockDeviceInfo | None = None,
     ) -> None:
-        if reboot_type == "SOFT" and self._soft_reboot(instance):
+        if reboot_type == "SOFT" and self._soft_reboot(context, instance):
             return
         self._hard_reboot(context, instance, network_info, block_device_info)
 
     @traced("LibvirtDriver._soft_reboot")
-    def _soft_reboot(self, instance) -> bool:
+    def _soft_reboot(self, context, instance) -> bool:
         """Shut the guest down and start it again. Returns False if it does not shut down."""
         guest = self._host.find_guest(instance)
         if guest is None or guest.get_power_state() != power_state.RUNNING:
             return False
         if not power.clean_shutdown(guest, CONF.libvirt.wait_soft_reboot_seconds, 0):
             return False
-        guest.launch()
+        with self._tpms.unlocked(context, instance):
+            guest.launch()
         self._wait_for_boot(guest)
         return True
 
@@ -61,12 +62,13 @@ class LibvirtPower(Domains, Power):
         )
         connected = self._volumes.connect_all(context, instance, disk_info, block_device_info)
         xml = self._get_guest_xml(instance, network_info, disk_info, image_meta, connected)
-        guest = self._host.find_guest(instance)
-        if guest:
-            guest.poweroff()
-        guest = self._create_domain_and_network(
-            instance, xml, network_info, vifs_already_plugged=True
-        )
+        with self._tpms.unlocked(context, instance):
+            guest = self._host.find_guest(instance)
+            if guest:
+                guest.poweroff()
+            guest = self._create_domain_and_network(
+                instance, xml, network_info, vifs_already_plugged=True
+            )
         self._wait_for_boot(guest)
 
     def power_off(self, instance: Instance, timeout: int = 0, retry_interval: int = 0) -> None:
@@ -117,5 +119,6 @@ class LibvirtPower(Domains, Power):
             self._hard_reboot(context, instance, network_info, block_device_info)
             return
         self.plug_vifs(instance, network_info)
-        guest.launch()
+        with self._tpms.unlocked(context, instance):
+            guest.launch()
         self._wait_for_boot(guest)

@@ -400,6 +400,8 @@ SUPPORTED = {
     "pmu": "false",
     "serial_port_count": "2",
     "sound_model": "ich9",
+    "tpm_model": "tpm-crb",
+    "tpm_version": "1.2",
     "usb_model": "qemu-xhci",
 }
 SUPPORTED_OF_FLAVORS = {
@@ -436,6 +438,7 @@ SUPPORTED_OF_IMAGES = [
 # The options beside which another one has its effect.
 BESIDE = {
     "scsi_model": {"hw_disk_bus": "scsi"},
+    "tpm_model": {"hw_tpm_version": "2.0"},
     "firmware_stateless": {"hw_firmware_type": "uefi"},
     "secure_boot": {"hw_firmware_type": "uefi", "hw_machine_type": "q35"},
 }
@@ -477,6 +480,8 @@ def _domain_of(extra_specs, properties):
     fixed = {"id": 1, "display_name": "s", "hostname": "s", "kernel_id": "kernel"}
     instance = servers.make_instance(flavor, config_drive="True", **fixed)
     instance.os_type = properties.get("os_type")
+    image = {f"image_{key}": value for key, value in properties.items()}
+    instance.system_metadata = {**instance.system_metadata, **image, "vtpm_secret_uuid": "key"}
     xml = domain(instance, [_VIF], **properties)
     xml.remove(xml.find("metadata"))
     return etree.tostring(xml, encoding="unicode").replace(instance.uuid, "")

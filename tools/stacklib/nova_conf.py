@@ -112,6 +112,8 @@ def compute(stack: Stack, host: str) -> Sections:
         "iscsi_use_qemu_initiator": True,
         **_disks(stack),
     }
+    if stack.has("barbican"):
+        own["libvirt"]["swtpm_enabled"] = True
     if virt_type == "qemu":
         own["libvirt"]["tb_cache_size"] = TRANSLATION_CACHE
     return own

@@ -1,4 +1,5 @@
-"""Barbican: the keys of encrypted volumes. It is not part of a stack by default."""
+"""Barbican: the keys of encrypted volumes and of virtual TPMs. It is not part of a stack by
+default."""
 
 import base64
 
@@ -10,8 +11,8 @@ from stacklib.errors import Unhealthy
 from stacklib.stack import Stack
 from stacklib.units import Unit
 
-# What Barbican permits by default, and services: a host fetches the key of a volume also where it
-# has no token of the user, as after a crash and in a move that an administrator requests.
+# What Barbican permits by default, and services: a host fetches the key of a volume or a TPM also
+# where it has no token of the user, as after a crash and in a move that an administrator requests.
 _MAY_READ = (
     "rule:secret_project_admin or (rule:secret_project_member and "
     "(rule:secret_owner or rule:secret_is_not_private)) or rule:secret_acl_read or role:service"
@@ -24,6 +25,7 @@ class Barbican(Component):
 
     name = "barbican"
     needs = ("keystone",)
+    packages = ("swtpm", "swtpm-tools")  # TPMs need a key manager
 
     def configure(self, stack: Stack) -> None:
         """Write the configuration; migrate the database."""

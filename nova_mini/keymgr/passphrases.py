@@ -70,26 +70,25 @@ class Passphrases:
     ) -> None:
         """Delete the ``known`` one, and all others with that name, as the user and as the service.
         Idempotent. Raises KeyManagerUnavailable, KeyNotDeleted."""
-        from castellan.common import exception as castellan_exc
-
-        manager, refusals = self._keys.manager(), []
-        left, missing = {known.id} if known else set(), set()
+        manager = self._keys.manager()
         callers = [keys.user_caller(context)] if keys.has_token(context) else []
+        deleted: set[str] = set()
+        left: dict[str, list[str]] = {}  # id -> why it is not deleted; nothing: it is not found
         for caller in (*callers, keys.service_caller(project_id)):
-            with _translated() as causes:
-                left.update(_find(manager, caller, name))
-            refusals += causes
-            for each in sorted(left):
-                with _translated() as causes:
-                    try:
-                        manager.delete(caller, each)
-                        left.remove(each)
-                    except castellan_exc.ManagedObjectNotFoundError:
-                        missing.add(each)  # or the caller may not see it
-                refusals += causes
-                missing -= {each} if causes else set()
-        if left - missing:
-            raise exception.KeyNotDeleted(internal="; ".join(refusals))
+            found = set(left)
+            if known and (caller.is_service or not known.is_of_service):
+                found.add(known.id)
+            with _translated():
+                found.update(_find(manager, caller, name))
+            for each in sorted(found - deleted):
+                refusals = _delete(manager, caller, each)
+                if refusals is None:
+                    deleted.add(each)
+                    left.pop(each, None)
+                else:
+                    left[each] = refusals
+        if causes := [cause for refusals in left.values() for cause in refusals]:
+            raise exception.KeyNotDeleted(internal="; ".join(causes))
 
 
 def _owner(context: RequestContext, project_id: str) -> keys.Caller:
@@ -109,6 +108,19 @@ def _find(manager: KeyManager, caller: keys.Caller, name: str) -> list[str]:
         return [each.secret_ref.rpartition("/")[2] for each in client.secrets.list(name=name)]
     listed = manager.list(caller, castellan_passphrase.Passphrase, metadata_only=True)
     return [each.id for each in listed if each.name == name and each.id]
+
+
+def _delete(manager: KeyManager, caller: keys.Caller, key_id: str) -> list[str] | None:
+    """None: it is deleted. Else the refusal; none for a key that does not exist, or that the caller
+    does not see."""
+    from castellan.common import exception as castellan_exc
+
+    with _translated() as causes:
+        try:
+            manager.delete(caller, key_id)
+        except castellan_exc.ManagedObjectNotFoundError:
+            return []
+    return causes or None
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Callable, Iterator
 
+import openstack
 import pytest
 from lxml import etree
 
@@ -18,6 +19,8 @@ FLAVORS = {
     "it-tpm": {"hw:tpm_version": "2.0", "hw:tpm_model": "tpm-crb"},
     "it-tpm-larger": {"hw:tpm_version": "2.0", "hw:tpm_model": "tpm-crb"},
     "it-no-tpm": {},
+    "it-tpm-largest": {"hw:tpm_version": "2.0"},
+    "it-tpm-1": {"hw:tpm_version": "1.2"},
 }
 # Shows the version of the guest's TPM, and size and digest of the public key at the handle
 # 0x81010001 (TPM2_ReadPublic): swtpm_setup has stored the endorsement key there, and another state
@@ -30,6 +33,7 @@ dd bs=4096 count=1 <&3 2>/dev/null >/tmp/answer
 echo $(cat /sys/class/tpm/tpm0/tpm_version_major) $(wc -c </tmp/answer) $(md5sum </tmp/answer)
 """
 SECONDS = 180
+DEATH_SECONDS = 40
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -76,8 +80,20 @@ def device(guest: Guest) -> etree._Element | None:
 
 def secrets_of(cloud, guest: Guest) -> list[str]:
     """The ids of the user's secrets in Barbican for this server."""
+    return _secrets(cloud.of_user, guest)
+
+
+def secrets_of_service(guest: Guest) -> list[str]:
+    options = node.config("nova-mini.conf")["service_user"]
+    names = ("auth_url", "username", "password", "project_name")
+    names += ("user_domain_name", "project_domain_name", "user_domain_id", "project_domain_id")
+    auth = {name: options[name] for name in names if name in options}
+    return _secrets(openstack.connect(auth=auth), guest)
+
+
+def _secrets(connection, guest: Guest) -> list[str]:
     query = {"name": f"vTPM secret for instance {guest.id}"}
-    found = cloud.of_user.key_manager.get("/secrets", params=query).json()["secrets"]
+    found = connection.key_manager.get("/secrets", params=query).json()["secrets"]
     return [each["secret_ref"].rpartition("/")[2] for each in found]
 
 
@@ -118,6 +134,25 @@ def test_an_administrator_starts_it(cloud, boot_with_tpm):
     assert tpm.key() == key
 
 
+def test_an_administrator_gives_it_a_tpm(cloud, boot, door, reach):
+    """An administrator of another project: the passphrase belongs to the service then."""
+    network = {"networks": "auto", "security_groups": [{"name": door.name}]}
+    guest = boot(flavorRef="it-no-tpm", key_name=guests.KEY, **network)
+    tpm = Tpm(guest, reach(guest))
+    cloud.admin.act(guest.id, "resize", {"flavorRef": "it-tpm-largest"})
+    guest.wait_for("VERIFY_RESIZE", SECONDS)
+    cloud.admin.act(guest.id, "confirmResize", expect=204)
+    guest.wait_for("ACTIVE", SECONDS)
+    key = tpm.key()
+    assert secrets_of(cloud, guest) == [] and len(secrets_of_service(guest)) == 1
+    guest.act("reboot", {"type": "HARD"}, "ACTIVE")
+    assert tpm.key() == key
+    cloud.user.delete(f"/servers/{guest.id}")
+    cloud.admin.wait_gone(guest.id, SECONDS)
+    assert secrets_of_service(guest) == []
+    check_gone(cloud, guest)
+
+
 def test_a_resize_and_its_revert(cloud, boot_with_tpm):
     guest, tpm = boot_with_tpm()
     key = tpm.key()
@@ -139,6 +174,40 @@ def test_a_resize_and_its_revert(cloud, boot_with_tpm):
 @pytest.fixture
 def with_tpm(boot) -> Guest:
     return boot(flavorRef="it-tpm")
+
+
+@pytest.mark.parametrize("step", ["Passphrases.ensure", "VirtualTpms._define"])
+def test_the_host_dies_in_a_build(cloud, boot, instruments, step):
+    """After it has made the passphrase, and while libvirt has it."""
+    instruments.die_after(step)
+    guest = boot(wait=None, flavorRef="it-tpm")
+    instruments.wait_injected(step, DEATH_SECONDS)
+    guest.wait_for("ACTIVE", SECONDS)
+    assert device(guest) is not None and node.secrets("vtpm") == []
+    cloud.user.delete(f"/servers/{guest.id}")
+    cloud.admin.wait_gone(guest.id, SECONDS)
+    assert secrets_of_service(guest) == []
+    check_gone(cloud, guest)
+
+
+def test_the_host_dies_in_a_delete(cloud, with_tpm, instruments):
+    instruments.die_after("Passphrases.delete")
+    cloud.user.delete(f"/servers/{with_tpm.id}")
+    instruments.wait_injected("Passphrases.delete", DEATH_SECONDS)
+    cloud.admin.wait_gone(with_tpm.id, SECONDS)
+    check_gone(cloud, with_tpm)
+
+
+def test_version_1(boot, door, reach):
+    guest = boot(
+        flavorRef="it-tpm-1",
+        networks="auto",
+        key_name=guests.KEY,
+        security_groups=[{"name": door.name}],
+    )
+    assert device(guest).get("model") == "tpm-tis"
+    assert guest.ssh(reach(guest), "cat /sys/class/tpm/tpm0/tpm_version_major").strip() == "1"
+    assert (STATES / guest.id / "tpm1.2").is_dir()
 
 
 def test_the_passphrase_is_nowhere(cloud, with_tpm):

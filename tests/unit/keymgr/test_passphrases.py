@@ -26,6 +26,7 @@ class Barbican(Cloud):
         self.allowed = {USER, SERVICE}
         self.secrets = {}
         self.fails = None
+        self.refused = 0
 
     def respond(self, method, path, query, headers, body):
         token = headers.get("X-Auth-Token")
@@ -57,6 +58,7 @@ class Barbican(Cloud):
         if found is None:
             return 404, {"title": "Not Found"}
         if token not in (found["token"], SERVICE):
+            self.refused += 1
             return 403, {"title": "Forbidden"}
         if method == "DELETE":
             del self.secrets[key_id]
@@ -128,6 +130,12 @@ def test_all_with_the_name_are_deleted(cloud, passphrases, user):
     for _ in range(2):
         passphrases.delete(user, "project", NAME, known)
         assert list(cloud.secrets) == [other.id]
+
+
+def test_the_user_does_not_try_to_delete_that_of_the_service(cloud, passphrases, user):
+    known = passphrases.ensure(get_admin_context(), "project", NAME)
+    passphrases.delete(user, "project", NAME, known)
+    assert cloud.secrets == {} and cloud.refused == 0
 
 
 def test_the_service_deletes_that_of_a_user(cloud, passphrases, user):

@@ -39,6 +39,10 @@ class Boot:
         self._made.append(server)
         return server
 
+    def delete_one(self, server: str) -> None:
+        self._nodes.delete([server])
+        self._made.remove(server)
+
     def delete(self) -> None:
         """Delete the servers, at the end of the test or earlier."""
         self._nodes.delete(self._made)

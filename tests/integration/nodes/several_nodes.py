@@ -261,15 +261,15 @@ class SeveralNodes:
 
         until(f"{times} boots on the console of {server}", seen, BOOT_SECONDS, pause=1)
 
+    def console(self, server: str) -> str:
+        """What the guest has written on its console."""
+        body = {"os-getConsoleOutput": {}}
+        return self._compute("POST", f"/servers/{server}/action", body)["output"]
+
     def says(self, server: str, text: str) -> None:
         """Wait for a text on the console of a server."""
-        body = {"os-getConsoleOutput": {}}
-
-        def heard() -> bool:
-            answer = self._compute("POST", f"/servers/{server}/action", body)
-            return text in answer["output"]
-
-        until(f"{text!r} on the console of {server}", heard, BOOT_SECONDS, pause=1)
+        what = f"{text!r} on the console of {server}"
+        until(what, lambda: text in self.console(server), BOOT_SECONDS, pause=1)
 
     def delete(self, servers: Sequence[str]) -> None:
         """Delete servers, and wait until they are gone."""

@@ -190,7 +190,8 @@ class API:
         found = [
             bindings.add(client, port, host) for port in ports.of_device(client, instance.uuid)
         ]
-        return nw_info.build(client, self._topology, found, instance.network_info)
+        # The host asks Neutron for the newest networks when the guest is there.
+        return nw_info.build(client, self._topology, found, instance.network_info, fresh=False)
 
     def activate_binding(self, context: RequestContext, instance: Instance, host: str) -> None:
         """Let the ports' traffic go to ``host``, which has a binding. Idempotent."""

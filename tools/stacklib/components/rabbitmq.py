@@ -25,6 +25,16 @@ ALONE = "rabbit@localhost"
 ERLANG = "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none -kernel net_ticktime 10"
 GREETING = b"AMQP\x00\x00\x09\x01"
 
+# A broker that starts before the others have noticed its death can wait for ever for a lock that
+# they keep for it. It is killed then, and starts again.
+PROPERTIES = {
+    "User": "rabbitmq",
+    "SuccessExitStatus": "69 143",
+    "Type": "notify",
+    "NotifyAccess": "all",
+    "TimeoutStartSec": "50",
+}
+
 CONFIG = """\
 listeners.tcp.local = 127.0.0.1:{port}
 listeners.tcp.fabric = {address}:{port}
@@ -110,7 +120,7 @@ class RabbitMQ(Component):
             Unit(
                 name="nova-mini-stack-rabbitmq",
                 argv=("/usr/lib/rabbitmq/bin/rabbitmq-server",),
-                properties={"User": "rabbitmq", "SuccessExitStatus": "69 143"},
+                properties=PROPERTIES,
                 environment=environment,
                 watched=(etc / "rabbitmq.conf", etc / "definitions.json"),
             )

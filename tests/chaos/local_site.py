@@ -4,7 +4,7 @@ broker and database, and a stand-in for Glance behind a proxy."""
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from tests.chaos.proxy import Proxy
 from tests.chaos.wire import Wire
@@ -56,7 +56,7 @@ class _Engine:
 
 class LocalSite:
     """``wires``: host -> its connection to the broker. ``other_image``: the image of rebuilds.
-    ``flavors``: two, between which servers are resized."""
+    ``flavors``: name -> id of two, between which servers are resized."""
 
     pause = 0.05  # seconds between two checks
     timeout = 15  # seconds to wait for the injection point of a fault
@@ -73,7 +73,7 @@ class LocalSite:
         glance: Proxy,
         wires: Mapping[str, Wire],
         other_image: str,
-        flavors: Sequence[str],
+        flavors: Mapping[str, str],
     ):
         self._cloud = cloud
         self._project = project

@@ -142,7 +142,7 @@ def _resize(site, server: Server) -> requests.Response:
     """To the flavor that the server does not have."""
     name = site.user.show(server.id)["flavor"]["original_name"]
     (other,) = set(site.flavors) - {name}
-    return _action("resize", {"flavorRef": other})(site, server)
+    return _action("resize", {"flavorRef": site.flavors[other]})(site, server)
 
 
 def _migrate(site, server: Server) -> requests.Response:

@@ -33,7 +33,10 @@ _VOLUME = "chaos"
 
 
 class StackSite:
-    """``control``: the machine with the engines, whose API is used."""
+    """``control``: the machine with the engines, whose API is used. ``flavors``: name -> id of two,
+    between which servers are resized."""
+
+    flavors = {"m1.nano": FLAVOR, "m1.tiny": "1"}
 
     pause = 0.3  # seconds between two checks
     timeout = 40  # seconds to wait for the injection point of a fault

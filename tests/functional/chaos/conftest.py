@@ -47,8 +47,9 @@ def site(engines, images, workspace) -> Iterator[LocalSite]:
         cloud.admin.post("/flavors", {"flavor": LARGER})
         quota = {"quota_set": {"instances": 100, "cores": 100}}
         cloud.admin.put(f"/os-quota-sets/{project.id}", quota)
+        flavors = {name: name for name in ("tiny", LARGER["name"])}
         other = images.add(name="other", **tenant.image_properties())
-        yield LocalSite(cloud, project, glance, wires, other, ("tiny", LARGER["name"]))
+        yield LocalSite(cloud, project, glance, wires, other, flavors)
         cloud.repair()
         project.end()
 

@@ -130,6 +130,11 @@ def _unshelve(site, server: Server) -> requests.Response:
     return site.admin.request("POST", f"/servers/{server.id}/action", {"unshelve": arguments})
 
 
+def _interface(site, _server: Server) -> dict:
+    """An administrator has several networks, and must name one."""
+    return {"interfaceAttachment": {"net_id": site.network}}
+
+
 def _rebuild(site, server: Server) -> requests.Response:
     return _action("rebuild", {"imageRef": site.other_image})(site, server)
 
@@ -248,7 +253,7 @@ ALL = {
             "attach interface",
             "ACTIVE",
             "ACTIVE",
-            _request("POST", "/os-interface", {"interfaceAttachment": {}}),
+            _request("POST", "/os-interface", _interface),
             fits=lambda server: not server.ports,
             changes={"ports": 1},
             sets_status=False,

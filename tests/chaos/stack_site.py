@@ -34,7 +34,7 @@ _VOLUME = "chaos"
 
 class StackSite:
     """``control``: the machine with the engines, whose API is used. ``flavors``: name -> id of two,
-    between which servers are resized."""
+    between which servers are resized. ``network``: of the servers."""
 
     flavors = {"m1.nano": FLAVOR, "m1.tiny": "1"}
 
@@ -53,7 +53,7 @@ class StackSite:
         self.hosts = cloud.computes
         self.other_image = cloud.image(_OTHER_IMAGE)
         self._image = cloud.image(_IMAGE)
-        self._network = cloud.network("private")
+        self.network = cloud.network("private")
         self._cinder = CinderOperator(cloud)
         self.external_services = external_services
         self.daemons: dict[str, Daemon | Parallel] = {
@@ -91,7 +91,7 @@ class StackSite:
     # -- resources of users ----------------------------------------------------------------------
 
     def new_server(self, kind: str, name: str, _host: str | None) -> dict:
-        server = {"name": name, "flavorRef": FLAVOR, "networks": [{"uuid": self._network}]}
+        server = {"name": name, "flavorRef": FLAVOR, "networks": [{"uuid": self.network}]}
         if kind == "image":
             return {"server": {**server, "imageRef": self._image}}
         disk = {

@@ -40,6 +40,8 @@ class InterfaceAttachmentController(wsgi.Controller):
             vif = self.compute_api.attach_interface(req.context, instance, request)
         except exception.FixedIpAlreadyInUse as exc:
             raise exception.Conflict(exc.format_message()) from exc
+        except exception.PortBindingFailed as exc:  # for example a network that the host has not
+            raise exception.Invalid(exc.format_message()) from exc
         return {"interfaceAttachment": _view(req, vif)}
 
     @wsgi.response(202)

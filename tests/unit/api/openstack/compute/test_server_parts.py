@@ -199,6 +199,7 @@ def test_attach_interface(cloud, server_id, neutron):
     [
         (exception.PortInUse(port_id="p"), 409),
         (exception.FixedIpAlreadyInUse(address="10.0.0.5", instance_uuid="x"), 409),
+        (exception.PortBindingFailed(port_id="p"), 400),
         (exception.InterfaceAttachFailed(instance_uuid="x"), 400),
         (None, 503),
     ],

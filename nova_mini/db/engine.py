@@ -21,6 +21,14 @@ from nova_mini.db import pymysql_internals
 # A connection that was idle for longer than this (seconds) is pinged. A database server whose
 # machine has lost power does not close its connections, and no machine restarts faster.
 _PING_AFTER = 5
+# A process whose machine has lost power leaves its transactions open, with their locks. MariaDB
+# ends a transaction that was idle for so long (seconds); a process that is alive leaves none idle.
+# MySQL cannot do that, and takes this part of the statement for a comment.
+IDLE_TRANSACTION = 10
+_INIT = (
+    "SET SESSION sql_mode = 'TRADITIONAL'"
+    f" /*M!100300 , SESSION idle_transaction_timeout = {IDLE_TRANSACTION} */"
+)
 
 
 def create(conf: cfg.ConfigOpts, isolation_level: str) -> sa.Engine:
@@ -80,7 +88,7 @@ def _pymysql_arguments(url: sa.URL) -> dict:
     encrypted = any(name.startswith("ssl") for name in url.query)
     return {
         "connect_timeout": 5,
-        "init_command": "SET SESSION sql_mode = 'TRADITIONAL'",
+        "init_command": _INIT,
         "ssl_disabled": not encrypted,
     }
 

@@ -1,5 +1,5 @@
 """Operations that Nova refuses for servers with a virtual TPM: its state stays on its host, and
-nobody but its user can unlock it."""
+only its user may read the passphrase."""
 
 from __future__ import annotations
 

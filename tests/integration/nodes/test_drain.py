@@ -110,7 +110,8 @@ def boot_with_load(nodes, boot, node: str) -> dict:
 
 def has_crashed(nodes, server: dict) -> bool:
     """Whether the guest's kernel has written on its console that it is broken."""
-    return any(each in nodes.console(server["id"]) for each in _SIGNS_OF_A_CRASH)
+    console = nodes.console(server["id"])
+    return any(each in console for each in _SIGNS_OF_A_CRASH)
 
 
 def pair_of(nodes) -> tuple[str, str]:
